@@ -1,0 +1,1 @@
+"""socsim: a discrete-event simulator of heterogeneous mobile SoCs."""

@@ -1,0 +1,1 @@
+"""What runs: networks, their costs, inference libraries and applications."""

@@ -1,0 +1,367 @@
+"""Writing a network layer by layer: shapes, weights and MACs follow from the layers' attributes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from math import prod
+from types import MappingProxyType
+from typing import Any
+
+from socsim.errors import ModelError
+from socsim.workloads.graph import ModelGraph, Operator, Tensor
+from socsim.workloads.operators import OPERATOR_TYPES, conv_output_size, operator_macs, operator_ops
+
+__all__ = ["GraphBuilder"]
+
+Pair = int | tuple[int, int]
+Padding = str | int | tuple[int, int] | tuple[int, int, int, int]
+
+
+class GraphBuilder:
+    """Builds a :class:`ModelGraph`; every method adds one operator and returns its output tensor's name.
+
+    Parameters
+    ----------
+    name
+        Name of the network.
+
+    Examples
+    --------
+    >>> b = GraphBuilder("tiny")
+    >>> x = b.input(1, 3, 32, 32)
+    >>> x = b.conv(x, 16, 3, stride=2, activation="relu")
+    >>> b.build(b.softmax(b.dense(b.global_avg_pool(x), 10)))
+    ModelGraph('tiny', 4 operators, 0.1 MMAC)
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._operators: list[Operator] = []
+        self._tensors: dict[str, Tensor] = {}
+        self._inputs: list[str] = []
+        self._counts: Counter[str] = Counter()
+
+    def shape(self, tensor: str) -> tuple[int, ...]:
+        """Shape of a tensor made so far."""
+        return self._tensors[tensor].shape
+
+    def channels(self, tensor: str) -> int:
+        """Channels (axis 1) of a tensor made so far."""
+        return self.shape(tensor)[1]
+
+    def input(self, *shape: int, name: str = "input") -> str:
+        """Declare an input of the network."""
+        self._tensors[name] = Tensor(name, shape)
+        self._inputs.append(name)
+        return name
+
+    def build(self, *outputs: str) -> ModelGraph:
+        """The finished network, whose results are `outputs`."""
+        return ModelGraph(self.name, self._operators, self._tensors.values(), self._inputs, outputs)
+
+    def add(
+        self,
+        type_: str,
+        inputs: Sequence[str],
+        output: tuple[int, ...] | Sequence[tuple[int, ...]],
+        *,
+        weights: int = 0,
+        name: str | None = None,
+        **attributes: Any,
+    ) -> str:
+        """Add one operator of any type with known output shape(s); return the (first) output's name.
+
+        Several output shapes name the outputs ``op:0``, ``op:1``, ...
+        """
+        if type_ not in OPERATOR_TYPES:
+            raise ModelError(f"network {self.name!r}: unknown operator type {type_!r}")
+        if name is None:
+            self._counts[type_] += 1
+            name = f"{type_}_{self._counts[type_]}"
+        many = bool(output) and isinstance(output[0], tuple)
+        shapes: list[tuple[int, ...]] = list(output) if many else [output]  # type: ignore[arg-type, list-item]
+        outputs = [f"{name}:{i}" for i in range(len(shapes))] if many else [name]
+        for tensor, shape in zip(outputs, shapes, strict=True):
+            if tensor in self._tensors:
+                raise ModelError(f"network {self.name!r}: two tensors are named {tensor!r}")
+            self._tensors[tensor] = Tensor(tensor, tuple(shape))
+        read = [self.shape(t) for t in inputs]
+        kernel, groups = attributes.get("kernel", (1, 1)), attributes.get("groups", 1)
+        op = Operator(
+            name,
+            type_,
+            tuple(inputs),
+            tuple(outputs),
+            MappingProxyType({k: v for k, v in attributes.items() if v is not None}),
+            weights,
+            operator_macs(type_, read, shapes[0], kernel, groups),
+            operator_ops(type_, read, shapes[0], kernel),
+        )
+        self._operators.append(op)
+        return outputs[0]
+
+    # --- convolutions -----------------------------------------------------------------------------------------
+
+    def conv(
+        self,
+        x: str,
+        channels: int,
+        kernel: Pair = 1,
+        stride: Pair = 1,
+        *,
+        padding: Padding = "same",
+        groups: int = 1,
+        dilation: Pair = 1,
+        activation: str | None = None,
+        bias: bool = True,
+        name: str | None = None,
+    ) -> str:
+        """Convolution, with bias and activation fused where given.
+
+        The type follows from `groups`: ``conv2d``, ``grouped_conv2d`` or ``depthwise_conv2d`` (groups = input channels).
+
+        Parameters
+        ----------
+        padding
+            ``"same"``, ``"valid"``, one number for all sides, (height, width) each side, or (top, left, bottom, right).
+        activation
+            Fused function (``"relu"``, ``"relu6"``, ``"hswish"``, ``"swish"``, ``"leaky_relu"``, ...).
+        """
+        n, c, h, w = self._image(x)
+        if c % groups or channels % groups:
+            raise ModelError(f"network {self.name!r}: {c} -> {channels} channels do not divide into {groups} groups")
+        (kh, kw), (sh, sw), (dh, dw) = _pair(kernel), _pair(stride), _pair(dilation)
+        pads = _pads(padding, (h, w), (kh, kw), (sh, sw), (dh, dw))
+        out = (
+            n,
+            channels,
+            conv_output_size(h, kh, sh, pads[0] + pads[2], dh),
+            conv_output_size(w, kw, sw, pads[1] + pads[3], dw),
+        )
+        type_ = "conv2d" if groups == 1 else "depthwise_conv2d" if groups == c else "grouped_conv2d"
+        weights = channels * (c // groups) * kh * kw + (channels if bias else 0)
+        return self.add(
+            type_, [x], out, weights=weights, name=name, kernel=(kh, kw), stride=(sh, sw), dilation=(dh, dw),
+            padding=pads, groups=groups, activation=activation,
+        )  # fmt: skip
+
+    def depthwise(self, x: str, kernel: Pair = 3, stride: Pair = 1, *, multiplier: int = 1, **options: Any) -> str:
+        """Depth-wise convolution; options as of :meth:`conv`."""
+        c = self.channels(x)
+        return self.conv(x, c * multiplier, kernel, stride, groups=c, **options)
+
+    def deconv(
+        self,
+        x: str,
+        channels: int,
+        kernel: Pair = 2,
+        stride: Pair = 2,
+        *,
+        activation: str | None = None,
+        groups: int = 1,
+        bias: bool = True,
+        name: str | None = None,
+    ) -> str:
+        """Transposed convolution whose output is `stride` times as high and wide."""
+        n, c, h, w = self._image(x)
+        (kh, kw), (sh, sw) = _pair(kernel), _pair(stride)
+        weights = c * (channels // groups) * kh * kw + (channels if bias else 0)
+        return self.add(
+            "deconv2d", [x], (n, channels, h * sh, w * sw), weights=weights, name=name, kernel=(kh, kw),
+            stride=(sh, sw), groups=groups, activation=activation,
+        )  # fmt: skip
+
+    # --- matrix products --------------------------------------------------------------------------------------
+
+    def dense(self, x: str, features: int, *, activation: str | None = None, bias: bool = True, name: str | None = None) -> str:  # noqa: E501
+        """Fully connected layer: flattens all but the batch axis, gives (batch, features)."""
+        shape = self.shape(x)
+        fan_in = prod(shape[1:])
+        weights = fan_in * features + (features if bias else 0)
+        return self.add("fully_connected", [x], (shape[0], features), weights=weights, name=name, activation=activation)
+
+    def linear(self, x: str, features: int, *, activation: str | None = None, bias: bool = True, name: str | None = None) -> str:  # noqa: E501
+        """Product of (..., tokens, k) with a constant (k, features) matrix."""
+        shape = self.shape(x)
+        weights = shape[-1] * features + (features if bias else 0)
+        return self.add("matmul", [x], (*shape[:-1], features), weights=weights, name=name, activation=activation)
+
+    def matmul(self, a: str, b: str, *, transpose_b: bool = False, name: str | None = None) -> str:
+        """Product of two activations, (..., m, k) x (..., k, n), or x (..., n, k) with `transpose_b`."""
+        left, right = self.shape(a), self.shape(b)
+        n, k = (right[-2], right[-1]) if transpose_b else (right[-1], right[-2])
+        if left[-1] != k:
+            raise ModelError(f"network {self.name!r}: cannot multiply {list(left)} by {list(right)}")
+        return self.add("matmul", [a, b], (*left[:-1], n), name=name, transpose_b=transpose_b or None)
+
+    # --- pooling and reduction --------------------------------------------------------------------------------
+
+    def max_pool(self, x: str, kernel: Pair = 2, stride: Pair = 2, **options: Any) -> str:
+        """Max pooling; options ``padding`` (default ``"valid"``), ``ceil``, ``name``."""
+        return self._pool("max_pool", x, kernel, stride, **options)
+
+    def avg_pool(self, x: str, kernel: Pair = 2, stride: Pair = 2, **options: Any) -> str:
+        """Average pooling; options ``padding`` (default ``"valid"``), ``ceil``, ``name``."""
+        return self._pool("avg_pool", x, kernel, stride, **options)
+
+    def _pool(
+        self, type_: str, x: str, kernel: Pair, stride: Pair, *, padding: Padding = "valid", ceil: bool = False,
+        name: str | None = None,
+    ) -> str:  # fmt: skip
+        n, c, h, w = self._image(x)
+        (kh, kw), (sh, sw) = _pair(kernel), _pair(stride)
+        pads = _pads(padding, (h, w), (kh, kw), (sh, sw), (1, 1))
+        out = (
+            n,
+            c,
+            conv_output_size(h, kh, sh, pads[0] + pads[2], ceil=ceil),
+            conv_output_size(w, kw, sw, pads[1] + pads[3], ceil=ceil),
+        )
+        return self.add(type_, [x], out, name=name, kernel=(kh, kw), stride=(sh, sw), padding=pads)
+
+    def global_avg_pool(self, x: str, *, keepdims: bool = True, function: str = "mean", name: str | None = None) -> str:
+        """Mean over height and width."""
+        n, c = self._image(x)[:2]
+        out = (n, c, 1, 1) if keepdims else (n, c)
+        return self.add("reduce", [x], out, name=name, function=function, axes=(2, 3), keepdims=keepdims)
+
+    # --- element-wise -----------------------------------------------------------------------------------------
+
+    def activation(self, x: str, function: str, *, name: str | None = None) -> str:
+        """Stand-alone activation function."""
+        return self.add("activation", [x], self.shape(x), name=name, function=function)
+
+    def eltwise(self, function: str, *inputs: str, activation: str | None = None, name: str | None = None) -> str:
+        """Element-wise function of activations, with broadcasting; of one and a constant where only one is given."""
+        out = _broadcast(self.name, [self.shape(t) for t in inputs])
+        return self.add("eltwise", inputs, out, name=name, function=function, activation=activation)
+
+    def add_(self, *inputs: str, activation: str | None = None, name: str | None = None) -> str:
+        """Element-wise sum."""
+        return self.eltwise("add", *inputs, activation=activation, name=name)
+
+    def mul(self, *inputs: str, name: str | None = None) -> str:
+        """Element-wise product."""
+        return self.eltwise("mul", *inputs, name=name)
+
+    def batch_norm(self, x: str, *, activation: str | None = None, name: str | None = None) -> str:
+        """Stand-alone batch normalisation (one that follows no convolution it could be folded into)."""
+        return self.add(
+            "batch_norm", [x], self.shape(x), weights=2 * self.channels(x), name=name, activation=activation
+        )
+
+    def norm(self, type_: str, x: str, *, groups: int | None = None, name: str | None = None) -> str:
+        """``layer_norm``, ``instance_norm``, ``group_norm`` or ``lrn`` over `x`."""
+        shape = self.shape(x)
+        scale = {"lrn": 0, "layer_norm": shape[-1]}.get(type_, shape[1])
+        return self.add(type_, [x], shape, weights=2 * scale, name=name, groups=groups)
+
+    def softmax(self, x: str, *, axis: int = -1, name: str | None = None) -> str:
+        """Softmax over one axis."""
+        return self.add("softmax", [x], self.shape(x), name=name, axis=axis % len(self.shape(x)))
+
+    # --- data movement ----------------------------------------------------------------------------------------
+
+    def concat(self, *inputs: str, axis: int = 1, name: str | None = None) -> str:
+        """Join along one axis."""
+        shapes = [self.shape(t) for t in inputs]
+        axis %= len(shapes[0])
+        if any(s[:axis] + s[axis + 1 :] != shapes[0][:axis] + shapes[0][axis + 1 :] for s in shapes):
+            raise ModelError(f"network {self.name!r}: cannot join {shapes} along axis {axis}")
+        out = (*shapes[0][:axis], sum(s[axis] for s in shapes), *shapes[0][axis + 1 :])
+        return self.add("concat", inputs, out, name=name, axis=axis)
+
+    def split(self, x: str, parts: int | Sequence[int], *, axis: int = 1, name: str | None = None) -> list[str]:
+        """Cut along one axis into equal parts, or parts of the given sizes; returns every output's name."""
+        shape = self.shape(x)
+        axis %= len(shape)
+        sizes = [shape[axis] // parts] * parts if isinstance(parts, int) else list(parts)
+        if sum(sizes) != shape[axis]:
+            raise ModelError(f"network {self.name!r}: cannot cut axis {axis} of {list(shape)} into {sizes}")
+        first = self.add("split", [x], [(*shape[:axis], s, *shape[axis + 1 :]) for s in sizes], name=name, axis=axis)
+        stem = first.removesuffix(":0")
+        return [f"{stem}:{i}" for i in range(len(sizes))]
+
+    def pad(self, x: str, padding: Padding, *, name: str | None = None) -> str:
+        """Explicit border around an image."""
+        n, c, h, w = self._image(x)
+        top, left, bottom, right = _pads(padding, (h, w), (1, 1), (1, 1), (1, 1))
+        return self.add("pad", [x], (n, c, h + top + bottom, w + left + right), name=name)
+
+    def reshape(self, x: str, *shape: int, name: str | None = None) -> str:
+        """The same elements in another shape; one -1 is worked out."""
+        have = self._tensors[x].elements
+        if -1 in shape:
+            shape = tuple(have // -prod(shape) if s == -1 else s for s in shape)
+        if prod(shape) != have:
+            raise ModelError(f"network {self.name!r}: cannot reshape {list(self.shape(x))} to {list(shape)}")
+        return self.add("reshape", [x], tuple(shape), name=name)
+
+    def flatten(self, x: str, *, name: str | None = None) -> str:
+        """Reshape to (batch, everything else)."""
+        return self.reshape(x, self.shape(x)[0], -1, name=name)
+
+    def transpose(self, x: str, axes: Sequence[int], *, name: str | None = None) -> str:
+        """Permute axes."""
+        shape = self.shape(x)
+        return self.add("transpose", [x], tuple(shape[a] for a in axes), name=name, axes=tuple(axes))
+
+    def resize(self, x: str, scale: int = 2, *, mode: str = "nearest", name: str | None = None) -> str:
+        """Up-sample by a whole factor, ``nearest`` or ``bilinear``."""
+        n, c, h, w = self._image(x)
+        return self.add("resize", [x], (n, c, h * scale, w * scale), name=name, mode=mode)
+
+    def channel_shuffle(self, x: str, groups: int, *, name: str | None = None) -> str:
+        """Interleave groups of channels."""
+        return self.add("channel_shuffle", [x], self.shape(x), name=name, groups=groups)
+
+    def space_to_depth(self, x: str, block: int = 2, *, name: str | None = None) -> str:
+        """Move blocks of pixels into channels."""
+        n, c, h, w = self._image(x)
+        return self.add("space_to_depth", [x], (n, c * block * block, h // block, w // block), name=name, block=block)
+
+    def embedding(self, x: str, rows: int, features: int, *, name: str | None = None) -> str:
+        """Look `features`-wide rows up in a constant table of `rows`."""
+        return self.add("gather", [x], (*self.shape(x), features), weights=rows * features, name=name)
+
+    def _image(self, x: str) -> tuple[int, int, int, int]:
+        shape = self.shape(x)
+        if len(shape) != 4:
+            raise ModelError(f"network {self.name!r}: {x!r} must be an NCHW image, got shape {list(shape)}")
+        return shape
+
+
+def _pair(value: Pair) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else value
+
+
+def _pads(
+    padding: Padding, size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """(top, left, bottom, right); ``same`` as TensorFlow pads, the odd element at the end."""
+    if padding == "valid":
+        return (0, 0, 0, 0)
+    if padding == "same":
+        totals = [
+            max(0, (-(-n // s) - 1) * s + (k - 1) * d + 1 - n)
+            for n, k, s, d in zip(size, kernel, stride, dilation, strict=True)
+        ]
+        return (totals[0] // 2, totals[1] // 2, totals[0] - totals[0] // 2, totals[1] - totals[1] // 2)
+    if isinstance(padding, str):
+        raise ModelError(f"padding must be 'same', 'valid' or numbers, got {padding!r}")
+    if isinstance(padding, int):
+        return (padding,) * 4
+    return padding if len(padding) == 4 else (*padding, *padding)
+
+
+def _broadcast(network: str, shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
+    rank = max(len(s) for s in shapes)
+    padded = [(1,) * (rank - len(s)) + s for s in shapes]
+    out = []
+    for sizes in zip(*padded, strict=True):
+        wide = {s for s in sizes if s != 1}
+        if len(wide) > 1:
+            raise ModelError(f"network {network!r}: shapes {shapes} do not broadcast")
+        out.append(wide.pop() if wide else 1)
+    return tuple(out)
