@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from math import prod
-from types import MappingProxyType
 from typing import Any
 
 from socsim.errors import ModelError
@@ -93,7 +92,7 @@ class GraphBuilder:
             type_,
             tuple(inputs),
             tuple(outputs),
-            MappingProxyType({k: v for k, v in attributes.items() if v is not None}),
+            {k: v for k, v in attributes.items() if v is not None},
             weights,
             operator_macs(type_, read, shapes[0], kernel, groups),
             operator_ops(type_, read, shapes[0], kernel),

@@ -72,7 +72,7 @@ class Operator:
     type: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    attributes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    attributes: Mapping[str, Any] = field(default_factory=dict)
     weights: int = 0
     macs: int = 0
     ops: int = 0
@@ -117,14 +117,14 @@ class ModelGraph:
     ) -> None:
         self.name = name
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
-        self.tensors: Mapping[str, Tensor] = MappingProxyType(_unique(name, "tensor", tensors))
+        self.tensors: Mapping[str, Tensor] = _unique(name, "tensor", tensors)
         given = _unique(name, "operator", operators)
         if not given:
             raise ModelError(f"network {name!r} has no operators")
-        self.producer: Mapping[str, str] = MappingProxyType(_producers(name, given.values()))
+        self.producer: Mapping[str, str] = _producers(name, given.values())
         self._check_tensors(given.values())
         self.dag: nx.DiGraph[str] = self._build_dag(given)
-        self.operators: Mapping[str, Operator] = MappingProxyType({n: given[n] for n in self._order(given)})
+        self.operators: Mapping[str, Operator] = {n: given[n] for n in self._order(given)}
 
     def _check_tensors(self, operators: Iterable[Operator]) -> None:
         readable = set(self.inputs) | set(self.producer)
