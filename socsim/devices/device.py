@@ -1,0 +1,443 @@
+"""The run-time description of a device: frozen, in SI units, with nothing left to parse.
+
+Profiles (:mod:`socsim.devices.profile`) are read into these; schedulers and the simulation read nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from socsim.errors import UnknownNameError, UsageError
+
+__all__ = [
+    "Accelerator",
+    "Calibration",
+    "Cluster",
+    "Device",
+    "IdleState",
+    "KernelRate",
+    "Memory",
+    "MemoryOpp",
+    "Opp",
+    "PowerModel",
+    "Sharing",
+    "SyncTime",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Opp:
+    """An operating performance point.
+
+    Parameters
+    ----------
+    frequency
+        Clock in Hz.
+    voltage
+        Supply in V; 0 where the platform does not tell.
+    dram_floor
+        DRAM clock in Hz that the point votes for while its domain is busy; 0 for none.
+    """
+
+    frequency: float
+    voltage: float = 0.0
+    dram_floor: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PowerModel:
+    """``P = coefficient * f * V^2 * activity + leakage * V`` while busy, `idle` while not, per core or accelerator.
+
+    Parameters
+    ----------
+    coefficient
+        Dynamic power in W / (Hz V^2).
+    leakage
+        Static power in W / V.
+    idle
+        Power of an idle, clock-gated unit in W.
+    activity
+        Factor of the dynamic part while DNN kernels run, against the integer code the fit comes from.
+    """
+
+    coefficient: float
+    leakage: float = 0.0
+    idle: float = 0.0
+    activity: float = 1.0
+
+    def busy(self, opp: Opp, *, kernels: bool = True) -> float:
+        """Power in W at an operating point, running DNN kernels or (``kernels=False``) other code."""
+        factor = self.activity if kernels else 1.0
+        return self.coefficient * opp.frequency * opp.voltage**2 * factor + self.leakage * opp.voltage
+
+
+@dataclass(frozen=True, slots=True)
+class IdleState:
+    """An idle state: times in s."""
+
+    name: str
+    entry: float
+    exit: float
+    min_residency: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """CPU cores that share a clock.
+
+    Parameters
+    ----------
+    name
+        As the profile calls it: ``"prime"``, ``"gold"``, ``"silver"``, ...
+    core
+        Core type (``"cortex-a76"``).
+    count
+        Number of cores.
+    opps
+        Operating points, ascending.
+    macs_per_cycle
+        Peak multiply-accumulates of one core per cycle, by data type.
+    capacity
+        Capacity of one core as Linux counts it (the strongest is 1024).
+    bandwidth
+        DRAM bandwidth that one core reaches alone, in B/s.
+    power
+        Of one core.
+    """
+
+    name: str
+    core: str
+    count: int
+    opps: tuple[Opp, ...]
+    macs_per_cycle: Mapping[str, float]
+    capacity: float
+    bandwidth: float
+    power: PowerModel
+    idle_states: tuple[IdleState, ...] = ()
+    transition_latency: float = 0.0
+
+    @property
+    def max_opp(self) -> Opp:
+        """The fastest operating point."""
+        return self.opps[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Accelerator:
+    """A GPU, DSP or NPU: a command queue and a clock.
+
+    Parameters
+    ----------
+    name
+        ``"gpu"``, ``"dsp"`` or ``"npu"``.
+    model
+        Product name (``"Adreno 640"``).
+    opps
+        Operating points, ascending.
+    macs_per_cycle
+        Peak multiply-accumulates per cycle, by data type.
+    bandwidth
+        DRAM bandwidth that it reaches alone, in B/s.
+    layouts
+        Memory types of its tensors, such as ``("image", "buffer")``; ``("buffer",)`` where there is no choice.
+    call_latency
+        Fixed time in s of handing it a subgraph (FastRPC round trip for a DSP), beside the kernels' dispatch.
+    """
+
+    name: str
+    model: str
+    opps: tuple[Opp, ...]
+    macs_per_cycle: Mapping[str, float]
+    bandwidth: float
+    power: PowerModel
+    layouts: tuple[str, ...] = ("buffer",)
+    call_latency: float = 0.0
+    transition_latency: float = 0.0
+
+    @property
+    def max_opp(self) -> Opp:
+        """The fastest operating point."""
+        return self.opps[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryOpp:
+    """A DRAM clock in Hz and the peak bandwidth in B/s that it gives."""
+
+    frequency: float
+    bandwidth: float
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """DRAM shared by all processors.
+
+    Parameters
+    ----------
+    opps
+        Operating points, ascending.
+    efficiency
+        Share of the peak bandwidth that kernels can reach together.
+    energy_per_byte
+        Access energy in J/B.
+    background_power
+        Power in W at the highest clock without traffic.
+    capacity
+        Size in B.
+    """
+
+    opps: tuple[MemoryOpp, ...]
+    efficiency: float
+    energy_per_byte: float
+    background_power: float = 0.0
+    capacity: float = 0.0
+
+    @property
+    def bandwidth(self) -> float:
+        """Usable bandwidth at the highest clock, in B/s."""
+        return self.opps[-1].bandwidth * self.efficiency
+
+
+@dataclass(frozen=True, slots=True)
+class SyncTime:
+    """Time until one processor sees that another has finished, in s: independent of size, a distribution."""
+
+    mean: float
+    sd: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """What it costs the CPU and one accelerator to share a tensor.
+
+    Parameters
+    ----------
+    map_per_byte
+        Mapping a buffer for the CPU (cache maintenance), s/B; 0 where memory is coherent.
+    transform_per_byte
+        Changing the layout between buffer and image on the accelerator, s/B.
+    copy_per_byte
+        Copying where memory is not shared, s/B; 0 where it is.
+    sync
+        Waiting until the CPU sees the accelerator's completion (before the CPU may read).
+    post_sync, unmap
+        Handing a buffer back to the accelerator, s.
+    """
+
+    map_per_byte: float
+    transform_per_byte: float
+    sync: SyncTime
+    post_sync: float = 0.0
+    unmap: float = 0.0
+    copy_per_byte: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class KernelRate:
+    """How fast one kernel class is.
+
+    Parameters
+    ----------
+    efficiency
+        Operations per second, as a share of the processor's peak multiply-accumulates per second for the data type.
+        Above 1 for algorithms that do less than the direct count (Winograd), far below 1 for element-wise code.
+    half_work
+        Operations (per thread) at which a kernel reaches half of `efficiency`.
+    """
+
+    efficiency: float
+    half_work: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How one inference library's kernels run on one processor with one data type and layout.
+
+    Parameters
+    ----------
+    library, processor, dtype, layout
+        What it holds for; `layout` is ``""`` on the CPU.
+    kernels
+        Rate by kernel class.
+    bandwidth_share
+        Share of the processor's bandwidth that these kernels reach.
+    kernel_overhead
+        Fixed time of every kernel on the processor, s.
+    inference_overhead
+        Fixed time of every inference (or of every subgraph handed over), s.
+    dispatch
+        CPU time in s on the device's fastest core at its highest clock that the host needs to enqueue one kernel.
+    serial_share
+        Share of a kernel's work that one thread does while the others wait.
+    fork_join
+        Time per kernel and additional thread for starting and joining them, s.
+    noise
+        Standard deviation of the logarithm of an inference's time.
+    grade, source
+        Confidence and origin.
+    """
+
+    library: str
+    processor: str
+    dtype: str
+    layout: str
+    kernels: Mapping[str, KernelRate]
+    bandwidth_share: float = 1.0
+    kernel_overhead: float = 0.0
+    inference_overhead: float = 0.0
+    dispatch: float = 0.0
+    serial_share: float = 0.0
+    fork_join: float = 0.0
+    noise: float = 0.0
+    grade: str = "D"
+    source: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """(library, processor, dtype, layout)."""
+        return (self.library, self.processor, self.dtype, self.layout)
+
+
+@dataclass(frozen=True)
+class Device:
+    """A phone or board.
+
+    Parameters
+    ----------
+    name, title, soc
+        ``"xiaomi-9"``, ``"Xiaomi 9"``, ``"Snapdragon 855"``.
+    clusters
+        CPU clusters; core numbers run through them in this order.
+    accelerators
+        By name.
+    memory
+        DRAM.
+    sharing
+        By accelerator name.
+    cpu_bandwidth
+        DRAM bandwidth that all CPU cores together reach, B/s.
+    board_power
+        Everything else (display, rails, radios), W.
+    rails
+        Meter rail -> component names (``cpu.<cluster>``, ``gpu``, ``dsp``, ``dram``, ``board``).
+    calibrations
+        By (library, processor, dtype, layout).
+    grades
+        How many numbers of the profile have each confidence grade.
+    """
+
+    name: str
+    title: str
+    soc: str
+    clusters: tuple[Cluster, ...]
+    accelerators: Mapping[str, Accelerator]
+    memory: Memory
+    sharing: Mapping[str, Sharing]
+    cpu_bandwidth: float
+    board_power: float
+    rails: Mapping[str, tuple[str, ...]]
+    calibrations: Mapping[tuple[str, str, str, str], Calibration]
+    grades: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def processors(self) -> tuple[str, ...]:
+        """``"cpu"`` and the accelerators' names."""
+        return ("cpu", *self.accelerators)
+
+    @cached_property
+    def cores(self) -> tuple[Cluster, ...]:
+        """The cluster of every core, by core number."""
+        return tuple(cluster for cluster in self.clusters for _ in range(cluster.count))
+
+    @cached_property
+    def fastest_core(self) -> int:
+        """Number of the core with the highest peak rate."""
+        return max(range(len(self.cores)), key=lambda i: (_fp32_rate(self.cores[i]), -i))
+
+    def cluster_cores(self, name: str) -> range:
+        """Core numbers of a cluster.
+
+        Raises
+        ------
+        UnknownNameError
+            No cluster of that name.
+        """
+        first = 0
+        for cluster in self.clusters:
+            if cluster.name == name:
+                return range(first, first + cluster.count)
+            first += cluster.count
+        raise UnknownNameError("cluster", name, [c.name for c in self.clusters])
+
+    def parse_cores(self, text: str) -> tuple[int, ...]:
+        """Core numbers, fastest first, from a mask.
+
+        Parameters
+        ----------
+        text
+            ``"all"``, ``"big"`` (every cluster but the weakest), ``"little"`` (the weakest), or counts by cluster:
+            ``"prime:1+gold:3"``; a bare cluster name means all of its cores.
+
+        Raises
+        ------
+        UnknownNameError
+            An unknown cluster.
+        UsageError
+            A count outside the cluster's.
+        """
+        ranked = sorted(self.clusters, key=_fp32_rate, reverse=True)
+        if text == "all":
+            return tuple(i for c in ranked for i in self.cluster_cores(c.name))
+        if text == "big":
+            return tuple(i for c in ranked[:-1] or ranked for i in self.cluster_cores(c.name))
+        if text == "little":
+            return tuple(self.cluster_cores(ranked[-1].name))
+        chosen = tuple(i for part in text.split("+") for i in self._parse_part(part.strip()))
+        if len(set(chosen)) != len(chosen):
+            raise UsageError(f"cores {text!r} name a cluster twice")
+        return tuple(sorted(chosen, key=lambda i: (-_fp32_rate(self.cores[i]), i)))
+
+    def _parse_part(self, part: str) -> tuple[int, ...]:
+        name, _, count = part.partition(":")
+        ids = tuple(self.cluster_cores(name))
+        if not count:
+            return ids
+        if not count.isdigit() or not 1 <= int(count) <= len(ids):
+            raise UsageError(f"cores {part!r}: cluster {name!r} has {len(ids)} cores, got {count!r}")
+        return ids[: int(count)]
+
+    def core_names(self, cores: Iterable[int]) -> str:
+        """The mask that :meth:`parse_cores` reads back: ``"prime:1+gold:3"``."""
+        wanted = set(cores)
+        counts = {c.name: len(wanted.intersection(self.cluster_cores(c.name))) for c in reversed(self.clusters)}
+        return "+".join(f"{name}:{n}" for name, n in counts.items() if n)
+
+    def calibration(self, library: str, processor: str, dtype: str, layout: str = "") -> Calibration:
+        """The parameter set of a library on a processor.
+
+        Raises
+        ------
+        UnknownNameError
+            The profile has none.
+        """
+        try:
+            return self.calibrations[library, processor, dtype, layout]
+        except KeyError:
+            key = "/".join(filter(None, (library, processor, dtype, layout)))
+            known = ["/".join(filter(None, k)) for k in self.calibrations]
+            raise UnknownNameError(f"calibration of device {self.name!r} for", key, known) from None
+
+    def layouts(self, library: str, processor: str, dtype: str) -> tuple[str, ...]:
+        """Layouts for which a library is calibrated on a processor (``("",)`` on the CPU), best-supported first."""
+        has = {k[3] for k in self.calibrations if k[:3] == (library, processor, dtype)}
+        if processor == "cpu":
+            return ("",) if has else ()
+        return tuple(layout for layout in self.accelerators[processor].layouts if layout in has)
+
+
+def _fp32_rate(cluster: Cluster) -> float:
+    return cluster.macs_per_cycle["fp32"] * cluster.max_opp.frequency

@@ -1,0 +1,194 @@
+"""What one kernel costs: an operator, or a share of one, on one processor under one inference library.
+
+The law is a roofline in time (DESIGN: progress is the slower of computing and moving bytes) plus a fixed overhead.
+All times are alone, at the highest clocks; the simulation scales them by clocks and shares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from socsim.devices.device import Accelerator, Calibration, Cluster, KernelRate
+from socsim.workloads.graph import DTYPE_BYTES, ModelGraph, Operator
+from socsim.workloads.operators import MAC_TYPES
+
+__all__ = ["KernelCost", "Part", "WHOLE", "accelerator_cost", "cpu_cost", "part_bytes", "part_work"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of an operator that one processor does.
+
+    Parameters
+    ----------
+    share
+        Share of the output, 0 < share <= 1.
+    dimension
+        ``"OC"`` (output channels: all of the input, a share of the weights) or ``"H"`` (output rows: a share of the
+        input with its halo, all of the weights); meaningless for a whole operator.
+    halo_rows
+        Output rows computed beside the share's own, for a later operator of a chain that needs them.
+    """
+
+    share: float = 1.0
+    dimension: str = "OC"
+    halo_rows: int = 0
+
+
+WHOLE = Part()
+"""All of an operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelCost:
+    """Cost of one kernel alone at the highest clocks.
+
+    Parameters
+    ----------
+    compute
+        Time in s if memory were infinitely fast.
+    bytes
+        DRAM traffic in B.
+    bandwidth
+        DRAM bandwidth in B/s that the kernel can use at most.
+    overhead
+        Fixed time in s before the work starts.
+    dispatch
+        CPU time in s of the host thread, on the fastest core at its highest clock.
+    kernel_class
+        Which class's rate it runs at.
+    """
+
+    compute: float
+    bytes: float
+    bandwidth: float
+    overhead: float
+    dispatch: float
+    kernel_class: str
+
+    @property
+    def time(self) -> float:
+        """Time in s of the kernel alone, without its dispatch."""
+        return self.overhead + max(self.compute, self.bytes / self.bandwidth)
+
+
+def part_rows(graph: ModelGraph, op: Operator, part: Part) -> float:
+    """Output rows of a part: its share, rounded up to whole rows, and its halo."""
+    shape = graph.output_shape(op)
+    height = shape[2] if len(shape) == 4 else 1
+    return min(height, ceil(part.share * height - 1e-9) + part.halo_rows)
+
+
+def output_share(graph: ModelGraph, op: Operator, part: Part) -> float:
+    """Share of the output that a part computes: whole channels or whole rows, halo included."""
+    shape = graph.output_shape(op)
+    if part.share >= 1.0 or len(shape) < 2:
+        return part.share
+    if part.dimension == "H":
+        height = shape[2] if len(shape) == 4 else 1
+        return part_rows(graph, op, part) / height
+    channels = shape[1] if len(shape) == 4 else shape[-1]
+    return min(1.0, ceil(part.share * channels - 1e-9) / channels)
+
+
+def part_work(graph: ModelGraph, op: Operator, part: Part = WHOLE) -> float:
+    """Operations of a part: MACs where the type has them, elementary operations elsewhere (at least one an output)."""
+    whole = op.macs if op.type in MAC_TYPES else max(op.ops, graph.output_elements(op))
+    return whole * output_share(graph, op, part)
+
+
+def part_bytes(graph: ModelGraph, op: Operator, dtype: str, part: Part = WHOLE) -> float:
+    """DRAM traffic of a part in B: activations read and written and weights read, once each."""
+    share = output_share(graph, op, part)
+    reads, writes, weights = graph.input_elements(op), graph.output_elements(op), op.weights
+    if part.share < 1.0 and part.dimension == "H":
+        reads_share, weights_share = input_share(graph, op, part), 1.0
+    else:
+        reads_share, weights_share = 1.0, share
+    return DTYPE_BYTES[dtype] * (reads * reads_share + writes * share + weights * weights_share)
+
+
+def input_share(graph: ModelGraph, op: Operator, part: Part) -> float:
+    """Share of the input that a part reads: all of it for channels, its rows with their halo for rows."""
+    if part.share >= 1.0 or part.dimension != "H":
+        return 1.0
+    shape = graph.input_shapes(op)[0] if op.inputs else (1,)
+    if len(shape) != 4:
+        return output_share(graph, op, part)
+    kernel, stride = op.get("kernel", (1, 1))[0], op.get("stride", (1, 1))[0]
+    rows = (part_rows(graph, op, part) - 1) * stride + kernel
+    return min(1.0, rows / shape[2])
+
+
+def cpu_cost(
+    graph: ModelGraph,
+    op: Operator,
+    kernel_class: str,
+    calibration: Calibration,
+    cores: Sequence[Cluster],
+    *,
+    bandwidth: float,
+    part: Part = WHOLE,
+    chunking: str = "static",
+) -> KernelCost:
+    """Cost on one thread per core of `cores`, which meet at a barrier.
+
+    Parameters
+    ----------
+    cores
+        The cluster of each thread's core; the first runs the serial share.
+    bandwidth
+        DRAM bandwidth in B/s of all cores together.
+    chunking
+        ``"static"``: equal parts, so the slowest core decides; ``"capacity"``: parts in proportion to core speed.
+    """
+    rate = _rate(calibration, kernel_class)
+    speeds = [c.macs_per_cycle[calibration.dtype] * c.max_opp.frequency for c in cores]
+    threads = len(cores)
+    work = part_work(graph, op, part)
+    serial, parallel = work * calibration.serial_share, work * (1.0 - calibration.serial_share)
+    if threads == 1:
+        serial, parallel = 0.0, work
+    slowest = parallel / sum(speeds) if chunking == "capacity" else parallel / threads / min(speeds)
+    saturation = 1.0 + rate.half_work * threads / work if work else 1.0
+    compute = (slowest + serial / speeds[0]) / rate.efficiency * saturation
+    reach = min(bandwidth, sum(c.bandwidth for c in cores)) * calibration.bandwidth_share
+    return KernelCost(
+        compute,
+        part_bytes(graph, op, calibration.dtype, part),
+        reach,
+        calibration.kernel_overhead + calibration.fork_join * (threads - 1),
+        0.0,
+        kernel_class,
+    )
+
+
+def accelerator_cost(
+    graph: ModelGraph,
+    op: Operator,
+    kernel_class: str,
+    calibration: Calibration,
+    accelerator: Accelerator,
+    *,
+    part: Part = WHOLE,
+) -> KernelCost:
+    """Cost on a GPU, DSP or NPU."""
+    rate = _rate(calibration, kernel_class)
+    work = part_work(graph, op, part)
+    peak = accelerator.macs_per_cycle[calibration.dtype] * accelerator.max_opp.frequency
+    saturation = 1.0 + rate.half_work / work if work else 1.0
+    return KernelCost(
+        work / (peak * rate.efficiency) * saturation,
+        part_bytes(graph, op, calibration.dtype, part),
+        accelerator.bandwidth * calibration.bandwidth_share,
+        calibration.kernel_overhead,
+        calibration.dispatch,
+        kernel_class,
+    )
+
+
+def _rate(calibration: Calibration, kernel_class: str) -> KernelRate:
+    """The class's own rate, else that of ``other``, which every calibration has."""
+    return calibration.kernels.get(kernel_class) or calibration.kernels["other"]
