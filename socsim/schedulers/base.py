@@ -1,0 +1,90 @@
+"""Base classes of schedulers: the loops are here, the decisions in the subclasses."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from socsim.schedulers.plan import Decision, Placement, Plan, RawPlan
+from socsim.schedulers.view import Job, View
+from socsim.workloads.graph import ModelGraph, Operator
+
+__all__ = ["Assignment", "OnlineScheduler", "Scheduler", "SplitScheduler", "StaticScheduler"]
+
+
+class Scheduler:
+    """What every scheduler has.
+
+    Subclass :class:`StaticScheduler`, :class:`OnlineScheduler` or :class:`SplitScheduler` instead of this class.
+    """
+
+    name: ClassVar[str] = ""
+    """What tables and traces call it; the class name where empty."""
+
+    decision_time: float = 0.0
+    """Time in s on the fastest core at its highest clock that one decision takes; simulated, default 0."""
+
+    predictor: str = "exact"
+    """Which latency predictor its view uses; see :mod:`socsim.schedulers.predictors`."""
+
+    @property
+    def title(self) -> str:
+        """Name for tables."""
+        return self.name or type(self).__name__
+
+
+class StaticScheduler(Scheduler, ABC):
+    """Plans a whole network once; every inference follows the plan."""
+
+    @abstractmethod
+    def plan(self, graph: ModelGraph, view: View) -> Plan | RawPlan:
+        """Decide for every operator.
+
+        Parameters
+        ----------
+        graph
+            The network; iterate over it for its operators in topological order.
+        view
+            What may be known: support, predicted costs, loads.
+
+        Returns
+        -------
+        A :class:`Plan`, or a mapping from operators (or their names) to processor names, placements or splits.
+        An operator placed where the library cannot run it falls back as the library does.
+        """
+
+
+class SplitScheduler(StaticScheduler):
+    """Decides operator by operator, each of which it may split between processors."""
+
+    @abstractmethod
+    def split(self, op: Operator, view: View) -> str | Decision:
+        """Decide for one operator: a processor's name, a :class:`Placement`, or a :class:`Split`."""
+
+    def plan(self, graph: ModelGraph, view: View) -> Plan | RawPlan:
+        """Ask :meth:`split` for every operator."""
+        return {op: self.split(op, view) for op in graph}
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A job and where it shall run."""
+
+    job: Job
+    placement: Placement
+
+
+class OnlineScheduler(Scheduler, ABC):
+    """Decides while the simulation runs: whenever a job becomes ready or a processor idle."""
+
+    granularity: str = "subgraph"
+    """What a job is: ``"operator"``, ``"subgraph"`` (operators that the same processors support) or ``"model"``."""
+
+    @abstractmethod
+    def decide(self, view: View) -> Iterable[Assignment]:
+        """Assign some of ``view.ready``; jobs left out stay ready.
+
+        Yield ``job.on(processor)`` for each. Later assignments of one call see the waits that earlier ones caused.
+        """

@@ -1,0 +1,48 @@
+"""Latency predictors: what a scheduler believes an operator will cost."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from socsim.errors import UnknownNameError
+from socsim.schedulers.plan import Placement
+from socsim.workloads.graph import Operator
+from socsim.workloads.kernels import Part
+from socsim.workloads.pricing import Pricer
+
+__all__ = ["ExactPredictor", "Predictor", "make_predictor"]
+
+
+class Predictor(Protocol):
+    """Predicts times of operators alone on their processor."""
+
+    def time(self, op: Operator, placement: Placement, part: Part) -> float:
+        """Predicted time in s of a part of an operator."""
+
+
+class ExactPredictor:
+    """Knows the device's own cost law: an oracle for the idle phone at its highest clocks."""
+
+    def __init__(self, pricer: Pricer) -> None:
+        self._pricer = pricer
+
+    def time(self, op: Operator, placement: Placement, part: Part) -> float:
+        """The kernel's time alone; its dispatch where that is longer."""
+        cost = self._pricer.cost(op, placement.processor, placement.layout, placement.dtype, placement.cores, part)
+        return max(cost.time, cost.dispatch)
+
+
+def make_predictor(name: str, pricer: Pricer) -> Predictor:
+    """A predictor by name.
+
+    Raises
+    ------
+    UnknownNameError
+        No predictor of that name.
+    """
+    if name not in _PREDICTORS:
+        raise UnknownNameError("predictor", name, _PREDICTORS)
+    return _PREDICTORS[name](pricer)
+
+
+_PREDICTORS = {"exact": ExactPredictor}

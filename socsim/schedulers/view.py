@@ -1,0 +1,191 @@
+"""What a scheduler may know: never the simulator, only what an OS and a profile would tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from socsim.devices.sharing import handover_time
+from socsim.schedulers.plan import Placement
+from socsim.schedulers.predictors import Predictor
+from socsim.workloads.graph import DTYPE_BYTES, ModelGraph, Operator
+from socsim.workloads.kernels import WHOLE, Part
+from socsim.workloads.pricing import Pricer
+
+if TYPE_CHECKING:
+    from socsim.schedulers.base import Assignment
+
+__all__ = ["Job", "View"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work that is ready to be assigned.
+
+    Parameters
+    ----------
+    inference
+        Which inference of its application it belongs to, counted from 0.
+    graph
+        Its network.
+    operators
+        Names of its operators, in order of execution.
+    processors
+        Processors that support all of it; never empty.
+    arrival
+        When its inference arrived, in s.
+    unit
+        Its number among the network's jobs.
+    """
+
+    inference: int
+    graph: ModelGraph
+    operators: tuple[str, ...]
+    processors: tuple[str, ...]
+    arrival: float
+    unit: int
+
+    def on(self, processor: str, *, layout: str = "", cores: str = "") -> Assignment:
+        """Assign it to a processor."""
+        from socsim.schedulers.base import Assignment
+
+        return Assignment(self, Placement(processor, layout=layout, cores=cores))
+
+    def __hash__(self) -> int:
+        return hash((self.inference, self.unit))
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """State of the running system as a view reports it.
+
+    Parameters
+    ----------
+    now
+        Simulated time in s.
+    ready
+        Jobs to assign, in order of arrival.
+    wait
+        Predicted time in s until a processor has finished what is assigned to it.
+    placed
+        (inference, operator) -> (placement, predicted or actual time of completion in s).
+    """
+
+    now: float
+    ready: tuple[Job, ...]
+    wait: Callable[[str], float]
+    placed: Callable[[Job, str], float]
+
+
+class View:
+    """The window of a scheduler on one network, library and device.
+
+    Attributes
+    ----------
+    processors
+        Processors that can share this network: those that compute in its data type.
+    all_processors
+        Those and the ones that need it quantised (a DSP with 8-bit kernels only).
+    ready
+        Jobs waiting for :meth:`OnlineScheduler.decide`; empty for static schedulers.
+    now
+        Simulated time in s.
+    """
+
+    def __init__(self, pricer: Pricer, predictor: Predictor, load: Load | None = None) -> None:
+        self._pricer, self._predictor, self._load = pricer, predictor, load
+        self.processors, self.all_processors = pricer.peers, pricer.processors
+
+    @property
+    def graph(self) -> ModelGraph:
+        """The network."""
+        return self._pricer.graph
+
+    @property
+    def now(self) -> float:
+        """Simulated time in s."""
+        return self._load.now if self._load else 0.0
+
+    @property
+    def ready(self) -> tuple[Job, ...]:
+        """Jobs to assign."""
+        return self._load.ready if self._load else ()
+
+    def wait(self, processor: str) -> float:
+        """Predicted time in s until a processor has finished everything assigned to it; 0 if idle."""
+        return self._load.wait(processor) if self._load else 0.0
+
+    def layouts(self, processor: str) -> tuple[str, ...]:
+        """Memory types to choose from (``("image", "buffer")``); ``("",)`` on the CPU."""
+        return self._pricer.layouts(processor)
+
+    def supports(self, processor: str, op: Operator, layout: str = "") -> bool:
+        """Whether the library runs an operator on a processor (with a layout; default its first)."""
+        return self._pricer.obstacle(op, processor, layout) is None
+
+    def splits(self, op: Operator, layout: str = "") -> tuple[str, ...]:
+        """Dimensions along which an operator can be divided between the CPU and the GPU, ``()`` if it cannot."""
+        return self._pricer.library.split_dimensions(op, self.graph, layout)
+
+    def predict(
+        self,
+        what: Operator | Job,
+        processor: str,
+        *,
+        layout: str = "",
+        dtype: str = "",
+        share: float = 1.0,
+        dimension: str = "OC",
+        halo_rows: int = 0,
+    ) -> float:
+        """Predicted time in s of an operator, a share of one, or a job, on a processor with nothing else to do.
+
+        Parameters
+        ----------
+        share, dimension, halo_rows
+            Part of the operator, as in :class:`socsim.workloads.kernels.Part`.
+
+        Raises
+        ------
+        PlanError
+            The library cannot run it there.
+        """
+        placement = Placement(processor, layout=layout, dtype=dtype)
+        if isinstance(what, Operator):
+            part = WHOLE if share >= 1.0 else Part(share, dimension, halo_rows)
+            return self._predictor.time(what, placement, part)
+        return sum(self._predictor.time(self.graph[name], placement, WHOLE) for name in what.operators)
+
+    def fixed_cost(self, processor: str, layout: str = "") -> float:
+        """Time in s that handing a subgraph to a processor costs, whatever its size."""
+        if processor == "cpu":
+            return self._pricer.calibration("cpu").inference_overhead
+        accelerator = self._pricer.device.accelerators[processor]
+        return self._pricer.calibration(processor, layout).inference_overhead + accelerator.call_latency
+
+    def transfer(self, elements: float, source: str, target: str, *, layout: str = "") -> float:
+        """Predicted time in s to make a tensor of one processor readable by another; 0 within one processor.
+
+        Parameters
+        ----------
+        elements
+            Size of the tensor, or of the slice that is shared.
+        layout
+            Layout on the accelerator's side.
+        """
+        width = DTYPE_BYTES[self._pricer.dtype]
+        return handover_time(self._pricer.device, elements * width, source, target, self._image(source, target, layout))
+
+    def _image(self, source: str, target: str, layout: str) -> bool:
+        accelerator = source if source != "cpu" else target
+        return accelerator != "cpu" and (layout or self.layouts(accelerator)[0]) == "image"
+
+    def data_ready(self, job: Job, processor: str) -> float:
+        """Predicted time in s from now until all inputs of a job are readable on a processor."""
+        return self._load.placed(job, processor) if self._load else 0.0
+
+
+def loads(waits: Mapping[str, float]) -> Callable[[str], float]:
+    """A ``wait`` function over fixed numbers, for tests and offline studies."""
+    return lambda processor: waits.get(processor, 0.0)

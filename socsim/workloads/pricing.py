@@ -1,0 +1,129 @@
+"""Kernel costs of one network under one library on one device, each worked out once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from socsim.devices.device import Calibration, Device
+from socsim.errors import PlanError, UnknownNameError
+from socsim.workloads.graph import ModelGraph, Operator
+from socsim.workloads.kernels import WHOLE, KernelCost, Part, accelerator_cost, cpu_cost
+from socsim.workloads.library import Library
+
+__all__ = ["Pricer"]
+
+_FLOAT_FIRST = ("fp32", "fp16", "int8")
+
+
+class Pricer:
+    """Prices operators, and answers what the library and the device's calibration allow.
+
+    Parameters
+    ----------
+    device, library, graph
+        What runs where with which kernels.
+    dtype
+        Data type wanted; a processor that is not calibrated for it uses the nearest that it is calibrated for.
+    cores
+        CPU mask; ``""`` takes the library's default.
+    """
+
+    def __init__(self, device: Device, library: Library, graph: ModelGraph, dtype: str = "fp32", cores: str = "") -> None:
+        self.device, self.library, self.graph, self.dtype = device, library, graph, dtype
+        self.cores = device.parse_cores(cores) if cores else self._default_cores()
+        self._costs: dict[tuple[object, ...], KernelCost] = {}
+        self._supports: dict[tuple[str, str, str, str], str | None] = {}
+
+    def _default_cores(self) -> tuple[int, ...]:
+        return self.device.parse_cores(self.library.cores)[: self.library.threads]
+
+    @cached_property
+    def processors(self) -> tuple[str, ...]:
+        """Processors that the library is calibrated for on this device, with whatever data type."""
+        return tuple(p for p in self.device.processors if self._dtypes(p))
+
+    @cached_property
+    def peers(self) -> tuple[str, ...]:
+        """Processors that can share one inference: those that need no quantisation beyond the wanted data type."""
+        return tuple(p for p in self.processors if self.dtype == "int8" or self.dtype_on(p) != "int8")
+
+    def _dtypes(self, processor: str) -> tuple[str, ...]:
+        has = {k[2] for k in self.device.calibrations if k[:2] == (self.library.name, processor)}
+        return tuple(d for d in _FLOAT_FIRST if d in has)
+
+    def dtype_on(self, processor: str) -> str:
+        """Data type that a processor computes in: the wanted one, or the nearest that is calibrated.
+
+        Raises
+        ------
+        UnknownNameError
+            The library is not calibrated for the processor on this device.
+        """
+        has = self._dtypes(processor)
+        if not has:
+            kind = f"processor of library {self.library.name!r} on {self.device.name!r}:"
+            raise UnknownNameError(kind, processor, self.processors)
+        return self.dtype if self.dtype in has else has[0]
+
+    def layouts(self, processor: str, dtype: str = "") -> tuple[str, ...]:
+        """Layouts to choose from on a processor; ``("",)`` on the CPU."""
+        return self.device.layouts(self.library.name, processor, dtype or self.dtype_on(processor))
+
+    def calibration(self, processor: str, layout: str = "", dtype: str = "") -> Calibration:
+        """Parameter set of a processor; ``""`` takes the first layout and the run's data type."""
+        dtype = dtype or self.dtype_on(processor)
+        if processor != "cpu" and not layout:
+            layout = self.layouts(processor, dtype)[0]
+        return self.device.calibration(self.library.name, processor, dtype, layout)
+
+    def obstacle(self, op: Operator, processor: str, layout: str = "", dtype: str = "") -> str | None:
+        """Why an operator cannot run on a processor, or None if it can."""
+        key = (op.name, processor, layout, dtype)
+        if key not in self._supports:
+            self._supports[key] = self._obstacle(op, processor, layout, dtype)
+        return self._supports[key]
+
+    def _obstacle(self, op: Operator, processor: str, layout: str, dtype: str) -> str | None:
+        if processor not in self.processors:
+            return f"{self.library.name} does not run on {processor!r} of {self.device.name}"
+        calibration = self.calibration(processor, layout, dtype)
+        return self.library.reason(op, self.graph, processor, calibration.layout, calibration.dtype)
+
+    def cost(
+        self, op: Operator, processor: str, layout: str = "", dtype: str = "", cores: str = "", part: Part = WHOLE
+    ) -> KernelCost:
+        """Cost of a part of an operator on a processor, alone at the highest clocks.
+
+        Raises
+        ------
+        PlanError
+            The library cannot run the operator there.
+        """
+        key = (op.name, processor, layout, dtype, cores, part)
+        if key not in self._costs:
+            self._costs[key] = self._price(op, processor, layout, dtype, cores, part)
+        return self._costs[key]
+
+    def _price(self, op: Operator, processor: str, layout: str, dtype: str, cores: str, part: Part) -> KernelCost:
+        obstacle = self.obstacle(op, processor, layout, dtype)
+        if obstacle:
+            raise PlanError(f"operator {op.name!r} ({op.type}) cannot run on {processor!r}: {obstacle}")
+        calibration = self.calibration(processor, layout, dtype)
+        kernel_class = self.library.kernel_class(op, self.graph, processor, calibration.layout)
+        if processor != "cpu":
+            accelerator = self.device.accelerators[processor]
+            return accelerator_cost(self.graph, op, kernel_class, calibration, accelerator, part=part)
+        return cpu_cost(
+            self.graph,
+            op,
+            kernel_class,
+            calibration,
+            [self.device.cores[i] for i in self.team(cores)],
+            bandwidth=self.device.cpu_bandwidth,
+            part=part,
+            chunking=self.library.chunking,
+        )
+
+    def team(self, cores: str = "") -> tuple[int, ...]:
+        """Core numbers of the worker threads, fastest first."""
+        return self.device.parse_cores(cores) if cores else self.cores

@@ -1,0 +1,55 @@
+"""SqueezeNet."""
+
+from __future__ import annotations
+
+from socsim.workloads.builder import GraphBuilder
+from socsim.workloads.graph import ModelGraph
+
+__all__ = ["squeezenet_10", "squeezenet_11"]
+
+_FIRES = (16, 16, 32, 32, 48, 48, 64, 64)
+"""Squeezed channels of each fire module; each of the two expansions has four times as many."""
+
+
+def squeezenet_10(*, resolution: int = 224, classes: int = 1000, border: int = 0) -> ModelGraph:
+    """SqueezeNet 1.0 (Iandola et al., "SqueezeNet: AlexNet-level Accuracy with 50x Fewer Parameters ...", 2016).
+
+    Parameters
+    ----------
+    resolution
+        Height and width of the input in pixels. The authors' Caffe graph takes 227.
+    classes
+        Size of the output.
+    border
+        Pixels of padding around the last, 1x1 convolution: 0 as in TensorFlow and PyTorch (default), 1 as in Caffe.
+    """
+    return _squeezenet("squeezenet_1.0", resolution, classes, border, (96, 7), pools=(3, 7))
+
+
+def squeezenet_11(*, resolution: int = 227, classes: int = 1000, border: int = 1) -> ModelGraph:
+    """SqueezeNet 1.1, its authors' cheaper revision, by default as the Caffe and ncnn graphs have it.
+
+    Options as of :func:`squeezenet_10`.
+    """
+    return _squeezenet("squeezenet_1.1", resolution, classes, border, (64, 3), pools=(2, 4))
+
+
+def _squeezenet(
+    name: str, resolution: int, classes: int, border: int, stem: tuple[int, int], pools: tuple[int, int]
+) -> ModelGraph:
+    """`pools`: the fire modules, counted from 0, behind which a pooling stands... ahead of."""
+    b = GraphBuilder(name)
+    channels, kernel = stem
+    x = b.conv(b.input(1, 3, resolution, resolution), channels, kernel, 2, padding="valid", activation="relu")
+    x = b.max_pool(x, 3, 2, ceil=True)
+    for i, squeezed in enumerate(_FIRES):
+        if i in pools:
+            x = b.max_pool(x, 3, 2, ceil=True)
+        x = _fire(b, x, squeezed)
+    x = b.conv(x, classes, padding=border, activation="relu")
+    return b.build(b.softmax(b.global_avg_pool(x, keepdims=False)))
+
+
+def _fire(b: GraphBuilder, x: str, squeezed: int) -> str:
+    x = b.conv(x, squeezed, activation="relu")
+    return b.concat(*(b.conv(x, 4 * squeezed, kernel, activation="relu") for kernel in (1, 3)))
