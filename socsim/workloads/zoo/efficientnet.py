@@ -54,8 +54,9 @@ def _efficientnet(name: str, resolution: int, classes: int, activation: str, *, 
 def _blocks(channels: int, activation: str, excite: bool) -> Iterable[InvertedResidual]:
     for expansion, out, kernel, repeats, stride in _STAGES:
         for i in range(repeats):
+            expanded = channels * expansion if expansion > 1 else None
             yield InvertedResidual(
-                out, channels * expansion if expansion > 1 else None, kernel, stride if i == 0 else 1, activation,
+                out, expanded, kernel, stride if i == 0 else 1, activation,
                 squeezed=channels // 4 if excite else None, gate=(activation, "sigmoid"),
             )  # fmt: skip
             channels = out

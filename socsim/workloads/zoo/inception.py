@@ -126,7 +126,7 @@ def _step(b: GraphBuilder, x: str, step: str) -> str:
         return (b.max_pool if step == "max" else b.avg_pool)(x, 3, 1, padding="same")
     match = _CONV.fullmatch(step)
     if match is None:
-        raise ModelError(f"network {b.name!r}: a step must look like '64@3x3', '64@3x3/2' or 'max', got {step!r}")
+        raise ModelError(f"network {b.name!r}: a step must look like '64@3x3/2' or 'max', got {step!r}")
     kernel = int(match["height"]), int(match["width"])
     stride, padding = (2 if match["mode"] == "/2" else 1), ("valid" if match["mode"] else "same")
     return b.conv(x, int(match["channels"]), kernel, stride, padding=padding, activation="relu")

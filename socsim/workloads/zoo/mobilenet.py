@@ -71,14 +71,14 @@ class InvertedResidual:
         fused = None if self.late_activation else self.activation
         y = b.depthwise(y, self.kernel, self.stride, activation=fused)
         if self.squeezed is not None:
-            y = self._excite(b, y)
+            y = self._excite(b, y, self.squeezed)
         if self.late_activation:
             y = b.activation(y, self.activation)
         y = b.conv(y, self.channels)
         return b.add_(x, y) if b.shape(x) == b.shape(y) else y
 
-    def _excite(self, b: GraphBuilder, x: str) -> str:
-        gate = b.conv(b.global_avg_pool(x), self.squeezed or 1, activation=self.gate[0])
+    def _excite(self, b: GraphBuilder, x: str, squeezed: int) -> str:
+        gate = b.conv(b.global_avg_pool(x), squeezed, activation=self.gate[0])
         return b.mul(x, b.conv(gate, b.channels(x), activation=self.gate[1]))
 
 
@@ -87,6 +87,32 @@ def inverted_residuals(b: GraphBuilder, x: str, blocks: Iterable[InvertedResidua
     for block in blocks:
         x = block.add_to(b, x)
     return x
+
+
+_V1 = (
+    ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)) + ((512, 1),) * 5 + ((1024, 2), (1024, 1))
+)
+"""Output channels of each separable convolution, and the stride of its depth-wise part."""
+
+_V2 = (
+    (1, 16, 3, 1, 1),
+    (6, 24, 3, 2, 2),
+    (6, 32, 3, 3, 2),
+    (6, 64, 3, 4, 2),
+    (6, 96, 3, 3, 1),
+    (6, 160, 3, 3, 2),
+    (6, 320, 3, 1, 1),
+)
+_MNASNET = (
+    (1, 16, 3, 1, 1),
+    (3, 24, 3, 3, 2),
+    (3, 40, 5, 3, 2),
+    (6, 80, 5, 3, 2),
+    (6, 96, 3, 2, 1),
+    (6, 192, 5, 4, 2),
+    (6, 320, 3, 1, 1),
+)
+"""Expansion, output channels, kernel, repeats, stride of the first block."""
 
 
 def mobilenet_v1(*, width: float = 1.0, resolution: int = 224, classes: int = 1000) -> ModelGraph:
@@ -101,12 +127,8 @@ def mobilenet_v1(*, width: float = 1.0, resolution: int = 224, classes: int = 10
     classes
         Size of the output.
     """
-    b = GraphBuilder(_sized("mobilenet_v1", width, resolution))
-    x = b.conv(
-        b.input(1, 3, resolution, resolution), scaled_channels(32, width), 3, 2, activation="relu6"
-    )
-    middle = [(512, 1)] * 5
-    for channels, stride in [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *middle, (1024, 2), (1024, 1)]:
+    b, x = _stem("mobilenet_v1", 32, width, resolution, "relu6")
+    for channels, stride in _V1:
         x = b.depthwise(x, 3, stride, activation="relu6")
         x = b.conv(x, scaled_channels(channels, width), activation="relu6")
     return b.build(b.softmax(b.dense(b.global_avg_pool(x, keepdims=False), classes)))
@@ -126,14 +148,12 @@ def mobilenet_v2(
     classes
         Size of the output.
     expand_first
-        Keep the first block's expansion, 32 to 32 channels, as the Caffe and ncnn graphs do (default, 314 MMAC at full
-        size). TensorFlow and PyTorch leave it out (301 MMAC).
+        Keep the first block's expansion, 32 to 32 channels, as the Caffe and ncnn graphs do (default, 314 MMAC
+        at full size). TensorFlow and PyTorch leave it out (301 MMAC).
     """
-    stages = [(1, 16, 3, 1, 1), (6, 24, 3, 2, 2), (6, 32, 3, 3, 2), (6, 64, 3, 4, 2), (6, 96, 3, 3, 1)]
     b, x = _stem("mobilenet_v2", 32, width, resolution, "relu6")
-    stages += [(6, 160, 3, 3, 2), (6, 320, 3, 1, 1)]
-    x = inverted_residuals(b, x, _stages(b.channels(x), stages, width, "relu6", expand_first))
-    return _head(b, x, 1280, width, "relu6", classes)
+    x = inverted_residuals(b, x, _blocks(_V2, b.channels(x), width, "relu6", expand_first))
+    return _head(b, x, width, "relu6", classes)
 
 
 def mnasnet(*, width: float = 1.0, resolution: int = 224, classes: int = 1000) -> ModelGraph:
@@ -141,15 +161,13 @@ def mnasnet(*, width: float = 1.0, resolution: int = 224, classes: int = 1000) -
 
     Options as of :func:`mobilenet_v1`; the last convolution has at least 1280 channels.
     """
-    stages = [(1, 16, 3, 1, 1), (3, 24, 3, 3, 2), (3, 40, 5, 3, 2), (6, 80, 5, 3, 2), (6, 96, 3, 2, 1)]
     b, x = _stem("mnasnet", 32, width, resolution, "relu")
-    stages += [(6, 192, 5, 4, 2), (6, 320, 3, 1, 1)]
-    x = inverted_residuals(b, x, _stages(b.channels(x), stages, width, "relu", False))
-    return _head(b, x, 1280, width, "relu", classes)
+    x = inverted_residuals(b, x, _blocks(_MNASNET, b.channels(x), width, "relu", expand_first=False))
+    return _head(b, x, width, "relu", classes)
 
 
 _V3_LARGE = (
-    (3, 16, 16, False, "relu", 1),
+    (3, None, 16, False, "relu", 1),
     (3, 64, 24, False, "relu", 2),
     (3, 72, 24, False, "relu", 1),
     (5, 72, 40, True, "relu", 2),
@@ -165,39 +183,40 @@ _V3_LARGE = (
     (5, 672, 160, True, "hswish", 2),
     (5, 960, 160, True, "hswish", 1),
 )
-"""Kernel, expanded and output channels, squeeze-and-excite, activation, stride."""
+"""Kernel, expanded channels (None: no expansion), output channels, squeeze-and-excite, activation, stride."""
 
 
 def mobilenet_v3(*, width: float = 1.0, resolution: int = 224, classes: int = 1000) -> ModelGraph:
     """MobileNetV3-Large (Howard et al., "Searching for MobileNetV3", 2019), as the ncnn graph has it.
 
-    That graph follows the paper's first version: a 160-channel block at stride 1 ahead of the last down-sampling one
-    (246 MMAC against the final version's 219), squeezed channels a quarter of the expanded ones without rounding, the
-    gate ahead of the activation, and a second hard swish behind the global pooling.
+    That graph follows the paper's first version: a 160-channel block at stride 1 ahead of the last
+    down-sampling one (246 MMAC against the final version's 219), squeezed channels a quarter of the expanded
+    ones without rounding, the gate ahead of the activation, and a second hard swish behind the global pooling.
 
     Options as of :func:`mobilenet_v1`; the layer ahead of the classifier has at least 1280 features.
     """
     b, x = _stem("mobilenet_v3", 16, width, resolution, "hswish")
-    x = inverted_residuals(b, x, (_v3_block(b.channels(x), width, row) for row in _V3_LARGE))
+    x = inverted_residuals(b, x, (_v3_block(width, *row) for row in _V3_LARGE))
     x = b.conv(x, scaled_channels(960, width), activation="hswish")
     x = b.activation(b.global_avg_pool(x, keepdims=False), "hswish")
     x = b.dense(x, scaled_channels(1280, max(1.0, width)), activation="hswish")
     return b.build(b.softmax(b.dense(x, classes)))
 
 
-def _v3_block(stem: int, width: float, row: tuple[int, int, int, bool, str, int]) -> InvertedResidual:
-    kernel, expanded, channels, excite, activation, stride = row
-    wide = scaled_channels(expanded, width)
+def _v3_block(
+    width: float, kernel: int, expanded: int | None, channels: int, excite: bool, activation: str, stride: int
+) -> InvertedResidual:
+    wide = None if expanded is None else scaled_channels(expanded, width)
     return InvertedResidual(
-        scaled_channels(channels, width), None if wide == stem else wide, kernel, stride, activation,
-        squeezed=wide // 4 if excite else None, late_activation=excite,
+        scaled_channels(channels, width), wide, kernel, stride, activation,
+        squeezed=wide // 4 if excite and wide else None, late_activation=excite,
     )  # fmt: skip
 
 
-def _stages(
-    channels: int, stages: list[tuple[int, int, int, int, int]], width: float, activation: str, expand_first: bool
+def _blocks(
+    stages: tuple[tuple[int, ...], ...], channels: int, width: float, activation: str, expand_first: bool
 ) -> Iterable[InvertedResidual]:
-    """Blocks of stages (expansion, channels, kernel, repeats, stride), the stride in each stage's first block."""
+    """Blocks of all stages behind a stem of `channels`."""
     for expansion, out, kernel, repeats, stride in stages:
         for i in range(repeats):
             expanded = channels * expansion if expansion > 1 or expand_first else None
@@ -205,16 +224,15 @@ def _stages(
             yield InvertedResidual(channels, expanded, kernel, stride if i == 0 else 1, activation)
 
 
-def _stem(name: str, channels: int, width: float, resolution: int, activation: str) -> tuple[GraphBuilder, str]:
-    b = GraphBuilder(_sized(name, width, resolution))
+def _stem(
+    name: str, channels: int, width: float, resolution: int, activation: str
+) -> tuple[GraphBuilder, str]:
+    default = (width, resolution) == (1.0, 224)
+    b = GraphBuilder(name if default else f"{name}_{float(width)}_{resolution}")
     x = b.input(1, 3, resolution, resolution)
     return b, b.conv(x, scaled_channels(channels, width), 3, 2, activation=activation)
 
 
-def _head(b: GraphBuilder, x: str, features: int, width: float, activation: str, classes: int) -> ModelGraph:
-    x = b.conv(x, scaled_channels(features, max(1.0, width)), activation=activation)
+def _head(b: GraphBuilder, x: str, width: float, activation: str, classes: int) -> ModelGraph:
+    x = b.conv(x, scaled_channels(1280, max(1.0, width)), activation=activation)
     return b.build(b.softmax(b.dense(b.global_avg_pool(x, keepdims=False), classes)))
-
-
-def _sized(name: str, width: float, resolution: int) -> str:
-    return name if (width, resolution) == (1.0, 224) else f"{name}_{float(width)}_{resolution}"

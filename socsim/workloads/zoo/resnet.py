@@ -21,8 +21,8 @@ def resnet18(*, resolution: int = 224, classes: int = 1000, project_first: bool 
     classes
         Size of the output.
     project_first
-        Put a 1x1 convolution on the first shortcut too, as the Caffe and ncnn graphs do (default). The paper's own
-        shortcut is the identity there.
+        Put a 1x1 convolution on the first shortcut too, as the Caffe and ncnn graphs do (default). The paper's
+        own shortcut is the identity there.
     """
     return _basic("resnet18", (2, 2, 2, 2), resolution, classes, project_first)
 
@@ -42,8 +42,13 @@ def resnet50(*, resolution: int = 224, classes: int = 1000, stride_in: str = "1x
     classes
         Size of the output.
     stride_in
-        Which convolution of a down-sampling bottleneck has the stride: ``"1x1"``, the first, as in the paper and the
-        Caffe and ncnn graphs (default), or ``"3x3"``, known as version 1.5.
+        Which convolution of a down-sampling bottleneck has the stride: ``"1x1"``, the first, as in the paper
+        and the Caffe and ncnn graphs (default), or ``"3x3"``, known as version 1.5.
+
+    Raises
+    ------
+    UsageError
+        `stride_in` is neither.
     """
     return _bottleneck("resnet50", (3, 4, 6, 3), resolution, classes, stride_in)
 
@@ -54,11 +59,11 @@ def resnet101(*, resolution: int = 224, classes: int = 1000, stride_in: str = "3
 
 
 def resnet50_v2(*, resolution: int = 299, classes: int = 1001) -> ModelGraph:
-    """ResNet-50 version 2 (He et al., "Identity Mappings in Deep Residual Networks", 2016), as TF-slim builds it.
+    """ResNet-50 version 2 (He et al., "Identity Mappings in Deep Residual Networks", 2016), as in TF-slim.
 
-    The stride sits in the last unit of a block. The batch norms and ReLUs in front of the units cannot be folded into
-    a convolution and stand alone; explicit pads come before the convolutions that have a stride. The converted graph
-    has 116 operators.
+    The stride sits in the last unit of a block. The batch norms and ReLUs in front of the units cannot be folded
+    into a convolution and stand alone; explicit pads come before the convolutions that have a stride. The
+    converted graph has 116 operators.
 
     Parameters
     ----------
@@ -103,7 +108,9 @@ def _basic(
     return _head(b, x, classes)
 
 
-def _bottleneck(name: str, repeats: tuple[int, ...], resolution: int, classes: int, stride_in: str) -> ModelGraph:
+def _bottleneck(
+    name: str, repeats: tuple[int, ...], resolution: int, classes: int, stride_in: str
+) -> ModelGraph:
     if stride_in not in ("1x1", "3x3"):
         raise UsageError(f"stride_in of {name} must be '1x1' or '3x3', got {stride_in!r}")
     b = GraphBuilder(name)
@@ -130,8 +137,10 @@ def _preactivated_unit(b: GraphBuilder, x: str, width: int, stride: int) -> str:
     return b.add_(shortcut, b.conv(y, 4 * width))
 
 
-def _padded_conv(b: GraphBuilder, x: str, channels: int, kernel: int, stride: int, activation: str | None) -> str:
-    """Convolution that pads by the kernel alone, whatever the size of the image (``conv2d_same`` in TF-slim)."""
+def _padded_conv(
+    b: GraphBuilder, x: str, channels: int, kernel: int, stride: int, activation: str | None
+) -> str:
+    """Convolution that pads by the kernel alone, whatever the image's size (``conv2d_same`` in TF-slim)."""
     if stride == 1:
         return b.conv(x, channels, kernel, activation=activation)
     return b.conv(b.pad(x, kernel // 2), channels, kernel, stride, padding="valid", activation=activation)

@@ -12,7 +12,7 @@ _FIRES = (16, 16, 32, 32, 48, 48, 64, 64)
 
 
 def squeezenet_10(*, resolution: int = 224, classes: int = 1000, border: int = 0) -> ModelGraph:
-    """SqueezeNet 1.0 (Iandola et al., "SqueezeNet: AlexNet-level Accuracy with 50x Fewer Parameters ...", 2016).
+    """SqueezeNet 1.0 (Iandola et al., "SqueezeNet: AlexNet-level Accuracy with 50x Fewer ...", 2016).
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def squeezenet_10(*, resolution: int = 224, classes: int = 1000, border: int = 0
     classes
         Size of the output.
     border
-        Pixels of padding around the last, 1x1 convolution: 0 as in TensorFlow and PyTorch (default), 1 as in Caffe.
+        Pixels of padding around the last, 1x1 convolution: 0 as in PyTorch (default), 1 as in Caffe.
     """
     return _squeezenet("squeezenet_1.0", resolution, classes, border, (96, 7), pools=(3, 7))
 
@@ -37,7 +37,7 @@ def squeezenet_11(*, resolution: int = 227, classes: int = 1000, border: int = 1
 def _squeezenet(
     name: str, resolution: int, classes: int, border: int, stem: tuple[int, int], pools: tuple[int, int]
 ) -> ModelGraph:
-    """`pools`: the fire modules, counted from 0, behind which a pooling stands... ahead of."""
+    """`stem`: channels and kernel of the first layer; `pools`: fire modules, from 0, with a pooling ahead."""
     b = GraphBuilder(name)
     channels, kernel = stem
     x = b.conv(b.input(1, 3, resolution, resolution), channels, kernel, 2, padding="valid", activation="relu")

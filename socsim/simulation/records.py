@@ -1,0 +1,121 @@
+"""Flat records of a run: what happened, when, in seconds. Tables, traces and plots are made of these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+__all__ = ["AppRecord", "ComponentPower", "InferenceRecord", "KernelRecord", "Outcome"]
+
+
+class InferenceRecord(NamedTuple):
+    """One inference. `start_s` and `finish_s` are -1 until it started or finished."""
+
+    app: str
+    index: int
+    arrival_s: float
+    start_s: float
+    finish_s: float
+    status: str
+    """``finished``, ``running``, ``queued`` or ``dropped`` at the end of the run."""
+
+
+class KernelRecord(NamedTuple):
+    """One kernel, or one step of sharing data between processors."""
+
+    app: str
+    inference: int
+    operator: str
+    """The operator that it computes, or for whose input data are shared."""
+    kind: str
+    """``kernel``, ``transform`` (layout change on an accelerator), ``map``, ``sync``, ``dispatch``, ``call``."""
+    kernel_class: str
+    """Kernel class of a kernel, else ``""``."""
+    processor: str
+    """Where it runs; for ``map``, ``sync`` and ``call`` the processor that receives the data."""
+    source: str
+    """For ``transform``, ``map`` and ``sync`` the processor that the data come from, else ``""``."""
+    cores: tuple[int, ...]
+    """CPU cores that it keeps busy; ``()`` elsewhere."""
+    start_s: float
+    end_s: float
+    dram_bytes: float
+    """DRAM traffic of a kernel; bytes handed over for ``map``; 0 for ``sync``."""
+    share: float
+    """Share of the operator's output, 1 for a whole one."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppRecord:
+    """What one application ran, and what its plan costs whatever the timing.
+
+    Numbers are per inference; for schedulers that decide at run time they are means.
+    """
+
+    app: str
+    model: str
+    library: str
+    scheduler: str
+    dtype: str
+    operators: int
+    unsupported: int
+    """Operators that cannot run where the scheduler wanted them."""
+    fallbacks: Mapping[str, str]
+    """Operator -> why it fell back to the CPU."""
+    kernels: float
+    transfer_bytes: float
+    """Bytes mapped, copied or transformed to change processor."""
+    sync_s: float
+    peak_memory_bytes: float
+    macs: int
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentPower:
+    """Power of a component in W: `idle_w` all the time, `busy_w` more for each unit that is busy."""
+
+    idle_w: float
+    busy_w: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that a run recorded.
+
+    Parameters
+    ----------
+    device, seed
+        Device name and seed of the run.
+    duration_s
+        Simulated time.
+    inferences, kernels
+        Records in order of finishing; `kernels` is empty unless they were asked for.
+    apps
+        By application name.
+    busy_s
+        Busy time by processor (``cpu``: mean over its cores; accelerators: while a kernel runs).
+    energy_j
+        By component: ``cpu.<cluster>``, accelerator names, ``dram``, ``board``. Sums to the whole device's.
+    rails_j
+        By meter rail; sums to the same.
+    power
+        By component, to draw power over time from kernel records.
+    frequencies
+        Clock by domain (``cpu.<cluster>``, accelerators, ``dram``), Hz, at the end of the run.
+    core_names
+        Cluster name of each core.
+    """
+
+    device: str
+    seed: int
+    duration_s: float
+    inferences: tuple[InferenceRecord, ...]
+    kernels: tuple[KernelRecord, ...]
+    apps: Mapping[str, AppRecord]
+    busy_s: Mapping[str, float]
+    energy_j: Mapping[str, float]
+    rails_j: Mapping[str, float]
+    power: Mapping[str, ComponentPower] = field(default_factory=dict)
+    frequencies: Mapping[str, float] = field(default_factory=dict)
+    core_names: tuple[str, ...] = ()

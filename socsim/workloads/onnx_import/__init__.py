@@ -1,0 +1,1 @@
+"""How ONNX files become networks; :mod:`socsim.workloads.onnx` is the way in."""
