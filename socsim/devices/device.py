@@ -24,6 +24,7 @@ __all__ = [
     "PowerModel",
     "Sharing",
     "SyncTime",
+    "Trip",
 ]
 
 
@@ -39,11 +40,14 @@ class Opp:
         Supply in V; 0 where the platform does not tell.
     dram_floor
         DRAM clock in Hz that the point votes for while its domain is busy; 0 for none.
+    l3_floor
+        The same for the L3 cache.
     """
 
     frequency: float
     voltage: float = 0.0
     dram_floor: float = 0.0
+    l3_floor: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +241,26 @@ class Sharing:
 
 
 @dataclass(frozen=True, slots=True)
+class Trip:
+    """A temperature at which the platform acts.
+
+    Parameters
+    ----------
+    zone
+        Thermal zone: ``"cpu"``, ``"gpu"``, ...
+    kind
+        ``"passive"`` (clocks are capped), ``"hot"`` (the system is told) or ``"critical"`` (it shuts down).
+    temperature, hysteresis
+        In degrees Celsius, and in kelvin below.
+    """
+
+    zone: str
+    kind: str
+    temperature: float
+    hysteresis: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class KernelRate:
     """How fast one kernel class is.
 
@@ -328,6 +352,8 @@ class Device:
         By (library, processor, dtype, layout).
     grades
         How many numbers of the profile have each confidence grade.
+    thermal
+        Trip points.
     """
 
     name: str
@@ -342,6 +368,7 @@ class Device:
     rails: Mapping[str, tuple[str, ...]]
     calibrations: Mapping[tuple[str, str, str, str], Calibration]
     grades: Mapping[str, int] = field(default_factory=dict)
+    thermal: tuple[Trip, ...] = ()
 
     @property
     def processors(self) -> tuple[str, ...]:

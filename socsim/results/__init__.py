@@ -1,1 +1,1 @@
-"""."""
+"""What came out: rows, tables, traces, pictures and output directories."""

@@ -76,6 +76,8 @@ class Plan:
         Operators that run on the CPU although the scheduler wanted them elsewhere, with the reason.
     frequency_hints
         Clock domain -> Hz, for governors that take hints.
+    gap
+        How far the plan's predicted time may be above the least possible one, as a share of it; None if not known.
     """
 
     decisions: Mapping[str, Decision]
@@ -84,6 +86,7 @@ class Plan:
     order: tuple[str, ...] = ()
     fallbacks: Mapping[str, str] = field(default_factory=dict)
     frequency_hints: Mapping[str, float] = field(default_factory=dict)
+    gap: float | None = None
 
     @classmethod
     def of(cls, raw: Plan | RawPlan, graph: ModelGraph) -> Plan:

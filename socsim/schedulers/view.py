@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,24 +58,24 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """State of the running system as a view reports it.
+    """How a view asks the running system.
 
     Parameters
     ----------
     now
         Simulated time in s.
     ready
-        Jobs to assign, in order of arrival.
+        Jobs to assign, in the order in which they became ready.
     wait
         Predicted time in s until a processor has finished what is assigned to it.
-    placed
-        (inference, operator) -> (placement, predicted or actual time of completion in s).
+    data_ready
+        Predicted time in s until a job's inputs are readable on a processor.
     """
 
-    now: float
-    ready: tuple[Job, ...]
+    now: Callable[[], float]
+    ready: Callable[[], tuple[Job, ...]]
     wait: Callable[[str], float]
-    placed: Callable[[Job, str], float]
+    data_ready: Callable[[Job, str], float]
 
 
 class View:
@@ -105,12 +105,12 @@ class View:
     @property
     def now(self) -> float:
         """Simulated time in s."""
-        return self._load.now if self._load else 0.0
+        return self._load.now() if self._load else 0.0
 
     @property
     def ready(self) -> tuple[Job, ...]:
         """Jobs to assign."""
-        return self._load.ready if self._load else ()
+        return self._load.ready() if self._load else ()
 
     def wait(self, processor: str) -> float:
         """Predicted time in s until a processor has finished everything assigned to it; 0 if idle."""
@@ -183,9 +183,5 @@ class View:
 
     def data_ready(self, job: Job, processor: str) -> float:
         """Predicted time in s from now until all inputs of a job are readable on a processor."""
-        return self._load.placed(job, processor) if self._load else 0.0
+        return self._load.data_ready(job, processor) if self._load else 0.0
 
-
-def loads(waits: Mapping[str, float]) -> Callable[[str], float]:
-    """A ``wait`` function over fixed numbers, for tests and offline studies."""
-    return lambda processor: waits.get(processor, 0.0)

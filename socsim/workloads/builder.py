@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
-from socsim.errors import ModelError
+from socsim.errors import ModelError, UsageError
 from socsim.workloads.graph import ModelGraph, Operator, Tensor
 from socsim.workloads.operators import OPERATOR_TYPES, conv_output_size, operator_macs, operator_ops
 
@@ -55,6 +56,16 @@ class GraphBuilder:
         self._inputs.append(name)
         return name
 
+    def image(self, height: int, width: int, *, multiple: int = 1, channels: int = 3) -> str:
+        """Declare the image ``input``; UsageError unless both sides are positive multiples of `multiple`."""
+        for size in (height, width):
+            if size <= 0 or size % multiple:
+                raise UsageError(
+                    f"network {self.name!r}: height and width must be positive multiples of {multiple} "
+                    f"pixels, got {size}; the nearest is {max(1, round(size / multiple)) * multiple}"
+                )
+        return self.input(1, channels, height, width)
+
     def build(self, *outputs: str) -> ModelGraph:
         """The finished network, whose results are `outputs`."""
         return ModelGraph(self.name, self._operators, self._tensors.values(), self._inputs, outputs)
@@ -67,11 +78,14 @@ class GraphBuilder:
         *,
         weights: int = 0,
         name: str | None = None,
+        after: str | None = None,
         **attributes: Any,
     ) -> str:
         """Add one operator of any type with known output shape(s); return the (first) output's name.
 
         Several output shapes name the outputs ``op:0``, ``op:1``, ...
+        With `after`, the operator also waits for that tensor's producer, whose data it does not read: the
+        producer gets a second output of one element, which the operator reads last.
         """
         if type_ not in OPERATOR_TYPES:
             raise ModelError(f"network {self.name!r}: unknown operator type {type_!r}")
@@ -85,6 +99,8 @@ class GraphBuilder:
             if tensor in self._tensors:
                 raise ModelError(f"network {self.name!r}: two tensors are named {tensor!r}")
             self._tensors[tensor] = Tensor(tensor, tuple(shape))
+        if after is not None:
+            inputs = [*inputs, self._signal(after)]
         read = [self.shape(t) for t in inputs]
         kernel, groups = attributes.get("kernel", (1, 1)), attributes.get("groups", 1)
         op = Operator(
@@ -99,6 +115,17 @@ class GraphBuilder:
         )
         self._operators.append(op)
         return outputs[0]
+
+    def _signal(self, tensor: str) -> str:
+        """One element that the producer of `tensor` gives beside it."""
+        signal = f"{tensor}:done"
+        for i, op in enumerate(self._operators):
+            if tensor in op.outputs and signal not in op.outputs:
+                self._operators[i] = replace(op, outputs=(*op.outputs, signal))
+                self._tensors[signal] = Tensor(signal, (1, 1, 1, 1))
+        if signal not in self._tensors:
+            raise ModelError(f"network {self.name!r}: nothing comes after {tensor!r}: nothing produces it")
+        return signal
 
     # --- convolutions -----------------------------------------------------------------------------------------
 
@@ -115,6 +142,7 @@ class GraphBuilder:
         activation: str | None = None,
         bias: bool = True,
         name: str | None = None,
+        after: str | None = None,
     ) -> str:
         """Convolution, with bias and activation fused where given.
 
@@ -126,6 +154,8 @@ class GraphBuilder:
             ``"same"``, ``"valid"``, one number for all sides, (height, width) each side, or (top, left, bottom, right).
         activation
             Fused function (``"relu"``, ``"relu6"``, ``"hswish"``, ``"swish"``, ``"leaky_relu"``, ...).
+        after
+            A tensor whose producer must have finished before, as of :meth:`add`.
         """
         n, c, h, w = self._image(x)
         if c % groups or channels % groups:
@@ -141,8 +171,8 @@ class GraphBuilder:
         type_ = "conv2d" if groups == 1 else "depthwise_conv2d" if groups == c else "grouped_conv2d"
         weights = channels * (c // groups) * kh * kw + (channels if bias else 0)
         return self.add(
-            type_, [x], out, weights=weights, name=name, kernel=(kh, kw), stride=(sh, sw), dilation=(dh, dw),
-            padding=pads, groups=groups, activation=activation,
+            type_, [x], out, weights=weights, name=name, after=after, kernel=(kh, kw), stride=(sh, sw),
+            dilation=(dh, dw), padding=pads, groups=groups, activation=activation,
         )  # fmt: skip
 
     def depthwise(self, x: str, kernel: Pair = 3, stride: Pair = 1, *, multiplier: int = 1, **options: Any) -> str:

@@ -16,7 +16,7 @@ def read_model(path: Path) -> Any:
     Raises
     ------
     ModelError
-        No such file, not an ONNX model, cut short, or of an operator set newer than the installed onnx package.
+        No such file, not an ONNX model, cut short, or of an operator set newer than the onnx package.
     """
     proto = _parse(_read_bytes(path))
     if not proto.HasField("graph"):
@@ -41,11 +41,10 @@ def _read_bytes(path: Path) -> bytes:
 
 def _parse(data: bytes) -> Any:
     import onnx
-    from google.protobuf.message import DecodeError
 
     try:
         return onnx.load_model_from_string(data)
-    except (DecodeError, ValueError):
+    except Exception:  # protobuf's DecodeError has no base of its own but Exception
         raise ModelError("not an ONNX model, or cut short: its protobuf message does not parse") from None
 
 

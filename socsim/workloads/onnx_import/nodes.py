@@ -72,9 +72,10 @@ def read_nodes(proto: Any) -> list[Node]:
     nodes = [_read_node(node, names) for node in proto.graph.node]
     nested = [node for node in nodes if _has_subgraph(node)]
     if nested:
+        types = ", ".join(sorted({node.op for node in nested}))
         raise ModelError(
-            f"control flow cannot be simulated, since its subgraphs run or not by the data: "
-            f"{', '.join(sorted({node.op for node in nested}))} ({list_nodes(nested)}); export a graph without branches"
+            f"operators with subgraphs cannot be simulated: {types} ({list_nodes(nested)}); "
+            f"export a graph without control flow"
         )
     _check(nodes, proto)
     return nodes
@@ -118,8 +119,7 @@ def _check(nodes: Iterable[Node], proto: Any) -> None:
     context.ir_version = onnx.IR_VERSION
     context.opset_imports = {entry.domain: entry.version for entry in proto.opset_import}
     for node in nodes:
-        schema = onnx.defs.has(node.proto.op_type, node.proto.domain)
-        if not schema:
+        if not onnx.defs.has(node.proto.op_type, node.proto.domain):
             continue
         try:
             onnx.checker.check_node(node.proto, context)

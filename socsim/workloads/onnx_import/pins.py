@@ -53,10 +53,10 @@ def pin(inputs: Mapping[str, Dims], shapes: Mapping[str, Shape]) -> dict[str, Sh
         if name not in inputs:
             raise UnknownNameError("input", name, inputs)
         _check_pin(name, shape, inputs[name])
-    dynamic = [name for name in inputs if name not in shapes and any(isinstance(s, str) for s in inputs[name])]
-    if dynamic:
-        raise ModelError(_unpinned({name: inputs[name] for name in dynamic}))
     pinned = {name: tuple(shapes.get(name, dims)) for name, dims in inputs.items()}
+    dynamic = {name: dims for name, dims in pinned.items() if any(isinstance(size, str) for size in dims)}
+    if dynamic:
+        raise ModelError(_unpinned(dynamic))
     for name, sizes in pinned.items():
         if any(not isinstance(size, int) or size < 1 for size in sizes):
             raise ModelError(f"input {name!r}: every size must be positive, got {_text(sizes)}")
@@ -66,7 +66,8 @@ def pin(inputs: Mapping[str, Dims], shapes: Mapping[str, Shape]) -> dict[str, Sh
 def _check_pin(name: str, shape: Shape, dims: Dims) -> None:
     if len(shape) != len(dims):
         raise ModelError(
-            f"input {name!r} has {len(dims)} dimensions ({_text(dims)}), its pinned shape {len(shape)} ({_text(shape)})"
+            f"input {name!r} has {len(dims)} dimensions ({_text(dims)}), "
+            f"its pinned shape has {len(shape)} ({_text(shape)})"
         )
 
 
@@ -84,7 +85,9 @@ def _unpinned(dynamic: Mapping[str, Dims]) -> str:
 def _usual(dims: Dims) -> Shape:
     """A plausible shape: one image of 224 x 224, or 128 tokens."""
     usual = (1, 3, 224, 224) if len(dims) == 4 else (1, *(128,) * (len(dims) - 1))
-    return tuple(size if isinstance(size, int) and size > 0 else u for size, u in zip(dims, usual, strict=True))
+    return tuple(
+        size if isinstance(size, int) and size > 0 else u for size, u in zip(dims, usual, strict=True)
+    )
 
 
 def _text(dims: Dims) -> str:

@@ -89,9 +89,7 @@ def inverted_residuals(b: GraphBuilder, x: str, blocks: Iterable[InvertedResidua
     return x
 
 
-_V1 = (
-    ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)) + ((512, 1),) * 5 + ((1024, 2), (1024, 1))
-)
+_V1 = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)) + ((512, 1),) * 5 + ((1024, 2), (1024, 1))
 """Output channels of each separable convolution, and the stride of its depth-wise part."""
 
 _V2 = (
@@ -148,8 +146,8 @@ def mobilenet_v2(
     classes
         Size of the output.
     expand_first
-        Keep the first block's expansion, 32 to 32 channels, as the Caffe and ncnn graphs do (default, 314 MMAC
-        at full size). TensorFlow and PyTorch leave it out (301 MMAC).
+        Keep the first block's expansion, 32 to 32 channels, as the Caffe and ncnn graphs do (default,
+        314 MMAC at full size). TensorFlow and PyTorch leave it out (301 MMAC).
     """
     b, x = _stem("mobilenet_v2", 32, width, resolution, "relu6")
     x = inverted_residuals(b, x, _blocks(_V2, b.channels(x), width, "relu6", expand_first))
@@ -191,7 +189,7 @@ def mobilenet_v3(*, width: float = 1.0, resolution: int = 224, classes: int = 10
 
     That graph follows the paper's first version: a 160-channel block at stride 1 ahead of the last
     down-sampling one (246 MMAC against the final version's 219), squeezed channels a quarter of the expanded
-    ones without rounding, the gate ahead of the activation, and a second hard swish behind the global pooling.
+    ones without rounding, the gate ahead of the activation, and a second hard swish behind global pooling.
 
     Options as of :func:`mobilenet_v1`; the layer ahead of the classifier has at least 1280 features.
     """

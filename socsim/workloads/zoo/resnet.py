@@ -21,8 +21,8 @@ def resnet18(*, resolution: int = 224, classes: int = 1000, project_first: bool 
     classes
         Size of the output.
     project_first
-        Put a 1x1 convolution on the first shortcut too, as the Caffe and ncnn graphs do (default). The paper's
-        own shortcut is the identity there.
+        Put a 1x1 convolution on the first shortcut too, as the Caffe and ncnn graphs do (default). The
+        paper's own shortcut is the identity there.
     """
     return _basic("resnet18", (2, 2, 2, 2), resolution, classes, project_first)
 
@@ -61,9 +61,9 @@ def resnet101(*, resolution: int = 224, classes: int = 1000, stride_in: str = "3
 def resnet50_v2(*, resolution: int = 299, classes: int = 1001) -> ModelGraph:
     """ResNet-50 version 2 (He et al., "Identity Mappings in Deep Residual Networks", 2016), as in TF-slim.
 
-    The stride sits in the last unit of a block. The batch norms and ReLUs in front of the units cannot be folded
-    into a convolution and stand alone; explicit pads come before the convolutions that have a stride. The
-    converted graph has 116 operators.
+    The stride sits in the last unit of a block. The batch norms and ReLUs in front of the units cannot be
+    folded into a convolution and stand alone; explicit pads come before the convolutions that have a stride.
+    The converted graph has 116 operators.
 
     Parameters
     ----------

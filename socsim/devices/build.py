@@ -1,0 +1,152 @@
+"""From a device file's specification to the frozen description that everything else reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+
+from socsim.devices.crosscheck import ROUNDING
+from socsim.devices.device import (
+    Accelerator,
+    Calibration,
+    Cluster,
+    Device,
+    IdleState,
+    KernelRate,
+    Memory,
+    MemoryOpp,
+    Opp,
+    PowerModel,
+    Sharing,
+    SyncTime,
+    Trip,
+)
+from socsim.devices.provenance import GRADES, Origin, rows
+from socsim.devices.spec import (
+    AcceleratorSpec,
+    CalibrationSpec,
+    ClusterSpec,
+    DeviceSpec,
+    MemorySpec,
+    OppSpec,
+    SharingSpec,
+)
+from socsim.yamlfile import Document, Loc
+
+__all__ = ["build"]
+
+
+def build(name: str, spec: DeviceSpec, document: Document) -> Device:
+    """Build the description of a device.
+
+    Parameters
+    ----------
+    name
+        What it will be called.
+    spec
+        What its file says.
+    document
+        The file, for the grades and sources of its numbers.
+    """
+    clocks = [opp.freq for opp in spec.memory.opps]
+    counts = Counter(row.grade for row in rows(document.root))
+    return Device(
+        name=name,
+        title=spec.title,
+        soc=spec.soc,
+        clusters=tuple(_cluster(cluster, clocks) for cluster in spec.clusters),
+        accelerators=MappingProxyType({n: _accelerator(n, a, clocks) for n, a in spec.accelerators.items()}),
+        memory=_memory(spec.memory),
+        sharing=MappingProxyType({n: _sharing(s) for n, s in spec.sharing.items()}),
+        cpu_bandwidth=spec.cpu_bandwidth,
+        board_power=spec.board_power,
+        rails=MappingProxyType({rail: tuple(names) for rail, names in spec.rails.items()}),
+        calibrations=MappingProxyType({c.key: c for c in _calibrations(spec, document)}),
+        grades=MappingProxyType({grade: counts[grade] for grade in GRADES if counts[grade]}),
+        thermal=tuple(Trip(t.zone, t.kind, t.temperature, t.hysteresis) for t in spec.thermal),
+    )
+
+
+def _opps(opps: Iterable[OppSpec], clocks: list[float]) -> tuple[Opp, ...]:
+    return tuple(Opp(o.freq, o.voltage or 0.0, _snapped(o.dram_floor, clocks), o.l3_floor) for o in opps)
+
+
+def _snapped(floor: float, clocks: list[float]) -> float:
+    """The slowest DRAM clock that satisfies a vote; sources round clocks differently."""
+    return next((clock for clock in clocks if clock >= floor * (1 - ROUNDING)), clocks[-1]) if floor else 0.0
+
+
+def _cluster(spec: ClusterSpec, clocks: list[float]) -> Cluster:
+    return Cluster(
+        spec.name,
+        spec.core,
+        spec.count,
+        _opps(spec.opps, clocks),
+        MappingProxyType({str(dtype): rate for dtype, rate in spec.macs_per_cycle.items()}),
+        spec.capacity,
+        spec.bandwidth,
+        PowerModel(**dict(spec.power)),
+        tuple(IdleState(**dict(state)) for state in spec.idle_states),
+        spec.transition_latency,
+    )
+
+
+def _accelerator(name: str, spec: AcceleratorSpec, clocks: list[float]) -> Accelerator:
+    return Accelerator(
+        name,
+        spec.model,
+        _opps(spec.opps, clocks),
+        MappingProxyType({str(dtype): rate for dtype, rate in spec.macs_per_cycle.items()}),
+        spec.bandwidth,
+        PowerModel(**dict(spec.power)),
+        tuple(spec.layouts),
+        spec.call_latency,
+        spec.transition_latency,
+    )
+
+
+def _memory(spec: MemorySpec) -> Memory:
+    return Memory(
+        tuple(MemoryOpp(opp.freq, opp.bandwidth) for opp in spec.opps),
+        spec.efficiency,
+        spec.energy_per_byte,
+        spec.background_power,
+        spec.capacity or 0.0,
+    )
+
+
+def _sharing(spec: SharingSpec) -> Sharing:
+    sync = SyncTime(spec.sync.mean, spec.sync.sd, *spec.sync.bounds)
+    return Sharing(
+        spec.map_per_byte, spec.transform_per_byte, sync, spec.post_sync, spec.unmap, spec.copy_per_byte
+    )
+
+
+def _calibrations(spec: DeviceSpec, document: Document) -> Iterator[Calibration]:
+    for library, processors in spec.calibration.items():
+        for dtype, found in processors.cpu.items():
+            yield _calibration((library, "cpu", dtype, ""), found, document)
+        for processor in ("gpu", "dsp", "npu"):
+            by_dtype: Mapping[str, Mapping[str, CalibrationSpec]] = getattr(processors, processor)
+            for name, layouts in by_dtype.items():
+                for layout, found in layouts.items():
+                    yield _calibration((library, processor, name, layout), found, document)
+
+
+def _calibration(key: tuple[str, str, str, str], spec: CalibrationSpec, document: Document) -> Calibration:
+    grade, source = _provenance(("calibration", *filter(None, key)), document)
+    values = dict(spec)
+    kernels = {
+        name: KernelRate(rate.efficiency, rate.half_work) for name, rate in values.pop("kernels").items()
+    }
+    return Calibration(*key, MappingProxyType(kernels), **values, grade=grade, source=source)
+
+
+def _provenance(loc: Loc, document: Document) -> tuple[str, str]:
+    """Grade and source of a block: as stated for it, else those of its least certain number."""
+    node = document.node(loc)
+    if isinstance(node.origin, Origin) and node.origin.grade and node.origin.source:
+        return node.origin.grade, node.origin.source
+    worst = max(rows(node), key=lambda row: "ABCFD".index(row.grade))
+    return worst.grade, worst.source

@@ -1,0 +1,163 @@
+"""Rules of a device file that hold between its blocks.
+
+They work on the file as read, before its blocks are known to be right, so that their faults come together
+with the blocks' own; what a block's rules refuse anyway is passed over here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from socsim import units
+from socsim.errors import UnitError, nearest
+from socsim.yamlfile import Document, FileFault, Loc, Node, fault_at
+
+__all__ = ["ROUNDING", "faults"]
+
+ROUNDING = 1e-3
+"""Relative slack when clocks are compared that different sources round differently."""
+
+
+def faults(document: Document) -> Iterator[FileFault]:
+    """Yield what is wrong between the blocks of a device file."""
+    root = document.root
+    yield from _clusters(root)
+    yield from _rails(root)
+    yield from _floors(root)
+    yield from _sharing(root)
+    yield from _calibration(root)
+
+
+def _items(node: Node | None) -> list[tuple[Any, Node]]:
+    """Keys or indices and the nodes under them; nothing for a scalar."""
+    value = node.value if node else None
+    if isinstance(value, dict):
+        return list(value.items())
+    return list(enumerate(value)) if isinstance(value, list) else []
+
+
+def _at(node: Node, *loc: str | int) -> Node | None:
+    found: Node | None = node
+    for part in loc:
+        found = found.child(part) if found else None
+    return found
+
+
+def _named(root: Node) -> list[tuple[int, Node, str]]:
+    """Index, node and name of the clusters."""
+    names = [(index, cluster, cluster.child("name")) for index, cluster in _items(_at(root, "clusters"))]
+    return [
+        (index, cluster, name.value) for index, cluster, name in names if name and isinstance(name.value, str)
+    ]
+
+
+def _clusters(root: Node) -> Iterator[FileFault]:
+    seen: set[str] = set()
+    for index, cluster, name in _named(root):
+        if name in seen:
+            yield fault_at(
+                cluster.value["name"], ("clusters", index, "name"), f"cluster {name!r} is there twice"
+            )
+        seen.add(name)
+
+
+def _components(root: Node) -> list[str]:
+    cpu = [f"cpu.{name}" for _, _, name in _named(root)]
+    return [*dict.fromkeys(cpu), *(name for name, _ in _items(_at(root, "accelerators"))), "dram", "board"]
+
+
+def _rails(root: Node) -> Iterator[FileFault]:
+    """Each component on exactly one rail, and nothing else on any."""
+    known, on = _components(root), dict[str, str]()
+    for rail, listed in _items(_at(root, "rails")):
+        for index, node in _items(listed):
+            loc: Loc = ("rails", rail, index)
+            if not isinstance(node.value, str):
+                continue
+            if node.value not in known:
+                yield fault_at(node, loc, _unknown("component", node.value, known))
+            elif node.value in on:
+                yield fault_at(node, loc, f"component {node.value!r} is already on rail {on[node.value]!r}")
+            else:
+                on[node.value] = str(rail)
+    rails = _at(root, "rails")
+    missing = [name for name in known if name not in on]
+    if rails and missing:
+        yield fault_at(rails, ("rails",), f"no rail feeds {', '.join(missing)}")
+
+
+def _floors(root: Node) -> Iterator[FileFault]:
+    """A vote for a DRAM clock within what the DRAM can do."""
+    clocks = [_hertz(_at(opp, "freq")) for _, opp in _items(_at(root, "memory", "opps"))]
+    top = max(filter(None, clocks), default=0.0)
+    for kind in ("clusters", "accelerators"):
+        for key, unit in _items(_at(root, kind)):
+            for index, opp in _items(_at(unit, "opps")):
+                node = _at(opp, "dram_floor")
+                floor = _hertz(node)
+                if top and node and floor and floor > top * (1 + ROUNDING):
+                    limit = units.format(top, "frequency")
+                    message = f"votes for {node.value}, above the fastest DRAM clock, {limit}"
+                    yield fault_at(node, (kind, key, "opps", index, "dram_floor"), message)
+
+
+def _sharing(root: Node) -> Iterator[FileFault]:
+    """The costs of sharing for each accelerator, and for no other."""
+    accelerators = dict(_items(_at(root, "accelerators")))
+    sharing = dict(_items(_at(root, "sharing")))
+    for name, node in sharing.items():
+        if name not in accelerators:
+            yield fault_at(
+                node, ("sharing", name), _unknown("accelerator", name, list(accelerators)), key=True
+            )
+    for name, node in accelerators.items():
+        if name not in sharing:
+            message = f"no costs of sharing; give sharing.{name}"
+            yield fault_at(node, ("accelerators", name), message, key=True)
+
+
+def _calibration(root: Node) -> Iterator[FileFault]:
+    """Calibrations for processors, data types and layouts that the device has."""
+    for library, processors in _items(_at(root, "calibration")):
+        for processor, dtypes in _items(processors):
+            loc: Loc = ("calibration", library, processor)
+            unit = _at(root, "accelerators", processor)
+            if processor == "cpu":
+                clusters = [cluster for _, cluster in _items(_at(root, "clusters"))]
+                yield from _dtypes(dtypes, loc, clusters)
+            elif unit is None:
+                if processor in ("gpu", "dsp", "npu"):
+                    yield fault_at(dtypes, loc, f"the device has no {processor}", key=True)
+            else:
+                yield from _dtypes(dtypes, loc, [unit])
+                yield from _layouts(dtypes, loc, unit)
+
+
+def _dtypes(dtypes: Node, loc: Loc, rated: list[Node]) -> Iterator[FileFault]:
+    for dtype, node in _items(dtypes):
+        if any(_at(unit, "macs_per_cycle", dtype) is None for unit in rated):
+            message = f"macs_per_cycle of {loc[-1]} does not tell the rate of {dtype}"
+            yield fault_at(node, (*loc, dtype), message, key=True)
+
+
+def _layouts(dtypes: Node, loc: Loc, unit: Node) -> Iterator[FileFault]:
+    known = [node.value for _, node in _items(_at(unit, "layouts"))] or ["buffer"]
+    for dtype, layouts in _items(dtypes):
+        for layout, node in _items(layouts):
+            if layout in ("image", "buffer") and layout not in known:
+                message = f"{loc[-1]} has the layouts {', '.join(map(str, known))}"
+                yield fault_at(node, (*loc, dtype, layout), message, key=True)
+
+
+def _hertz(node: Node | None) -> float | None:
+    try:
+        return units.parse(node.value, "frequency") if node else None
+    except UnitError:
+        return None
+
+
+def _unknown(kind: str, name: object, known: list[str]) -> str:
+    guess = nearest(str(name), known)
+    tail = f"did you mean {guess!r}?" if guess else f"known: {', '.join(known) or 'none'}"
+    return f"unknown {kind} {name!r}; {tail}"

@@ -1,0 +1,174 @@
+"""Find, read and merge device files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+from socsim import resources, yamlfile
+from socsim.devices import crosscheck
+from socsim.devices import provenance as origins
+from socsim.devices.build import build
+from socsim.devices.device import Device
+from socsim.devices.provenance import Provenance
+from socsim.devices.spec import DeviceSpec
+from socsim.errors import UnknownNameError
+from socsim.yamlfile import Document, FileFault, Node, fault_at
+
+__all__ = ["device_names", "load_device", "provenance", "read_profile"]
+
+
+def device_names() -> list[str]:
+    """Names of the devices that come with socsim."""
+    return sorted(path.stem for path in resources.data_dir("device_profiles").glob("*.yaml"))
+
+
+def load_device(name: str | os.PathLike[str]) -> Device:
+    """Load a device.
+
+    Parameters
+    ----------
+    name
+        One of :func:`device_names`, or the path of a file. A file is read again when it has changed; a change
+        only to a file that it extends goes unnoticed within one process.
+
+    Raises
+    ------
+    UnknownNameError
+        Neither a name nor a file.
+    FileError
+        The file breaks its rules; all faults are told at once, with their places.
+    """
+    path = _find(name)
+    return _load(path, path.resolve(), path.stat().st_mtime_ns)
+
+
+def provenance(name: str | os.PathLike[str]) -> list[Provenance]:
+    """Every number of a device's profile with its place, value as written, grade and source.
+
+    Raises
+    ------
+    UnknownNameError, FileError
+        As :func:`load_device`.
+    """
+    return origins.rows(read_profile(_find(name))[1].root)
+
+
+def read_profile(path: str | Path) -> tuple[DeviceSpec, Document]:
+    """Read a device file and what it extends: its specification, and the merged document.
+
+    Raises
+    ------
+    FileError
+        A file cannot be read or breaks its rules.
+    """
+    gathered = _Gathered()
+    root = gathered.merged(Path(path), ())
+    document = Document(str(path), root)
+    table = root.child("sources")
+    known = set(table.value) if table and isinstance(table.value, dict) else set()
+    faults = [*gathered.faults, *crosscheck.faults(document)]
+    for stripped in gathered.files:
+        faults += origins.unknown_sources(stripped, known)
+    return yamlfile.validate(document, DeviceSpec, faults), document
+
+
+@lru_cache(maxsize=256)
+def _load(path: Path, resolved: Path, changed: int) -> Device:
+    """Load a file; `resolved` and `changed` tell apart what one name stands for from time to time."""
+    spec, document = read_profile(path)
+    return build(path.stem, spec, document)
+
+
+def _find(name: str | os.PathLike[str]) -> Path:
+    text = os.fspath(name)
+    if text in (names := device_names()):
+        return resources.data_dir("device_profiles") / f"{text}.yaml"
+    path = Path(text)
+    if path.is_file():
+        return path
+    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
+        raise yamlfile.fail(text, "no such file")
+    raise UnknownNameError("device", text, names, "Or give the path of a device file.")
+
+
+@dataclass
+class _Gathered:
+    """The files of one profile, and the faults found before they are merged."""
+
+    faults: list[FileFault] = field(default_factory=list)
+    files: list[origins.Stripped] = field(default_factory=list)
+
+    def merged(self, path: Path, above: tuple[Path, ...]) -> Node:
+        """A file on top of what it extends."""
+        stripped = origins.strip(yamlfile.read(path))
+        if not any(stripped.root.place.file == known.root.place.file for known in self.files):
+            self.files.append(stripped)
+            self.faults += stripped.faults
+        root: Node | None = None
+        for node, base in self._bases(stripped.root, path):
+            if base.resolve() in (path.resolve(), *above):
+                self.faults.append(fault_at(node, ("extends",), f"{node.value!r} leads back to itself"))
+                continue
+            below = self.merged(base, (path.resolve(), *above))
+            root = _merge(root, below) if root else below
+        return _merge(root, stripped.root) if root else stripped.root
+
+    def _bases(self, root: Node, path: Path) -> Iterator[tuple[Node, Path]]:
+        """The files that a file extends, with the nodes that name them."""
+        extends = root.child("extends")
+        if extends is None:
+            return
+        for node in extends.value if isinstance(extends.value, list) else [extends]:
+            if not isinstance(node.value, str):
+                self.faults.append(
+                    fault_at(node, ("extends",), "expected the name of a device file, or a list")
+                )
+                continue
+            found = _base(node.value, path)
+            if found is None:
+                near, far = path.parent, resources.data_dir("device_profiles")
+                message = f"no file {_file_name(node.value)!r} beside this one ({near}) or in {far}"
+                self.faults.append(fault_at(node, ("extends",), message))
+            else:
+                yield node, found
+
+
+def _file_name(name: str) -> str:
+    return name if name.endswith((".yaml", ".yml")) else f"{name}.yaml"
+
+
+def _base(name: str, path: Path) -> Path | None:
+    """The file that `extends` means: beside the file that says so, else one that comes with socsim."""
+    folders = (path.parent, resources.data_dir("device_profiles"))
+    return next((p for folder in folders if (p := folder / _file_name(name)).is_file()), None)
+
+
+def _merge(base: Node, over: Node) -> Node:
+    """`over` on top of `base`: mappings by key, lists of named mappings by name, all else replaced."""
+    if isinstance(base.value, dict) and isinstance(over.value, dict):
+        return replace(over, value=_merge_items(base.value, over.value))
+    if _all_named(base) and _all_named(over):
+        by_name = [{item.value["name"].value: item for item in node.value} for node in (base, over)]
+        return replace(over, value=list(_merge_items(*by_name).values()))
+    return over
+
+
+def _merge_items(base: dict[str, Node], over: dict[str, Node]) -> dict[str, Node]:
+    return base | {key: _merge(base[key], node) if key in base else node for key, node in over.items()}
+
+
+def _all_named(node: Node) -> bool:
+    """Whether a node is a list of mappings with names of their own."""
+    if not isinstance(node.value, list) or not node.value:
+        return False
+    names = [
+        item.value["name"].value
+        for item in node.value
+        if isinstance(item.value, dict) and "name" in item.value
+    ]
+    texts = {name for name in names if isinstance(name, str)}
+    return len(names) == len(node.value) == len(texts)

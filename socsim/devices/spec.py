@@ -1,0 +1,299 @@
+"""What a device file may say, block by block, and the rules that hold inside a block.
+
+Rules between blocks are in :mod:`socsim.devices.crosscheck`, grades and sources in
+:mod:`socsim.devices.provenance`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from socsim import units
+from socsim.yamlfile import Loc, RelativeFaults
+
+__all__ = [
+    "AcceleratorSpec",
+    "CalibrationSpec",
+    "ClusterSpec",
+    "DeviceSpec",
+    "IdleStateSpec",
+    "KernelSpec",
+    "LibrarySpec",
+    "MemoryOppSpec",
+    "MemorySpec",
+    "OppSpec",
+    "PowerSpec",
+    "SharingSpec",
+    "SyncSpec",
+    "TripSpec",
+]
+
+
+def _in(dimension: str) -> BeforeValidator:
+    def read(text: Any) -> float:
+        return units.parse(text, dimension)
+
+    return BeforeValidator(read)
+
+
+Count = Annotated[int, Field(strict=True, ge=1)]
+Positive = Annotated[float, _in("ratio"), Field(gt=0)]
+Share = Annotated[float, _in("ratio"), Field(ge=0, le=1)]
+PositiveShare = Annotated[float, _in("ratio"), Field(gt=0, le=1)]
+KernelShare = Annotated[float, _in("ratio"), Field(gt=0, le=8)]
+Time = Annotated[float, _in("time"), Field(ge=0)]
+Frequency = Annotated[float, _in("frequency"), Field(gt=0)]
+Floor = Annotated[float, _in("frequency"), Field(ge=0)]
+Voltage = Annotated[float, _in("voltage"), Field(gt=0)]
+Power = Annotated[float, _in("power"), Field(ge=0)]
+DynamicPower = Annotated[float, _in("dynamic power"), Field(ge=0)]
+Leakage = Annotated[float, _in("leakage"), Field(ge=0)]
+Bandwidth = Annotated[float, _in("bandwidth"), Field(gt=0)]
+Size = Annotated[float, _in("size"), Field(gt=0)]
+EnergyPerByte = Annotated[float, _in("energy per byte"), Field(ge=0)]
+TimePerByte = Annotated[float, _in("time per byte"), Field(ge=0)]
+Work = Annotated[float, _in("work"), Field(ge=0)]
+Temperature = Annotated[float, _in("temperature"), Field(gt=-273.15)]
+TemperatureDifference = Annotated[float, _in("temperature difference"), Field(ge=0)]
+DType = Literal["fp32", "fp16", "int8"]
+Text = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+AcceleratorName = Literal["gpu", "dsp", "npu"]
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OppSpec(_Block):
+    """An operating point of a core cluster or an accelerator."""
+
+    freq: Frequency
+    voltage: Voltage | None = None
+    dram_floor: Floor = 0.0
+    l3_floor: Floor = 0.0
+
+
+class PowerSpec(_Block):
+    """``P = coefficient f V^2 activity + leakage V`` busy, ``idle`` otherwise."""
+
+    coefficient: DynamicPower
+    leakage: Leakage = 0.0
+    idle: Power = 0.0
+    activity: Positive = 1.0
+
+
+class IdleStateSpec(_Block):
+    """An idle state of a core or its cluster."""
+
+    name: Text
+    entry: Time
+    exit: Time
+    min_residency: Time
+
+
+class _Unit(_Block):
+    """What clusters and accelerators have in common."""
+
+    opps: Annotated[list[OppSpec], Field(min_length=1)]
+    macs_per_cycle: Annotated[dict[DType, Positive], Field(min_length=1)]
+    bandwidth: Bandwidth
+    power: PowerSpec
+    transition_latency: Time = 0.0
+
+    @model_validator(mode="after")
+    def _opps(self) -> _Unit:
+        _refuse(
+            *_not_rising(self.opps, "freq", strictly=True),
+            *_not_rising(self.opps, "voltage", strictly=False),
+            *_no_voltage(self.opps, self.power),
+        )
+        return self
+
+
+class ClusterSpec(_Unit):
+    """CPU cores that share a clock."""
+
+    name: Name
+    core: Text
+    count: Count
+    capacity: Annotated[float, _in("ratio"), Field(gt=0, le=1024)]
+    idle_states: list[IdleStateSpec] = []
+
+    @model_validator(mode="after")
+    def _fp32(self) -> ClusterSpec:
+        if "fp32" not in self.macs_per_cycle:
+            raise RelativeFaults([(("macs_per_cycle", "fp32"), "is required for CPU cores")])
+        return self
+
+
+class AcceleratorSpec(_Unit):
+    """A GPU, DSP or NPU."""
+
+    model: Text
+    layouts: Annotated[list[Literal["image", "buffer"]], Field(min_length=1)] = ["buffer"]
+    call_latency: Time = 0.0
+
+    @model_validator(mode="after")
+    def _layouts(self) -> AcceleratorSpec:
+        _refuse(*_repeated(self.layouts, "layouts"))
+        return self
+
+
+class MemoryOppSpec(_Block):
+    """A DRAM clock and the peak bandwidth that it gives."""
+
+    freq: Frequency
+    bandwidth: Bandwidth
+
+
+class MemorySpec(_Block):
+    """DRAM."""
+
+    opps: Annotated[list[MemoryOppSpec], Field(min_length=1)]
+    efficiency: PositiveShare
+    energy_per_byte: EnergyPerByte
+    background_power: Power = 0.0
+    capacity: Size | None = None
+
+    @model_validator(mode="after")
+    def _opps(self) -> MemorySpec:
+        _refuse(
+            *_not_rising(self.opps, "freq", strictly=True),
+            *_not_rising(self.opps, "bandwidth", strictly=True),
+        )
+        return self
+
+
+class SyncSpec(_Block):
+    """Distribution of the time until one processor sees that another has finished."""
+
+    mean: Time
+    sd: Time = 0.0
+    low: Time | None = None
+    high: Time | None = None
+
+    @model_validator(mode="after")
+    def _order(self) -> SyncSpec:
+        if self.sd and (self.low is None or self.high is None):
+            raise ValueError("a sync time with an sd needs low and high")
+        low, high = self.bounds
+        if not low <= self.mean <= high:
+            shown = [units.format(value, "time") for value in (low, self.mean, high)]
+            raise ValueError(f"expected low <= mean <= high, got {' , '.join(shown)}")
+        return self
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Lowest and highest time; the mean where the file does not tell."""
+        return (
+            self.mean if self.low is None else self.low,
+            self.mean if self.high is None else self.high,
+        )
+
+
+class SharingSpec(_Block):
+    """What the CPU and one accelerator pay to share a tensor."""
+
+    map_per_byte: TimePerByte
+    transform_per_byte: TimePerByte
+    sync: SyncSpec
+    post_sync: Time = 0.0
+    unmap: Time = 0.0
+    copy_per_byte: TimePerByte = 0.0
+
+
+class TripSpec(_Block):
+    """A temperature at which the platform acts."""
+
+    zone: Text
+    kind: Literal["active", "passive", "hot", "critical"]
+    temperature: Temperature
+    hysteresis: TemperatureDifference = 0.0
+
+
+class KernelSpec(_Block):
+    """Rate of one kernel class."""
+
+    efficiency: KernelShare
+    half_work: Work = 0.0
+
+
+class CalibrationSpec(_Block):
+    """How one library's kernels run on one processor with one data type and layout."""
+
+    kernels: dict[Text, KernelSpec]
+    bandwidth_share: PositiveShare = 1.0
+    kernel_overhead: Time = 0.0
+    inference_overhead: Time = 0.0
+    dispatch: Time = 0.0
+    serial_share: Share = 0.0
+    fork_join: Time = 0.0
+    noise: Annotated[float, _in("ratio"), Field(ge=0, le=2)] = 0.0
+
+    @model_validator(mode="after")
+    def _other(self) -> CalibrationSpec:
+        if "other" not in self.kernels:
+            raise RelativeFaults([(("kernels", "other"), "is required: the rate of classes not listed")])
+        return self
+
+
+class LibrarySpec(_Block):
+    """Calibrations of one inference library, by data type and, off the CPU, layout."""
+
+    cpu: dict[DType, CalibrationSpec] = {}
+    gpu: dict[DType, dict[Literal["image", "buffer"], CalibrationSpec]] = {}
+    dsp: dict[DType, dict[Literal["image", "buffer"], CalibrationSpec]] = {}
+    npu: dict[DType, dict[Literal["image", "buffer"], CalibrationSpec]] = {}
+
+
+class DeviceSpec(_Block):
+    """A whole device."""
+
+    title: Text
+    soc: Text
+    clusters: Annotated[list[ClusterSpec], Field(min_length=1)]
+    memory: MemorySpec
+    cpu_bandwidth: Bandwidth
+    board_power: Power
+    rails: dict[Name, list[Text]]
+    accelerators: dict[AcceleratorName, AcceleratorSpec] = {}
+    sharing: dict[AcceleratorName, SharingSpec] = {}
+    thermal: list[TripSpec] = []
+    calibration: dict[Name, LibrarySpec] = {}
+    sources: dict[Text, Text] = {}
+    extends: Any = None
+
+
+def _refuse(*faults: tuple[Loc, str]) -> None:
+    if faults:
+        raise RelativeFaults(faults)
+
+
+def _not_rising(opps: Sequence[Any], name: str, *, strictly: bool) -> Iterable[tuple[Loc, str]]:
+    """A fault for each operating point whose `name` is below (or, `strictly`, equal to) the one before."""
+    dimension = "frequency" if name == "freq" else name
+    for index, (before, after) in enumerate(pairwise(getattr(opp, name) for opp in opps), start=1):
+        if before is None or after is None or after > before or (after == before and not strictly):
+            continue
+        rule = "must rise from point to point" if strictly else "must not fall as the frequency rises"
+        got = f"{units.format(after, dimension)} after {units.format(before, dimension)}"
+        yield ("opps", index, name), f"{rule}, got {got}"
+
+
+def _no_voltage(opps: Sequence[OppSpec], power: PowerSpec) -> Iterable[tuple[Loc, str]]:
+    """A fault for each point without a voltage where the power model needs one."""
+    if power.coefficient or power.leakage:
+        for index, opp in enumerate(opps):
+            if opp.voltage is None:
+                yield ("opps", index, "voltage"), "is required by the power model"
+
+
+def _repeated(items: Sequence[str], name: str) -> Iterable[tuple[Loc, str]]:
+    for index, item in enumerate(items):
+        if item in items[:index]:
+            yield (name, index), f"{item!r} is listed twice"

@@ -1,0 +1,123 @@
+"""Runs of one network under several schedulers, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from socsim.errors import UsageError
+from socsim.results.plots import save_utilisation
+from socsim.results.result import Result, file_name, flat_row
+from socsim.results.store import output_directory, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import RenderableType
+
+__all__ = ["Comparison"]
+
+
+class Comparison:
+    """Results of the same work under several schedulers; speedups are over the first.
+
+    Parameters
+    ----------
+    results
+        One per scheduler, at least one.
+    config
+        The resolved comparison, plain enough to be written to a file.
+
+    Raises
+    ------
+    UsageError
+        No results.
+    """
+
+    def __init__(self, results: Iterable[Result], config: Mapping[str, Any] | None = None) -> None:
+        self.results = tuple(results)
+        if not self.results:
+            raise UsageError("a comparison needs at least one scheduler, got none")
+        self.config: dict[str, Any] = dict(config or {})
+
+    def __repr__(self) -> str:
+        return f"Comparison({', '.join(str(row['scheduler']) for row in self.rows)})"
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        console = Console(width=120, color_system=None)
+        with console.capture() as capture:
+            console.print(self.render())
+        return capture.get()
+
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """A row per scheduler: the keys of :data:`socsim.results.metrics.METRICS` and ``speedup``.
+
+        ``speedup`` is the first row's mean latency over this one's, None where either has none.
+        """
+        rows = [result.metrics() for result in self.results]
+        base = rows[0]["latency_ms_mean"]
+        return [{**row, "speedup": _ratio(base, row["latency_ms_mean"])} for row in rows]
+
+    def table(self) -> pd.DataFrame:
+        """The rows as a table; ``utilization_<processor>`` is a column each."""
+        import pandas as pd
+
+        return pd.DataFrame([flat_row(row) for row in self.rows])
+
+    def render(self) -> RenderableType:
+        """A table for terminals of 120 columns, with notes on quantised and fallback rows below."""
+        from socsim.results.render import render_comparison
+
+        return render_comparison(self)
+
+    def save(self, directory: str | Path, *, overrides: list[str] | None = None) -> Path:
+        """Write tables, a trace and a Gantt picture per scheduler, a plot, the resolved comparison and a manifest.
+
+        Parameters are those of :meth:`socsim.results.result.Result.save`.
+
+        Raises
+        ------
+        UsageError
+            The directory may not be written.
+        """
+        first = self.results[0].outcome
+        about = {
+            "experiment": self.config,
+            "seed": first.seed,
+            "device": first.device,
+            "overrides": overrides or [],
+        }
+        with output_directory(directory, about) as partial:
+            write_table(self.table(), partial, "comparison")
+            for name in ("inferences", "kernels", "power", "energy", "apps"):
+                write_table(self._joined(name), partial, name)
+            save_utilisation(self.rows, partial / "utilisation.png")
+            for title, result in zip(self.titles, self.results, strict=True):
+                own = partial / title
+                own.mkdir()
+                result.save_pictures(own)
+        return Path(directory).resolve()
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """Names of the schedulers as directories, numbered where two are the same."""
+        names = [file_name(str(row["scheduler"])) for row in self.rows]
+        return [name if names.count(name) == 1 else f"{name}-{i + 1}" for i, name in enumerate(names)]
+
+    def _joined(self, table: str) -> pd.DataFrame:
+        """A table of all results below each other, with who it is in the first column."""
+        import pandas as pd
+
+        pairs = zip(self.titles, self.results, strict=True)
+        parts = {title: getattr(result, table) for title, result in pairs}
+        filled = {title: part for title, part in parts.items() if len(part)} or dict(list(parts.items())[:1])
+        joined = pd.concat([part.assign(run=title) for title, part in filled.items()], ignore_index=True)
+        return joined[["run", *(c for c in joined.columns if c != "run")]]
+
+
+def _ratio(base: float | None, value: float | None) -> float | None:
+    return base / value if base is not None and value else None

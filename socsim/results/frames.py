@@ -1,0 +1,135 @@
+"""Records as data frames: one row per inference, kernel, power step or component, units in the column names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from socsim.results.timeline import power_steps
+from socsim.simulation.records import KernelRecord, Outcome
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["COLUMNS", "apps_frame", "energy_frame", "inferences_frame", "kernels_frame", "power_frame"]
+
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "inferences": {
+        "app": "application",
+        "inference": "number of the inference in its application, from 0",
+        "arrival_ms": "when it was asked for",
+        "start_ms": "when its first operator was placed; empty if it never started",
+        "finish_ms": "when its last output was there; empty if it never finished",
+        "wait_ms": "start - arrival",
+        "latency_ms": "finish - arrival",
+        "status": "finished, running, queued or dropped at the end of the run",
+    },
+    "kernels": {
+        "app": "application",
+        "inference": "number of the inference",
+        "operator": "operator that is computed, or for whose input data are shared",
+        "kind": "kernel, transform, map, sync, dispatch or call",
+        "kernel_class": "class of the kernel, empty for the other kinds",
+        "processor": "where it runs; for map, sync and call who receives the data",
+        "source": "for transform, map and sync where the data come from",
+        "cores": "numbers of the CPU cores kept busy, joined by +",
+        "start_ms": "start",
+        "end_ms": "end",
+        "duration_ms": "end - start",
+        "dram_bytes": "DRAM traffic of a kernel; bytes handed over by a map",
+        "share": "share of the operator's output",
+    },
+    "power": {
+        "component": "cpu.<cluster>, accelerator, dram or board",
+        "start_ms": "start of a span of constant power",
+        "end_ms": "its end",
+        "power_w": "power in it; without kernel records one span per component, its mean",
+    },
+    "energy": {
+        "meter": "component or rail; either kind sums to the whole device",
+        "name": "component, or rail as the board's meter names it",
+        "energy_mj": "energy over the run",
+        "power_w": "mean power over the run",
+    },
+    "apps": {
+        "app": "application",
+        "model": "network",
+        "library": "inference library",
+        "scheduler": "who placed the operators",
+        "dtype": "data type that was run",
+        "operators": "operators of the network",
+        "unsupported": "operators that cannot run where the scheduler wanted them",
+        "fallback_ops": "operators that fell back to the CPU",
+        "kernels": "kernels per inference",
+        "transfer_mb": "megabytes handed over between processors, per inference",
+        "sync_ms": "time in synchronisation, per inference",
+        "peak_memory_mb": "weights and the most activations alive at once",
+        "macs": "multiply-accumulates per inference",
+    },
+}
+"""Columns of each table and what they mean."""
+
+
+def inferences_frame(outcome: Outcome) -> pd.DataFrame:
+    """One row per inference."""
+    rows = []
+    for r in outcome.inferences:
+        start = r.start_s * 1e3 if r.start_s >= 0 else np.nan
+        finish = r.finish_s * 1e3 if r.status == "finished" else np.nan
+        arrival = r.arrival_s * 1e3
+        rows.append((r.app, r.index, arrival, start, finish, start - arrival, finish - arrival, r.status))
+    return _frame("inferences", rows)
+
+
+def kernels_frame(outcome: Outcome) -> pd.DataFrame:
+    """One row per kernel and sharing step; empty unless the run was asked to record them."""
+    return _frame("kernels", [_kernel_row(r) for r in outcome.kernels])
+
+
+def _kernel_row(r: KernelRecord) -> tuple[object, ...]:
+    start, end = r.start_s * 1e3, r.end_s * 1e3
+    cores = "+".join(map(str, r.cores))
+    names = (r.app, r.inference, r.operator, r.kind, r.kernel_class, r.processor, r.source, cores)
+    return (*names, start, end, end - start, r.dram_bytes, r.share)
+
+
+def power_frame(outcome: Outcome) -> pd.DataFrame:
+    """One row per component and span of constant power."""
+    rows = []
+    for component, steps in power_steps(outcome).items():
+        ends = np.append(steps.times[1:], outcome.duration_s)
+        for start, end, watts in zip(steps.times, ends, steps.values, strict=True):
+            if end > start:
+                rows.append((component, float(start) * 1e3, float(end) * 1e3, float(watts)))
+    return _frame("power", rows)
+
+
+def energy_frame(outcome: Outcome) -> pd.DataFrame:
+    """One row per component, and one per rail of the board's meter."""
+    duration = outcome.duration_s
+    rows = [
+        (meter, name, joules * 1e3, joules / duration if duration > 0 else np.nan)
+        for meter, readings in (("component", outcome.energy_j), ("rail", outcome.rails_j))
+        for name, joules in readings.items()
+    ]
+    return _frame("energy", rows)
+
+
+def apps_frame(outcome: Outcome) -> pd.DataFrame:
+    """One row per application that infers."""
+    rows = [
+        (
+            *(a.app, a.model, a.library, a.scheduler, a.dtype, a.operators, a.unsupported, len(a.fallbacks)),
+            *(a.kernels, a.transfer_bytes / 1e6, a.sync_s * 1e3, a.peak_memory_bytes / 1e6, a.macs),
+        )
+        for a in outcome.apps.values()
+    ]
+    return _frame("apps", rows)
+
+
+def _frame(table: str, rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame.from_records(list(rows), columns=list(COLUMNS[table]))

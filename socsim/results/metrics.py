@@ -1,0 +1,146 @@
+"""One row of numbers per run, without pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from socsim.errors import UnknownNameError, UsageError
+from socsim.simulation.records import AppRecord, Outcome
+
+__all__ = ["METRICS", "latencies_ms", "metrics"]
+
+Row = dict[str, Any]
+
+METRICS: Mapping[str, str] = {
+    "device": "device name",
+    "model": "network",
+    "library": "inference library",
+    "scheduler": "who placed the operators",
+    "latency_ms_mean": "mean time from arrival to finish, queueing included, over finished inferences",
+    "latency_ms_p50": "median of the same",
+    "latency_ms_p95": "95th percentile of the same, interpolated linearly",
+    "energy_mj": "energy of the whole device over the run, idle and board included, per finished inference",
+    "power_w": "mean power of the whole device over the run",
+    "unsupported_share": "operators that cannot run where the scheduler wanted them / all operators",
+    "fallback_ops": "number of operators that fell back to the CPU",
+    "transfer_mb": "megabytes (10^6) mapped, copied or transformed to change processor, per inference",
+    "sync_ms": "time spent on seeing that another processor has finished, per inference",
+    "utilization": "busy share of each processor over the run (CPU: mean over its cores)",
+    "frame_drop_share": "frames not shown in time / all frames; null where nothing draws frames",
+    "deadline_miss_share": "inferences dropped or finished late / all that could finish; null without a deadline",
+    "peak_memory_mb": "weights and the most activations alive at once, megabytes (10^6)",
+}
+"""What each key of a row means, in the order of the columns."""
+
+
+def metrics(outcome: Outcome, app: str | None = None, deadline_s: float | None = None) -> Row:
+    """Summarise an application of a run.
+
+    Parameters
+    ----------
+    outcome
+        What the run recorded.
+    app
+        Application; default the first one.
+    deadline_s
+        Deadline of its inferences after their arrival, in s; None for no deadline.
+
+    Returns
+    -------
+    A row with the keys of :data:`METRICS`. A value is None where it does not exist: times and energy per
+    inference when none finished, ``deadline_miss_share`` without a deadline, ``frame_drop_share`` without
+    frames.
+
+    Raises
+    ------
+    UnknownNameError
+        No application of that name.
+    UsageError
+        The run had no application that infers.
+    """
+    record = _app(outcome, app)
+    latency = latencies_ms(outcome, record.app)
+    row: Row = {
+        "device": outcome.device,
+        "model": record.model,
+        "library": record.library,
+        "scheduler": record.scheduler,
+        **_latency(latency),
+        **_energy(outcome),
+        **_plan_costs(record),
+        "utilization": _utilization(outcome),
+        "frame_drop_share": None,
+        "deadline_miss_share": _deadline_miss_share(outcome, record.app, deadline_s),
+        "peak_memory_mb": record.peak_memory_bytes / 1e6,
+    }
+    return {key: row[key] for key in METRICS}
+
+
+def latencies_ms(outcome: Outcome, app: str) -> list[float]:
+    """Times in ms from arrival to finish of an application's finished inferences, in order of finishing."""
+    return [
+        (r.finish_s - r.arrival_s) * 1e3
+        for r in outcome.inferences
+        if r.app == app and r.status == "finished"
+    ]
+
+
+def _app(outcome: Outcome, app: str | None) -> AppRecord:
+    if not outcome.apps:
+        raise UsageError("the run has no application that infers, so there is nothing to summarise")
+    name = next(iter(outcome.apps)) if app is None else app
+    if name not in outcome.apps:
+        raise UnknownNameError("application", name, outcome.apps)
+    return outcome.apps[name]
+
+
+def _latency(latency: list[float]) -> Row:
+    if not latency:
+        return {"latency_ms_mean": None, "latency_ms_p50": None, "latency_ms_p95": None}
+    p50, p95 = np.percentile(latency, [50, 95])
+    return {
+        "latency_ms_mean": float(np.mean(latency)),
+        "latency_ms_p50": float(p50),
+        "latency_ms_p95": float(p95),
+    }
+
+
+def _energy(outcome: Outcome) -> Row:
+    joules = sum(outcome.energy_j.values())
+    finished = sum(r.status == "finished" for r in outcome.inferences)
+    return {
+        "energy_mj": joules / finished * 1e3 if finished else None,
+        "power_w": joules / outcome.duration_s if outcome.duration_s > 0 else None,
+    }
+
+
+def _plan_costs(record: AppRecord) -> Row:
+    return {
+        "unsupported_share": record.unsupported / record.operators if record.operators else 0.0,
+        "fallback_ops": len(record.fallbacks),
+        "transfer_mb": record.transfer_bytes / 1e6,
+        "sync_ms": record.sync_s * 1e3,
+    }
+
+
+def _utilization(outcome: Outcome) -> dict[str, float]:
+    duration = outcome.duration_s
+    return {processor: busy / duration if duration > 0 else 0.0 for processor, busy in outcome.busy_s.items()}
+
+
+def _deadline_miss_share(outcome: Outcome, app: str, deadline_s: float | None) -> float | None:
+    """Inferences whose deadline passed within the run, and how many of them missed it."""
+    if deadline_s is None:
+        return None
+    due = [
+        r
+        for r in outcome.inferences
+        if r.app == app
+        and (r.status in ("finished", "dropped") or r.arrival_s + deadline_s <= outcome.duration_s)
+    ]
+    # A nanosecond of tolerance: finishing at the deadline is in time, whatever the sum of floats says.
+    met = sum(r.status == "finished" and r.finish_s - r.arrival_s <= deadline_s + 1e-9 for r in due)
+    return 1.0 - met / len(due) if due else None

@@ -1,0 +1,48 @@
+"""Colours of plots: one per kernel class, the same in every picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+__all__ = ["KIND_COLOURS", "class_colours", "processor_colour"]
+
+KIND_COLOURS: Mapping[str, str] = MappingProxyType(
+    {
+        "map": "#4d4d4d",
+        "sync": "#a9a9a9",
+        "call": "#7a6a9b",
+        "transform": "#d9a441",
+        "dispatch": "#7fb3c8",
+        "other inferences": "#e4e4e4",
+    }
+)
+"""What is not a kernel."""
+
+_CLASS_COLOURS = MappingProxyType(
+    {
+        "winograd": "#1f77b4",
+        "gemm": "#2ca02c",
+        "direct": "#d62728",
+        "depthwise": "#ff7f0e",
+        "grouped": "#9467bd",
+        "pool": "#17becf",
+        "eltwise": "#bcbd22",
+        "fc": "#8c564b",
+        "softmax": "#e377c2",
+    }
+)
+_SPARE = ("#393b79", "#637939", "#8c6d31", "#843c39", "#7b4173", "#3182bd", "#31a354", "#756bb1", "#e6550d")
+_PROCESSORS = MappingProxyType({"cpu": "#4c78a8", "gpu": "#f58518", "dsp": "#54a24b", "npu": "#b279a2"})
+
+
+def class_colours(classes: Iterable[str]) -> dict[str, str]:
+    """A colour for each kernel class, in the order given; classes of no fixed colour take spare ones in that order."""
+    unknown = [c for c in dict.fromkeys(classes) if c not in _CLASS_COLOURS]
+    spare = {c: _SPARE[i % len(_SPARE)] for i, c in enumerate(sorted(unknown))}
+    return {c: _CLASS_COLOURS.get(c) or spare[c] for c in dict.fromkeys(classes)}
+
+
+def processor_colour(processor: str) -> str:
+    """The colour of a processor."""
+    return _PROCESSORS.get(processor, "#9d755d")

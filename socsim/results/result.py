@@ -1,0 +1,161 @@
+"""What a simulation gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from socsim.results import frames
+from socsim.results.metrics import metrics
+from socsim.results.store import output_directory, write_table
+from socsim.simulation.records import Outcome
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Result"]
+
+
+class Result:
+    """A finished run: rows, tables, traces and pictures of it.
+
+    Parameters
+    ----------
+    outcome
+        What the simulation recorded.
+    config
+        The resolved experiment, plain enough to be written to a file.
+    deadlines_s
+        Deadline after arrival in s, by application; default none.
+    """
+
+    def __init__(
+        self,
+        outcome: Outcome,
+        config: Mapping[str, Any] | None = None,
+        deadlines_s: Mapping[str, float] | None = None,
+    ) -> None:
+        self.outcome = outcome
+        self.config: dict[str, Any] = dict(config or {})
+        self.deadlines_s: dict[str, float] = dict(deadlines_s or {})
+
+    def __repr__(self) -> str:
+        o = self.outcome
+        finished = sum(r.status == "finished" for r in o.inferences)
+        return f"Result({o.device!r}, {finished} inferences in {o.duration_s * 1e3:.1f} ms)"
+
+    def metrics(self, app: str | None = None) -> dict[str, Any]:
+        """One row of numbers for an application; keys in :data:`socsim.results.metrics.METRICS`.
+
+        Parameters
+        ----------
+        app
+            Application; default the first.
+
+        Raises
+        ------
+        UnknownNameError
+            No application of that name.
+        UsageError
+            The run had no application that infers.
+        """
+        name = next(iter(self.outcome.apps), "") if app is None else app
+        return metrics(self.outcome, app, self.deadlines_s.get(name))
+
+    def summary(self) -> pd.DataFrame:
+        """The rows of :meth:`metrics`, one per application; ``utilization_<processor>`` is a column each."""
+        import pandas as pd
+
+        return pd.DataFrame([{"app": app, **flat_row(self.metrics(app))} for app in self.outcome.apps])
+
+    @cached_property
+    def inferences(self) -> pd.DataFrame:
+        """One row per inference; columns in :data:`socsim.results.frames.COLUMNS`, as for the other tables."""
+        return frames.inferences_frame(self.outcome)
+
+    @cached_property
+    def kernels(self) -> pd.DataFrame:
+        """One row per kernel and sharing step; empty unless simulated with ``kernels=True``."""
+        return frames.kernels_frame(self.outcome)
+
+    @cached_property
+    def power(self) -> pd.DataFrame:
+        """Power of each component over time; without kernel records its mean only."""
+        return frames.power_frame(self.outcome)
+
+    @cached_property
+    def energy(self) -> pd.DataFrame:
+        """Energy by component and by rail."""
+        return frames.energy_frame(self.outcome)
+
+    @cached_property
+    def apps(self) -> pd.DataFrame:
+        """One row per application that infers: what it ran, and what its plan costs."""
+        return frames.apps_frame(self.outcome)
+
+    @property
+    def fallbacks(self) -> dict[str, str]:
+        """Operators that fell back to the CPU, of all applications, and why."""
+        return {op: why for app in self.outcome.apps.values() for op, why in app.fallbacks.items()}
+
+    def save(self, directory: str | Path, *, overrides: list[str] | None = None) -> Path:
+        """Write tables, trace, pictures, the resolved experiment and a manifest.
+
+        Parameters
+        ----------
+        directory
+            A new or empty directory, or one that socsim wrote before, which is then replaced.
+        overrides
+            ``key=value`` settings that changed the experiment; kept in the manifest.
+
+        Returns
+        -------
+        The absolute path of the directory.
+
+        Raises
+        ------
+        UsageError
+            The directory may not be written.
+        """
+        about = {"experiment": self.config, "seed": self.outcome.seed, "device": self.outcome.device}
+        with output_directory(directory, {**about, "overrides": overrides or []}) as partial:
+            if self.outcome.apps:
+                write_table(self.summary(), partial, "summary")
+            for name in ("inferences", "kernels", "power", "energy", "apps"):
+                write_table(getattr(self, name), partial, name)
+            self.save_pictures(partial)
+        return Path(directory).resolve()
+
+    def save_pictures(self, directory: Path) -> None:
+        """Write ``trace.json.gz`` and, for each application that can be drawn, ``gantt.png`` or ``gantt-<app>.png``."""
+        from socsim.results.gantt import save_gantt
+        from socsim.results.trace import write_trace
+
+        write_trace(self.outcome, directory / "trace.json.gz")
+        apps = list(self.outcome.apps)
+        finished = {r.app for r in self.outcome.inferences if r.status == "finished"}
+        for app in apps if self.outcome.kernels else []:
+            if app in finished:
+                name = "gantt.png" if len(apps) == 1 else f"gantt-{file_name(app)}.png"
+                save_gantt(self.outcome, directory / name, app)
+
+
+def flat_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose mappings are spread: ``utilization: {cpu: 1}`` becomes ``utilization_cpu: 1``."""
+    flat: dict[str, Any] = {}
+    for key, value in row.items():
+        if isinstance(value, Mapping):
+            flat.update({f"{key}_{name}": item for name, item in value.items()})
+        else:
+            flat[key] = value
+    return flat
+
+
+def file_name(title: str) -> str:
+    """A title as part of a file name: letters, digits, ``.``, ``_`` and ``-``."""
+    return (
+        "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in title).strip(".-")
+        or "unnamed"
+    )

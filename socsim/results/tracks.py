@@ -1,0 +1,140 @@
+"""Tracks of a trace: which record is shown where, in lanes on which nothing overlaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
+
+from socsim.results.lanes import assign_lanes
+from socsim.simulation.records import KernelRecord, Outcome
+
+__all__ = ["SHARING_KINDS", "Slice", "Track", "is_sharing", "nanoseconds", "tracks"]
+
+SHARING_KINDS = ("map", "sync", "call")
+"""Records that are steps of sharing data, not work of a processor."""
+
+
+class Slice(NamedTuple):
+    """A named span on a track, in ns. `record` is the kernel record of a leaf, None for what encloses leaves."""
+
+    name: str
+    category: str
+    start: int
+    end: int
+    record: KernelRecord | None = None
+    args: tuple[tuple[str, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One line of the trace: slices in order of start, each before those it encloses."""
+
+    group: str
+    name: str
+    slices: tuple[Slice, ...]
+
+
+def is_sharing(record: KernelRecord) -> bool:
+    """Whether a record is a step of sharing data, a wait for the host included, and not work of a processor."""
+    return record.kind in SHARING_KINDS or (record.kind == "dispatch" and not record.cores)
+
+
+def nanoseconds(seconds: float) -> int:
+    """Whole nanoseconds: rounding keeps the order, so what did not overlap still does not."""
+    return round(seconds * 1e9)
+
+
+def tracks(outcome: Outcome) -> list[Track]:
+    """All tracks: applications, CPU cores, accelerators, then sharing."""
+    homes = _homes(outcome.kernels)
+    found = [*_application_tracks(outcome)]
+    cores = sorted({core for kind, core in homes if kind == "cpu"}, key=int)
+    for core in cores:
+        cluster = outcome.core_names[int(core)] if int(core) < len(outcome.core_names) else ""
+        label = f"core {core} ({cluster})" if cluster else f"core {core}"
+        found.extend(_work_tracks("cpu", label, homes["cpu", core]))
+    for group in ("accelerators", "sharing"):
+        for kind, name in sorted(homes):
+            if kind == group:
+                found.extend(_work_tracks(group, name, homes[kind, name]))
+    return found
+
+
+def _homes(records: Iterable[KernelRecord]) -> dict[tuple[str, str], list[KernelRecord]]:
+    """(group, track) -> records, in order of start."""
+    homes: dict[tuple[str, str], list[KernelRecord]] = {}
+    for record in sorted(records, key=lambda r: (r.start_s, r.end_s)):
+        for home in _home(record):
+            homes.setdefault(home, []).append(record)
+    return homes
+
+
+def _home(record: KernelRecord) -> list[tuple[str, str]]:
+    if is_sharing(record):
+        return [("sharing", "sharing")]
+    if record.cores:
+        return [("cpu", str(core)) for core in record.cores]
+    return [("accelerators", record.processor)]
+
+
+def _application_tracks(outcome: Outcome) -> Iterator[Track]:
+    """Inferences of each application; those that overlap are put on further lines."""
+    apps = dict.fromkeys(r.app for r in outcome.inferences)
+    for app in apps:
+        slices = sorted(_inference_slices(outcome, app), key=lambda s: (s.start, s.end))
+        for lane, members in _lanes(slices):
+            yield Track("applications", _lane_name(app, lane), tuple(members))
+
+
+def _inference_slices(outcome: Outcome, app: str) -> Iterator[Slice]:
+    for r in outcome.inferences:
+        if r.app == app and r.start_s >= 0:
+            end = r.finish_s if r.finish_s >= 0 else outcome.duration_s
+            args = (("wait_ms", (r.start_s - r.arrival_s) * 1e3), ("status", r.status))
+            span = nanoseconds(r.start_s), nanoseconds(end)
+            yield Slice(f"{app} #{r.index}", "inference", *span, args=args)
+
+
+def _work_tracks(group: str, name: str, records: list[KernelRecord]) -> Iterator[Track]:
+    for lane, members in _lanes([_leaf(record) for record in records]):
+        yield Track(group, _lane_name(name, lane), tuple(_nest(members)))
+
+
+def _leaf(record: KernelRecord) -> Slice:
+    name = record.operator if record.kind == "kernel" else f"{record.kind} {record.operator}"
+    category = record.kernel_class or record.kind
+    return Slice(name, category, nanoseconds(record.start_s), nanoseconds(record.end_s), record)
+
+
+def _lanes(slices: list[Slice]) -> Iterator[tuple[int, list[Slice]]]:
+    lanes = assign_lanes([(s.start, s.end) for s in slices])
+    for lane in range(max(lanes, default=-1) + 1):
+        yield lane, [s for s, own in zip(slices, lanes, strict=True) if own == lane]
+
+
+def _lane_name(name: str, lane: int) -> str:
+    return name if lane == 0 else f"{name} ({lane + 1})"
+
+
+def _nest(leaves: list[Slice]) -> Iterator[Slice]:
+    """Enclose neighbouring leaves of one inference, and of one operator where it has several, by a slice each."""
+    for (app, index), inference in groupby(leaves, key=lambda s: _record(s)[:2]):
+        members = list(inference)
+        yield _enclose(f"{app} #{index}", "inference", members)
+        for operator, steps in groupby(members, key=lambda s: _record(s).operator):
+            own = list(steps)
+            if len(own) > 1:
+                yield _enclose(operator, "operator", own)
+            yield from own
+
+
+def _record(leaf: Slice) -> KernelRecord:
+    if leaf.record is None:
+        raise TypeError(f"slice {leaf.name!r} has no record")
+    return leaf.record
+
+
+def _enclose(name: str, category: str, members: list[Slice]) -> Slice:
+    return Slice(name, category, members[0].start, max(s.end for s in members))

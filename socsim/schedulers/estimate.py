@@ -1,0 +1,181 @@
+"""How long a whole plan should take on an idle phone: what schedulers compare their candidates by.
+
+The rules are those of the simulation (each processor runs its operators in the plan's order, every change of processor
+is a hand-over, an invocation has a fixed cost), but with predicted times and without contention: a scheduler may know
+no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from socsim.schedulers.chains import chain_halos
+from socsim.schedulers.plan import Placement, Plan, Split
+from socsim.schedulers.view import View
+from socsim.workloads.graph import ModelGraph, Operator
+from socsim.workloads.kernels import Part, input_share, output_share
+
+__all__ = ["Estimate", "estimate"]
+
+
+class Estimate(NamedTuple):
+    """Predicted times in s of a plan: when each operator has finished, and when the CPU can read the results."""
+
+    finish: Mapping[str, float]
+    makespan: float
+
+
+def estimate(plan: Plan, graph: ModelGraph, view: View) -> Estimate:
+    """Predict a plan.
+
+    Parameters
+    ----------
+    plan
+        Places every operator where it is supported.
+
+    Raises
+    ------
+    PlanError
+        An operator placed where the library cannot run it.
+    """
+    clock = _Clock(graph, view)
+    group_of = {name: i for i, group in enumerate(plan.groups) for name in group}
+    chain_of = {name: chain for chain in plan.chains for name in chain}
+    for name in plan.order or graph.operators:
+        clock.enter_group(group_of.get(name, -1))
+        decision = plan.decisions[name]
+        if isinstance(decision, Placement):
+            clock.whole(graph[name], decision)
+        elif chain_of.get(name, (name,))[0] == name:
+            clock.chain([graph[n] for n in chain_of.get(name, (name,))], decision)
+    return Estimate(clock.finish, clock.read(graph.outputs, "cpu", ""))
+
+
+class _Clock:
+    """When each processor is free, and since when each tensor is readable where."""
+
+    def __init__(self, graph: ModelGraph, view: View) -> None:
+        self.graph, self.view = graph, view
+        self.free: dict[str, float] = {}
+        self.finish: dict[str, float] = {}
+        self._readable: dict[str, dict[tuple[str, str], float]] = {t: {("cpu", ""): 0.0} for t in graph.inputs}
+        self._open: set[str] = set()
+        self._group = -1
+
+    def enter_group(self, group: int) -> None:
+        """A new subgraph is a new invocation."""
+        if group != self._group:
+            self._group = group
+            self._open.clear()
+
+    def whole(self, op: Operator, placement: Placement) -> None:
+        """Run an operator on one processor."""
+        where = self._place(placement)
+        time = self.view.predict(op, placement.processor, layout=placement.layout, dtype=placement.dtype)
+        self._produce(op, where, self._run(where, time, self.read(op.inputs, *where)))
+
+    def chain(self, ops: list[Operator], split: Split) -> None:
+        """Run operators that are split alike; the halves meet only before the first and after the last."""
+        home = self._place(next((p for p, _ in split.shares if p.processor != "cpu"), split.shares[0][0]))
+        rows = split.dimension == "H"
+        parts = {
+            p: [Part(s, split.dimension, h) for h in (chain_halos(self.graph, ops, s) if rows else [0] * len(ops))]
+            for p, s in split.shares
+        }
+        cpu = next((own for p, own in parts.items() if p.processor == "cpu"), None)
+        ready = self.read(ops[0].inputs, *home)
+        if cpu is not None and home[0] != "cpu":
+            ready = self._lend(ops[0], cpu[0], home, ready)
+        ends = [self._half(ops, p, own, ready) for p, own in parts.items()]
+        end = max(ends)
+        if cpu is not None and home[0] != "cpu":
+            size = self.graph.output_elements(ops[-1]) * cpu[-1].share
+            end = self._hand_over(size, ("cpu", ""), home, end)
+        for op in ops:
+            self._produce(op, home, end)
+
+    def _half(self, ops: list[Operator], placement: Placement, parts: list[Part], ready: float) -> float:
+        where = self._place(placement)
+        for i, (op, part) in enumerate(zip(ops, parts, strict=True)):
+            beside = [t for t in op.inputs if i and t not in ops[i - 1].outputs]
+            ready = max(ready, self.read(beside, *where)) if beside else ready
+            time = self.view.predict(
+                op, where[0], layout=placement.layout, dtype=placement.dtype, share=part.share,
+                dimension=part.dimension, halo_rows=part.halo_rows,
+            )  # fmt: skip
+            ready = self._run(where, time, ready)
+        return ready
+
+    def _lend(self, op: Operator, part: Part, home: tuple[str, str], ready: float) -> float:
+        """Make the CPU's slices of input and output accessible to it."""
+        size = self.graph.input_elements(op) * input_share(self.graph, op, part)
+        written = self.graph.output_elements(op) * output_share(self.graph, op, part)
+        view, p = self.view, home[0]
+        mapping = view.transfer(written, p, "cpu", layout="buffer") - view.transfer(0.0, p, "cpu", layout="buffer")
+        return self._hand_over(size, home, ("cpu", ""), ready) + mapping
+
+    def read(self, tensors: Iterable[str], processor: str, layout: str) -> float:
+        """Time in s from which tensors are readable on a processor, handing them over where they are not."""
+        where, ready = (processor, layout), 0.0
+        away: dict[tuple[str, str], list[str]] = {}
+        for tensor in dict.fromkeys(tensors):
+            places = self._readable[tensor]
+            if where in places:
+                ready = max(ready, places[where])
+            else:
+                away.setdefault(_nearest(places, processor), []).append(tensor)
+        for source, group in away.items():
+            size = sum(self.graph.tensors[t].elements for t in group)
+            done = self._hand_over(size, source, where, max(self._readable[t][source] for t in group))
+            ready = max(ready, done)
+            for tensor in group:
+                self._readable[tensor][where] = done
+        return ready
+
+    def _hand_over(self, size: float, source: tuple[str, str], target: tuple[str, str], ready: float) -> float:
+        """Layout changes keep the accelerator busy; the rest is waiting."""
+        if "cpu" not in (source[0], target[0]) and source[0] != target[0]:
+            ready = self._hand_over(size, source, ("cpu", ""), ready)
+            return self._hand_over(size, ("cpu", ""), target, ready)
+        owner, layout = source if source[0] != "cpu" else target
+        wait = self.view.transfer(size, source[0], target[0], layout="buffer")
+        if source[0] == target[0]:
+            return self._occupy(owner, self._transform(size, owner), ready)
+        if layout != "image":
+            return ready + wait
+        transform = self._transform(size, owner)
+        if target[0] == "cpu":
+            return self._occupy(owner, transform, ready) + wait
+        return self._occupy(owner, transform, ready + wait)
+
+    def _transform(self, size: float, owner: str) -> float:
+        image = self.view.transfer(size, owner, "cpu", layout="image")
+        return image - self.view.transfer(size, owner, "cpu", layout="buffer")
+
+    def _run(self, where: tuple[str, str], time: float, ready: float) -> float:
+        if where[0] not in self._open:
+            self._open.add(where[0])
+            time += self.view.fixed_cost(*where)
+        return self._occupy(where[0], time, ready)
+
+    def _occupy(self, processor: str, time: float, ready: float) -> float:
+        end = max(ready, self.free.get(processor, 0.0)) + time
+        self.free[processor] = end
+        return end
+
+    def _produce(self, op: Operator, where: tuple[str, str], at: float) -> None:
+        self.finish[op.name] = at
+        for tensor in op.outputs:
+            self._readable[tensor] = {where: at}
+
+    def _place(self, placement: Placement) -> tuple[str, str]:
+        if placement.processor == "cpu":
+            return ("cpu", "")
+        return (placement.processor, placement.layout or self.view.layouts(placement.processor)[0])
+
+
+def _nearest(places: Mapping[tuple[str, str], float], processor: str) -> tuple[str, str]:
+    """The copy to start from: of the same processor, else the CPU's, else the first."""
+    same = [p for p in places if p[0] == processor]
+    return same[0] if same else ("cpu", "") if ("cpu", "") in places else next(iter(places))

@@ -1,0 +1,330 @@
+"""From a plan to kernels: every operator becomes kernels on queues, every change of processor a hand-over.
+
+Lowering is pure: the same network, plan, library and device give the same kernel graph, which is replayed for every
+inference. A library's interpreter runs operators of one processor in the plan's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from socsim.devices.sharing import Handover, from_accelerator, to_accelerator
+from socsim.schedulers.plan import Decision, Placement, Plan, Split
+from socsim.simulation.chains import chain_halos
+from socsim.simulation.kernelgraph import DELAY, Entry, KernelGraph, Step, compress
+from socsim.workloads.graph import DTYPE_BYTES, Operator
+from socsim.workloads.kernels import WHOLE, Part, input_share, output_share
+from socsim.workloads.pricing import Pricer
+
+__all__ = ["Place", "lower_job", "lower_plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tensor lies: a processor's memory type."""
+
+    processor: str
+    layout: str = ""
+
+
+CPU = Place("cpu")
+_NOTHING = -1
+"""Producer of a tensor that is there from the start."""
+
+
+def lower_plan(pricer: Pricer, plan: Plan, *, decision_time: float = 0.0) -> KernelGraph:
+    """Lower a whole network.
+
+    Parameters
+    ----------
+    pricer
+        The network under its library on its device.
+    plan
+        A resolved plan: every operator placed where it can run.
+    decision_time
+        Time in s that the scheduler takes first.
+    """
+    graph = pricer.graph
+    lowering = _Lowering(pricer, dict.fromkeys(graph.inputs, CPU), decision_time)
+    names = plan.order or tuple(graph.operators)
+    group_of = {name: i for i, group in enumerate(plan.groups) for name in group}
+    chain_of = {name: chain for chain in plan.chains if len(chain) > 1 for name in chain}
+    for name in names:
+        lowering.enter_group(group_of.get(name, -1))
+        chain = chain_of.get(name)
+        if chain is None:
+            lowering.operator(graph[name], plan.decisions[name])
+        elif chain[0] == name:
+            lowering.chain([graph[n] for n in chain], plan.decisions[name])
+    lowering.require(graph.outputs, CPU, "output")
+    return compress(lowering.steps)
+
+
+def lower_job(
+    pricer: Pricer, names: Sequence[str], placement: Placement, inputs: Mapping[str, Place], outputs: Iterable[str]
+) -> tuple[KernelGraph, dict[int, str], dict[str, Place]]:
+    """Lower some operators on one processor.
+
+    Parameters
+    ----------
+    names
+        Operators in order.
+    inputs
+        Where each tensor that they read from outside lies.
+    outputs
+        Tensors that the CPU must be able to read in the end (the network's own outputs among theirs).
+
+    Returns
+    -------
+    The kernel graph; for each root segment that only waits, the tensor whose producer it waits for; and where each
+    tensor produced lies.
+    """
+    lowering = _Lowering(pricer, dict(inputs))
+    for name in names:
+        lowering.operator(pricer.graph[name], placement)
+    lowering.require(tuple(outputs), CPU, "output")
+    produced = {t: next(iter(places)) for t, places in lowering.places.items() if t not in inputs}
+    kernel_graph = compress(lowering.steps)
+    return kernel_graph, lowering.root_tensors(kernel_graph), produced
+
+
+class _Lowering:
+    """Emits steps while it tracks where every tensor can be read, and since which step."""
+
+    def __init__(self, pricer: Pricer, inputs: Mapping[str, Place], decision_time: float = 0.0) -> None:
+        self.pricer, self.graph, self.device = pricer, pricer.graph, pricer.device
+        self.steps: list[Step] = []
+        self._sources: dict[int, str] = {}
+        self._open: set[str] = set()
+        self._group: int = -1
+        begin = _NOTHING
+        if decision_time:
+            begin = self.delay([Entry("call", "", "cpu", overhead=decision_time)], set())
+        self.places: dict[str, dict[Place, int]] = {t: {place: begin} for t, place in inputs.items()}
+
+    # --- operators --------------------------------------------------------------------------------------------
+
+    def enter_group(self, group: int) -> None:
+        """A new group is a new invocation: fixed costs are due again."""
+        if group != self._group:
+            self._group = group
+            self._open.clear()
+
+    def operator(self, op: Operator, decision: Decision) -> None:
+        """Lower one operator, whole or split."""
+        if isinstance(decision, Split):
+            self.chain([op], decision)
+            return
+        place = self._place(decision)
+        deps = self.require(op.inputs, place, op.name)
+        step = self._kernel(op, decision, WHOLE, deps)
+        for tensor in op.outputs:
+            self.places[tensor] = {place: step}
+
+    def chain(self, ops: Sequence[Operator], decision: Decision) -> None:
+        """Lower operators that are split alike: hand-overs only before the first and after the last."""
+        if not isinstance(decision, Split):
+            raise TypeError("a chain is made of splits")
+        shares = [(placement, share) for placement, share in decision.shares if share > 0.0]
+        halos = {placement: chain_halos(self.graph, ops, share) for placement, share in shares}
+        if decision.dimension != "H":
+            halos = {placement: [0] * len(ops) for placement, _ in shares}
+        parts = [{p: Part(s, decision.dimension, halos[p][i]) for p, s in shares} for i in range(len(ops))]
+        accelerator = next((p for p, _ in shares if p.processor != "cpu"), shares[0][0])
+        ends = self._enter_split(ops[0], parts[0], accelerator)
+        for i, op in enumerate(ops):
+            if i:
+                self._read_beside(op, ops[i - 1], accelerator, ends)
+            for placement, _ in shares:
+                ends[placement] = {self._kernel(op, placement, parts[i][placement], ends[placement], dispatched=not i)}
+        self._leave_split(ops[-1], parts[-1], accelerator, ends)
+
+    def _enter_split(
+        self, op: Operator, parts: Mapping[Placement, Part], accelerator: Placement
+    ) -> dict[Placement, set[int]]:
+        """Make the input readable on both sides; the host enqueues the accelerator's half before it runs its own."""
+        place = self._place(accelerator)
+        deps = self.require(op.inputs, place, op.name)
+        cpu = next((p for p in parts if p.processor == "cpu"), None)
+        if cpu is None:
+            return {p: set(deps) for p in parts}
+        size = self._bytes(self.graph.input_elements(op)) * input_share(self.graph, op, parts[cpu])
+        sharing = self.device.sharing[place.processor]
+        handover = from_accelerator(sharing, size, image=place.layout == "image")
+        written = self._bytes(self.graph.output_elements(op)) * output_share(self.graph, op, parts[cpu])
+        entries = self._to_cpu(handover, op.name, place.processor, size)
+        entries.append(self._map_entry(sharing.map_per_byte * written, op.name, place.processor, "cpu", written))
+        entries.append(self._dispatch_entry(op, accelerator))
+        ready = {self.delay(entries, self._transform(handover, op.name, place, size, deps))}
+        return {p: set(ready) for p in parts}
+
+    def _read_beside(
+        self, op: Operator, previous: Operator, accelerator: Placement, ends: dict[Placement, set[int]]
+    ) -> None:
+        """Other inputs of an operator inside a chain (a residual) must be readable on both sides too."""
+        beside = [t for t in op.inputs if t not in previous.outputs]
+        if not beside:
+            return
+        there = self.require(beside, self._place(accelerator), op.name)
+        here = self.require(beside, CPU, op.name)
+        for placement in ends:
+            ends[placement] |= here if placement.processor == "cpu" else there
+
+    def _leave_split(
+        self, op: Operator, parts: Mapping[Placement, Part], accelerator: Placement, ends: dict[Placement, set[int]]
+    ) -> None:
+        """Join the halves in the accelerator's memory."""
+        place = self._place(accelerator)
+        joined = {d for deps in ends.values() for d in deps}
+        cpu = next((p for p in parts if p.processor == "cpu"), None)
+        if cpu is not None and place != CPU:
+            size = self._bytes(self.graph.output_elements(op)) * parts[cpu].share
+            handover = to_accelerator(self.device.sharing[place.processor], size, image=place.layout == "image")
+            back = {self.delay(self._from_cpu(handover, op.name, place.processor, 0.0), joined)}
+            joined = self._transform(handover, op.name, place, size, back)
+        step = next(iter(joined)) if len(joined) == 1 else self.delay([], joined)
+        for tensor in op.outputs:
+            self.places[tensor] = {place: step}
+
+    def _kernel(
+        self, op: Operator, placement: Placement, part: Part, deps: set[int], *, dispatched: bool = False
+    ) -> int:
+        processor = placement.processor
+        cost = self.pricer.cost(op, processor, placement.layout, placement.dtype, placement.cores, part)
+        entry = Entry(
+            "kernel",
+            op.name,
+            processor,
+            cost.kernel_class,
+            share=part.share,
+            overhead=cost.overhead + self._fixed(placement),
+            compute=cost.compute,
+            bytes=cost.bytes,
+            reach=cost.bandwidth,
+            dispatch=0.0 if dispatched and part.share < 1.0 else cost.dispatch,
+        )
+        team = self.pricer.team(placement.cores) if processor == "cpu" else ()
+        return self._emit(Step(processor, (entry,), deps, team, self._weights(team, placement)))
+
+    def _fixed(self, placement: Placement) -> float:
+        """The fixed cost of an invocation, due at the first kernel of a processor."""
+        if placement.processor in self._open:
+            return 0.0
+        self._open.add(placement.processor)
+        fixed = self.pricer.calibration(placement.processor, placement.layout, placement.dtype).inference_overhead
+        accelerator = self.device.accelerators.get(placement.processor)
+        return fixed + (accelerator.call_latency if accelerator else 0.0)
+
+    def _weights(self, team: Sequence[int], placement: Placement) -> tuple[float, ...]:
+        if not team or self.pricer.library.chunking == "capacity":
+            return (1.0,) * len(team)
+        dtype = placement.dtype or self.pricer.dtype_on("cpu")
+        cores = [self.device.cores[i] for i in team]
+        speeds = [c.macs_per_cycle[dtype] * c.max_opp.frequency for c in cores]
+        return tuple(min(speeds) / speed for speed in speeds)
+
+    # --- hand-overs -------------------------------------------------------------------------------------------
+
+    def require(self, tensors: Sequence[str], place: Place, reader: str) -> set[int]:
+        """Make tensors readable at a place; returns the steps after which they are."""
+        deps: set[int] = set()
+        missing: dict[Place, list[str]] = {}
+        for tensor in dict.fromkeys(tensors):
+            at = self.places[tensor].get(place)
+            if at is None:
+                missing.setdefault(self._nearest(tensor, place), []).append(tensor)
+            elif at != _NOTHING:
+                deps.add(at)
+        for source, group in missing.items():
+            deps |= self._move(group, source, place, reader)
+        return deps
+
+    def _nearest(self, tensor: str, place: Place) -> Place:
+        """The copy to start from: of the same processor, else the CPU's, else the first."""
+        places = self.places[tensor]
+        same = [p for p in places if p.processor == place.processor]
+        return same[0] if same else CPU if CPU in places else next(iter(places))
+
+    def _move(self, tensors: list[str], source: Place, target: Place, reader: str) -> set[int]:
+        if source.processor != "cpu" and target.processor != "cpu" and source.processor != target.processor:
+            self._move(tensors, source, CPU, reader)
+            source = CPU
+        size = self._bytes(sum(self.graph.tensors[t].elements for t in tensors))
+        deps = {self.places[t][source] for t in tensors} - {_NOTHING}
+        if source.processor == target.processor:
+            per_byte = self.device.sharing[source.processor].transform_per_byte
+            ends = self._transform(Handover(per_byte * size, 0.0, 0.0), reader, target, size, deps)
+        elif target == CPU:
+            image = source.layout == "image"
+            handover = from_accelerator(self.device.sharing[source.processor], size, image=image)
+            begin = self._transform(handover, reader, source, size, deps)
+            ends = {self.delay(self._to_cpu(handover, reader, source.processor, size), begin, tensors[0])}
+        else:
+            image = target.layout == "image"
+            handover = to_accelerator(self.device.sharing[target.processor], size, image=image)
+            begin = {self.delay(self._from_cpu(handover, reader, target.processor, size), deps, tensors[0])}
+            ends = self._transform(handover, reader, target, size, begin)
+        for tensor in tensors:
+            self.places[tensor][target] = next(iter(ends), _NOTHING)
+        return ends
+
+    def _transform(self, handover: Handover, reader: str, place: Place, size: float, deps: set[int]) -> set[int]:
+        """A layout change on the accelerator, if one is needed; reads and writes every byte."""
+        if not handover.transform:
+            return deps
+        p = place.processor
+        entry = Entry(
+            "transform", reader, p, source=p, compute=handover.transform, bytes=2.0 * size,
+            reach=self.device.accelerators[p].bandwidth, moved=size,
+        )  # fmt: skip
+        return {self._emit(Step(p, (entry,), deps))}
+
+    def _to_cpu(self, handover: Handover, reader: str, source: str, size: float) -> list[Entry]:
+        sync = self.device.sharing[source].sync
+        spread = (sync.sd, sync.low, sync.high) if sync.sd else None
+        return [
+            self._map_entry(handover.map, reader, source, "cpu", size),
+            Entry("sync", reader, "cpu", source=source, overhead=handover.sync, spread=spread),
+        ]
+
+    def _from_cpu(self, handover: Handover, reader: str, target: str, size: float) -> list[Entry]:
+        return [
+            self._map_entry(handover.map, reader, "cpu", target, size),
+            Entry("sync", reader, target, source="cpu", overhead=handover.sync),
+        ]
+
+    def _map_entry(self, time: float, reader: str, source: str, target: str, size: float) -> Entry:
+        return Entry("map", reader, target, source=source, overhead=time, moved=size)
+
+    def _dispatch_entry(self, op: Operator, accelerator: Placement) -> Entry:
+        calibration = self.pricer.calibration(accelerator.processor, accelerator.layout, accelerator.dtype)
+        return Entry("dispatch", op.name, accelerator.processor, source="cpu", overhead=calibration.dispatch)
+
+    def delay(self, entries: list[Entry], deps: set[int], tensor: str = "") -> int:
+        """A step that only takes time."""
+        kept = tuple(e for e in entries if e.overhead) or (Entry("sync", "", "cpu"),)
+        index = self._emit(Step(DELAY, kept, deps))
+        if tensor and not deps:
+            self._sources[index] = tensor
+        return index
+
+    def root_tensors(self, graph: KernelGraph) -> dict[int, str]:
+        """Root segment -> the tensor that it hands over."""
+        first = {id(step.entries[0]): tensor for i, tensor in self._sources.items() for step in [self.steps[i]]}
+        return {
+            r: first[id(graph.segments[r].entries[0])] for r in graph.roots if id(graph.segments[r].entries[0]) in first
+        }
+
+    def _emit(self, step: Step) -> int:
+        self.steps.append(step)
+        return len(self.steps) - 1
+
+    def _place(self, placement: Placement) -> Place:
+        if placement.processor == "cpu":
+            return CPU
+        calibration = self.pricer.calibration(placement.processor, placement.layout, placement.dtype)
+        return Place(placement.processor, calibration.layout)
+
+    def _bytes(self, elements: float) -> float:
+        return elements * DTYPE_BYTES[self.pricer.dtype]

@@ -1,0 +1,202 @@
+"""Inferences whose scheduler decides while they run: jobs become ready, are assigned, and hand their tensors on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from socsim.errors import SimulationError
+from socsim.schedulers.base import Assignment, OnlineScheduler
+from socsim.schedulers.plan import Placement
+from socsim.schedulers.predictors import Predictor
+from socsim.schedulers.view import Job, Load, View
+from socsim.simulation.executor import Fragment
+from socsim.simulation.kernelgraph import KernelGraph
+from socsim.simulation.lowering import CPU, Place, lower_job
+from socsim.simulation.records import AppRecord, InferenceRecord
+from socsim.simulation.stream import Stream
+from socsim.workloads.units import Unit
+
+__all__ = ["OnlineStream"]
+
+
+@dataclass(slots=True)
+class _State:
+    """One inference under way."""
+
+    arrival: float
+    waits: list[int]
+    left: int
+    start: float = -1.0
+    places: dict[str, Place] = field(default_factory=dict)
+    ready_at: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lowered:
+    graph: KernelGraph
+    roots: dict[int, str]
+    produced: dict[str, Place]
+
+
+class OnlineStream(Stream):
+    """Runs an :class:`OnlineScheduler`.
+
+    An assigned job keeps its place in its processor's queue while its inputs are on their way; a hand-over that only
+    takes time begins when the producer finishes, whoever reads it.
+
+    Parameters
+    ----------
+    units
+        The network cut into jobs.
+    predictor
+        What the scheduler's view predicts with.
+    """
+
+    def __init__(self, *args: Any, units: Sequence[Unit], predictor: Predictor) -> None:
+        super().__init__(*args)
+        self.units, self.predictor = units, predictor
+        self._inferences: dict[int, _State] = {}
+        self._ready: dict[tuple[int, int], Job] = {}
+        self._free_at: dict[str, float] = dict.fromkeys(self.pricer.processors, 0.0)
+        self._lowered: dict[tuple[object, ...], _Lowered] = {}
+        self._totals = [0, 0.0, 0.0]
+        self._deciding = False
+        self._view = View(self.pricer, predictor, Load(self._now, self._ready_jobs, self._wait, self._data_ready))
+
+    # --- what the scheduler sees ------------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        return float(self.executor.env.now)
+
+    def _ready_jobs(self) -> tuple[Job, ...]:
+        return tuple(self._ready.values())
+
+    def _wait(self, processor: str) -> float:
+        return max(0.0, self._free_at[processor] - self._now())
+
+    def _data_ready(self, job: Job, processor: str) -> float:
+        state, now = self._inferences[job.inference], self._now()
+        latest = now
+        for tensor in self.units[job.unit].inputs:
+            place = state.places[tensor]
+            if place.processor != processor:
+                size = self.pricer.graph.tensors[tensor].elements
+                latest = max(
+                    latest, state.ready_at[tensor] + self._view.transfer(size, place.processor, processor)
+                )
+        return latest - now
+
+    # --- life of an inference ---------------------------------------------------------------------------------
+
+    def accept(self, index: int, arrival: float) -> None:
+        """Make its first jobs ready."""
+        state = _State(arrival, [len(u.needs) for u in self.units], len(self.units))
+        for tensor in self.pricer.graph.inputs:
+            state.places[tensor], state.ready_at[tensor] = CPU, arrival
+        self._inferences[index] = state
+        for unit in self.units:
+            if not unit.needs:
+                self._make_ready(index, unit)
+        self._decide()
+
+    def _make_ready(self, index: int, unit: Unit) -> None:
+        arrival = self._inferences[index].arrival
+        self._ready[index, unit.number] = Job(
+            index, self.pricer.graph, unit.operators, unit.processors, arrival, unit.number
+        )
+
+    def _decide(self) -> None:
+        """Ask the scheduler as long as it assigns something."""
+        if self._deciding or not self._ready:
+            return
+        scheduler = self.scheduler
+        assert isinstance(scheduler, OnlineScheduler)
+        self._deciding = True
+        for assignment in scheduler.decide(self._view):
+            self._assign(assignment)
+        self._deciding = False
+
+    def _assign(self, assignment: Assignment) -> None:
+        job, placement = assignment.job, assignment.placement
+        if self._ready.pop((job.inference, job.unit), None) is None:
+            raise SimulationError(
+                f"scheduler {self.scheduler.title!r} assigned job {job.unit} of inference {job.inference}, not ready"
+            )
+        if placement.processor not in job.processors:
+            raise SimulationError(
+                f"scheduler {self.scheduler.title!r} assigned job {job.unit} of {job.graph.name!r} to "
+                f"{placement.processor!r}, which does not support it; supported: {', '.join(job.processors)}"
+            )
+        state = self._inferences[job.inference]
+        if state.start < 0.0:
+            state.start = self._now()
+        lowered = self._lower(job, placement, state)
+        self._expect(job, placement)
+        since = {root: state.ready_at[tensor] for root, tensor in lowered.roots.items()}
+        self._totals[0] += lowered.graph.kernels
+        self._totals[1] += lowered.graph.transfer_bytes
+        self._totals[2] += lowered.graph.sync_s
+        expected = self._free_at[placement.processor]
+
+        def done(fragment: Fragment) -> None:
+            self._free_at[placement.processor] += self._now() - expected
+            self._job_done(job, lowered)
+
+        self.launch(lowered.graph, job.inference, done, since)
+
+    def _expect(self, job: Job, placement: Placement) -> None:
+        """Move the processor's expected idle time behind the job."""
+        p, now = placement.processor, self._now()
+        begin = max(self._free_at[p], now, now + self._data_ready(job, p))
+        self._free_at[p] = begin + self._view.predict(job, p, layout=placement.layout)
+
+    def _lower(self, job: Job, placement: Placement, state: _State) -> _Lowered:
+        unit = self.units[job.unit]
+        inputs = {tensor: state.places[tensor] for tensor in unit.inputs}
+        key = (job.unit, placement, tuple(inputs.values()))
+        if key not in self._lowered:
+            self._lowered[key] = _Lowered(*lower_job(self.pricer, unit.operators, placement, inputs, unit.results))
+        return self._lowered[key]
+
+    def _job_done(self, job: Job, lowered: _Lowered) -> None:
+        state, now = self._inferences[job.inference], self._now()
+        for tensor, place in lowered.produced.items():
+            state.places[tensor], state.ready_at[tensor] = place, now
+        for reader in self.units[job.unit].readers:
+            state.waits[reader] -= 1
+            if not state.waits[reader]:
+                self._make_ready(job.inference, self.units[reader])
+        state.left -= 1
+        if not state.left:
+            del self._inferences[job.inference]
+            self.finish(job.inference, state.arrival, state.start)
+        self._decide()
+
+    def unfinished(self) -> list[InferenceRecord]:
+        """Inferences that have started, and those that have not."""
+        return [
+            InferenceRecord(self.name, i, s.arrival, s.start, -1.0, "queued" if s.start < 0.0 else "running")
+            for i, s in self._inferences.items()
+        ]
+
+    def record(self) -> AppRecord:
+        """Means over the inferences that arrived."""
+        network, n = self.pricer.graph, max(1, self.arrived)
+        kernels, moved, sync = self._totals
+        return AppRecord(
+            app=self.name,
+            model=network.name,
+            library=self.pricer.library.name,
+            scheduler=self.scheduler.title,
+            dtype=self.pricer.dtype,
+            operators=len(network),
+            unsupported=0,
+            fallbacks={},
+            kernels=kernels / n,
+            transfer_bytes=moved / n,
+            sync_s=sync / n,
+            peak_memory_bytes=network.peak_memory_bytes(self.pricer.dtype),
+            macs=network.macs,
+        )

@@ -1,0 +1,316 @@
+"""One execution of a segment: its progress, and the next instant at which something happens to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from socsim.simulation.kernelgraph import DELAY, Entry, Segment
+from socsim.simulation.timeline import START, Progress, Timeline, advance, lay_out
+
+if TYPE_CHECKING:
+    from socsim.simulation.executor import Executor, Fragment
+
+__all__ = ["Run"]
+
+
+class Run:
+    """A segment on its queue.
+
+    Parameters
+    ----------
+    executor, fragment
+        Where it runs, and what it is part of.
+    index
+        Its segment's number in the fragment's graph.
+    """
+
+    __slots__ = (
+        "_begun",
+        "_host_timer",
+        "_laid_out",
+        "_timer",
+        "bandwidth",
+        "executor",
+        "fragment",
+        "host_rate",
+        "in_body",
+        "index",
+        "left",
+        "marks",
+        "on_host",
+        "progress",
+        "rate",
+        "segment",
+        "share",
+        "timeline",
+    )
+
+    def __init__(self, executor: Executor, fragment: Fragment, index: int) -> None:
+        self.executor, self.fragment, self.index = executor, fragment, index
+        self.segment: Segment = fragment.graph.segments[index]
+        self.left = self.segment.needs
+        self.marks: list[tuple[float, float]] = []
+        """(start, end) in s of every entry that ended before the present timeline."""
+        self.progress = START
+        self.timeline: Timeline | None = None
+        self.rate = self.host_rate = 1.0
+        self.bandwidth = self.share = 0.0
+        self.in_body = self.on_host = False
+        self._laid_out = 0.0
+        self._begun = -1.0
+        self._timer: Any = None
+        self._host_timer: Any = None
+
+    # --- life -------------------------------------------------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """Whether all segments of other queues that it needs have finished."""
+        return self.left == 0
+
+    def release(self) -> None:
+        """One of the segments that it needs has finished."""
+        self.left -= 1
+        if self.left == 0:
+            if self.segment.queue == DELAY:
+                self.start()
+            else:
+                self.fragment.queues[self.segment.queue].poke()
+
+    def start(self) -> None:
+        """Begin: take cores and DRAM, and plan the end."""
+        executor, segment = self.executor, self.segment
+        if segment.queue == DELAY:
+            self._start_delay()
+            return
+        executor.active[id(self)] = self
+        if segment.team:
+            executor.cores.enter(self, segment.team)
+        if segment.dispatch:
+            self.on_host = True
+            executor.cores.enter(self, (self.fragment.host,))
+        executor.join_memory(self)
+        self.plan()
+
+    def _start_delay(self) -> None:
+        now = self.executor.env.now
+        at = self.fragment.since.get(self.index, now)
+        draw = self.fragment.delay_of
+        for entry in self.segment.entries:
+            end = at + (draw(entry) if draw else entry.overhead)
+            self.marks.append((at, end))
+            at = end
+        self._wake(max(0.0, at - now), self._finish)
+
+    def _finish(self, event: Any) -> None:
+        if event is not self._timer:
+            return
+        self._end()
+
+    def spans(self) -> list[tuple[float, float]]:
+        """(start, end) in s of every entry of a finished run."""
+        if self.timeline is not None:
+            self._mark(len(self.segment.entries))
+            self.timeline = None
+        return self.marks
+
+    def _busy(self) -> float:
+        if self.timeline is not None and not self.marks and self._begun < 0.0:
+            return self.timeline.busy
+        return sum(end - start for start, end in self.spans())
+
+    def busy_so_far(self) -> float:
+        """Time in s that a settled run has kept its processor busy."""
+        under_way = self.executor.env.now - self._begun if self._begun >= 0.0 else 0.0
+        return under_way + sum(end - start for start, end in self.marks)
+
+    def moved_bytes(self) -> float:
+        """DRAM traffic in B so far; all of it once the run has finished."""
+        if self._timer is None and id(self) in self.executor.active:
+            done = sum(entry.bytes for entry in self.segment.entries[: self.progress.index])
+            return done + (1.0 - self.progress.body) * self.entry.bytes
+        return self.segment.dram_bytes
+
+    def _end(self) -> None:
+        executor, fragment, segment = self.executor, self.fragment, self.segment
+        self._timer = None
+        if segment.queue != DELAY:
+            executor.account(self, self._busy())
+            del executor.active[id(self)]
+            if segment.team:
+                executor.cores.leave(self, segment.team)
+            self._leave_host(self._host_timer)
+            executor.leave_memory(self)
+        if executor.on_run is not None:
+            executor.on_run(self)
+        for successor in segment.successors:
+            fragment.runs[successor].release()
+        if segment.queue != DELAY:
+            fragment.queues[segment.queue].finished()
+        fragment.left -= 1
+        if not fragment.left:
+            fragment.on_done(fragment)
+
+    def _wake(self, delay: float, action: Any) -> None:
+        self._timer = timer = self.executor.env.timeout(delay)
+        timer.callbacks.append(action)
+
+    # --- planning ---------------------------------------------------------------------------------------------
+
+    def plan(self) -> None:
+        """Lay the rest out with the present speeds, and set the next timer."""
+        executor = self.executor
+        self._refresh_rates()
+        self._laid_out = executor.env.now
+        self.in_body, self.share = False, 0.0
+        if executor.contended and (self.segment.demand or executor.stepwise):
+            self._plan_entry()
+            return
+        self.bandwidth = executor.dram_bandwidth
+        self.timeline = self._whole_timeline()
+        self._wake(self.timeline.ends[-1], self._finish)
+
+    def replan(self) -> None:
+        """A speed has changed: settle what is done, plan the rest."""
+        self.settle()
+        self.plan()
+
+    def settle(self) -> None:
+        """Bring the progress up to now, by the timeline that has held so far."""
+        timeline, now = self.timeline, self.executor.env.now
+        if timeline is None:
+            return
+        before = self.progress
+        after = advance(
+            self.segment.entries, timeline, now - self._laid_out, self.rate, self.host_rate, self.bandwidth, before
+        )
+        self._mark(after.index)
+        if self._begun < 0.0 and now - self._laid_out >= timeline.starts[after.index - timeline.first]:
+            self._begun = self._laid_out + timeline.starts[after.index - timeline.first]
+        self.progress, self._laid_out = after, now
+        self._timer = self.timeline = None
+
+    def _mark(self, until: int) -> None:
+        """Note start and end of the timeline's entries before `until`."""
+        timeline, at = self.timeline, self._laid_out
+        assert timeline is not None
+        for i in range(until - timeline.first):
+            begun = self._begun if self._begun >= 0.0 else at + timeline.starts[i]
+            self.marks.append((begun, at + timeline.ends[i]))
+            self._begun = -1.0
+
+    def _refresh_rates(self) -> None:
+        executor, segment = self.executor, self.segment
+        slowness = self.fragment.slowness.get(segment.queue, 1.0) if self.fragment.slowness else 1.0
+        if segment.team:
+            self.rate = executor.cores.rate(segment.team, segment.weights) / slowness
+        else:
+            self.rate = executor.speed[segment.queue] / slowness
+        if self.on_host:
+            self.host_rate = executor.cores.host_rate(self.fragment.host)
+            left = max(0.0, segment.dispatch - self.progress.dispatched)
+            self._host_timer = timer = executor.env.timeout(left / self.host_rate)
+            timer.callbacks.append(self._leave_host)
+
+    def _leave_host(self, event: Any) -> None:
+        """The host thread has dispatched everything."""
+        if self.on_host and event is self._host_timer:
+            self.on_host = False
+            self.executor.host_busy[self.fragment.host] += self.segment.dispatch
+            self.executor.cores.leave(self, (self.fragment.host,))
+
+    def _whole_timeline(self) -> Timeline:
+        segment = self.segment
+        if self.progress is not START:
+            return lay_out(segment.entries, self.rate, self.host_rate, self.bandwidth, self.progress)
+        key = (self.rate, self.host_rate, self.bandwidth)
+        timeline = segment.timelines.get(key)
+        if timeline is None:
+            timeline = lay_out(segment.entries, *key)
+            if not self.fragment.slowness:
+                segment.timelines[key] = timeline
+        return timeline
+
+    # --- entry by entry, while DRAM is oversubscribed ---------------------------------------------------------
+
+    @property
+    def entry(self) -> Entry:
+        """The entry that runs or comes next."""
+        return self.segment.entries[self.progress.index]
+
+    @property
+    def moves_bytes(self) -> bool:
+        """Whether the present entry uses DRAM now."""
+        return self.in_body and self.entry.bytes > 0.0
+
+    @property
+    def demand(self) -> float:
+        """DRAM bandwidth in B/s that the present entry can use at the present speed."""
+        entry = self.entry
+        compute = entry.compute / self.rate
+        return min(entry.reach, entry.bytes / compute) if compute else entry.reach
+
+    def _plan_entry(self) -> None:
+        self._lay_entry(self.executor.dram_bandwidth)
+        assert self.timeline is not None
+        preface = self.timeline.starts[0] + self.progress.overhead * self.entry.overhead / self.rate
+        if preface > 0.0:
+            self._wake(preface, self._preface_over)
+        else:
+            self._enter_body()
+
+    def _lay_entry(self, bandwidth: float) -> None:
+        entries = self.segment.entries[: self.progress.index + 1]
+        self.bandwidth = bandwidth
+        self.timeline = lay_out(entries, self.rate, self.host_rate, bandwidth, self.progress)
+
+    def _preface_over(self, event: Any) -> None:
+        if event is not self._timer:
+            return
+        assert self.timeline is not None
+        now, progress = self.executor.env.now, self.progress
+        if self._begun < 0.0:
+            self._begun = self._laid_out + self.timeline.starts[0]
+        dispatched = progress.dispatched + (now - self._laid_out) * self.host_rate
+        self.progress = Progress(progress.index, 0.0, progress.body, dispatched)
+        self._laid_out = now
+        self._enter_body()
+
+    def _enter_body(self) -> None:
+        if self._begun < 0.0:
+            self._begun = self.executor.env.now
+        self.in_body = True
+        if self.entry.bytes:
+            self.timeline = None
+            self.executor.share_memory()
+        else:
+            self._time_body(self.executor.dram_bandwidth)
+
+    def give(self, share: float) -> None:
+        """Go on with another share of DRAM, in B/s."""
+        self.settle()
+        self.share = share
+        self._time_body(share)
+
+    def _time_body(self, bandwidth: float) -> None:
+        self._laid_out = self.executor.env.now
+        self._lay_entry(bandwidth)
+        assert self.timeline is not None
+        self._wake(self.timeline.ends[0], self._entry_over)
+
+    def _entry_over(self, event: Any) -> None:
+        if event is not self._timer:
+            return
+        progress, now = self.progress, self.executor.env.now
+        self._mark(progress.index + 1)
+        dispatched = progress.dispatched + (now - self._laid_out) * self.host_rate
+        self.timeline, self.in_body, self.share = None, False, 0.0
+        if progress.index + 1 == len(self.segment.entries):
+            self._end()
+            return
+        self.progress = Progress(progress.index + 1, 1.0, 1.0, dispatched)
+        self._laid_out = now
+        moved = self.segment.entries[progress.index].bytes
+        self._plan_entry()
+        if moved and not self.in_body:
+            self.executor.share_memory()

@@ -1,0 +1,124 @@
+"""When each entry of a segment starts and ends while nothing that its rate depends on changes: pure arithmetic.
+
+An entry first waits for its dispatch by the host, then takes its overhead, then progresses at the slower of computing
+and moving bytes (DESIGN: ``dx/dt = min(compute rate / work, bandwidth share / bytes)``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from socsim.simulation.kernelgraph import Entry
+
+__all__ = ["START", "Progress", "Timeline", "advance", "body_time", "lay_out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a segment has come.
+
+    Parameters
+    ----------
+    index
+        Entry that runs or comes next.
+    overhead
+        Share of its overhead that is left, 1 before it starts.
+    body
+        Share of its work that is left.
+    dispatched
+        CPU time in s that the host has spent on the segment's dispatches.
+    """
+
+    index: int = 0
+    overhead: float = 1.0
+    body: float = 1.0
+    dispatched: float = 0.0
+
+
+START = Progress()
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Times in s from the instant it was laid out.
+
+    Parameters
+    ----------
+    first
+        Index of the first entry.
+    starts, ends
+        Of that entry and all after it; an entry under way starts at 0.
+    busy
+        Time during which an entry runs; waits for dispatches are left out.
+    """
+
+    first: int
+    starts: tuple[float, ...]
+    ends: tuple[float, ...]
+    busy: float
+
+
+def body_time(entry: Entry, rate: float, bandwidth: float) -> float:
+    """Time in s of an entry's whole work at a compute rate (1 = alone, highest clock) and a DRAM bandwidth in B/s."""
+    compute = entry.compute / rate
+    if not entry.bytes:
+        return compute
+    return max(compute, entry.bytes / min(entry.reach, bandwidth))
+
+
+def lay_out(
+    entries: Sequence[Entry], rate: float, host_rate: float, bandwidth: float, progress: Progress = START
+) -> Timeline:
+    """Lay the rest of a segment out in time.
+
+    Parameters
+    ----------
+    entries
+        All entries of the segment.
+    rate, host_rate
+        Speed of the processor and of the host thread's core share, relative to alone at the highest clock.
+    bandwidth
+        DRAM bandwidth in B/s that the segment may use.
+    progress
+        Where it stands.
+    """
+    starts, ends = [], []
+    time = 0.0
+    enqueued = -progress.dispatched
+    for entry in entries[: progress.index]:
+        enqueued += entry.dispatch
+    for i in range(progress.index, len(entries)):
+        entry = entries[i]
+        enqueued += entry.dispatch
+        overhead, body = (progress.overhead, progress.body) if i == progress.index else (1.0, 1.0)
+        if enqueued > 0.0 and enqueued / host_rate > time:
+            time = enqueued / host_rate
+        starts.append(time)
+        time += overhead * entry.overhead / rate + body * body_time(entry, rate, bandwidth)
+        ends.append(time)
+    return Timeline(progress.index, tuple(starts), tuple(ends), sum(ends) - sum(starts))
+
+
+def advance(
+    entries: Sequence[Entry], timeline: Timeline, elapsed: float, rate: float, host_rate: float, bandwidth: float,
+    progress: Progress,
+) -> Progress:  # fmt: skip
+    """Where a segment stands `elapsed` s into a timeline that was laid out from `progress` with the same rates."""
+    index = timeline.first
+    while index - timeline.first < len(timeline.ends) - 1 and timeline.ends[index - timeline.first] <= elapsed:
+        index += 1
+    dispatched = progress.dispatched + elapsed * host_rate
+    entry, start = entries[index], timeline.starts[index - timeline.first]
+    overhead, body = (progress.overhead, progress.body) if index == timeline.first else (1.0, 1.0)
+    left = elapsed - start
+    if left <= 0.0:
+        return Progress(index, overhead, body, dispatched)
+    preface = overhead * entry.overhead / rate
+    if left < preface:
+        return Progress(index, overhead - left * rate / entry.overhead, body, dispatched)
+    work = body_time(entry, rate, bandwidth)
+    done = (left - preface) / work if work else 1.0
+    return Progress(index, 0.0, max(0.0, body - done), dispatched)

@@ -1,0 +1,75 @@
+"""Applications: what is run, how often, and how its queue behaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from socsim.errors import UsageError
+from socsim.units import parse
+from socsim.workloads.graph import ModelGraph
+
+__all__ = ["Inference"]
+
+
+@dataclass(frozen=True)
+class Inference:
+    """A stream of inferences of one network.
+
+    Parameters
+    ----------
+    model
+        A network, a zoo name, or the path of an ONNX file.
+    scheduler
+        A scheduler object or class, a name, ``"module:Class"``, or ``{"name": ..., option: ...}``.
+    library
+        Inference library (``"mace"``, ``"tflite"``, ``"ncnn"``, or a path).
+    name
+        Name of the application; the network's where empty.
+    period
+        Time between arrivals, in s or with a unit (``"33 ms"``); None runs back to back.
+    count
+        Number of inferences; None goes on for the whole run.
+    deadline
+        Time from arrival to finish that counts as met, in s or with a unit; None for none.
+    dtype
+        Data type wanted.
+    cores
+        CPU mask of the worker threads (``"prime:1+gold:3"``, ``"big"``); ``""`` takes the library's.
+
+    Raises
+    ------
+    UsageError
+        A period, deadline or count that is not positive.
+    UnitError
+        A time without its unit.
+    """
+
+    model: ModelGraph | str
+    scheduler: Any = "cpu"
+    library: str = "mace"
+    name: str = ""
+    period: float | str | None = None
+    count: int | None = None
+    deadline: float | str | None = None
+    dtype: str = "fp32"
+    cores: str = ""
+
+    def __post_init__(self) -> None:
+        for what, value in (("period", self.period_s), ("deadline", self.deadline_s), ("count", self.count)):
+            if value is not None and value <= 0:
+                raise UsageError(f"inference {self.name or self.model!r}: {what} must be positive, got {value!r}")
+
+    @property
+    def period_s(self) -> float | None:
+        """Time between arrivals in s."""
+        return _seconds(self.period)
+
+    @property
+    def deadline_s(self) -> float | None:
+        """Deadline in s."""
+        return _seconds(self.deadline)
+
+
+def _seconds(value: float | str | None) -> float | None:
+    return parse(value, "time") if isinstance(value, str) else value
