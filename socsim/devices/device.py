@@ -52,7 +52,9 @@ class Opp:
 
 @dataclass(frozen=True, slots=True)
 class PowerModel:
-    """``P = coefficient * f * V^2 * activity + leakage * V`` while busy, `idle` while not, per core or accelerator.
+    """``P = coefficient * f * V^2 * activity + leakage * V`` while busy, `idle` while not.
+
+    Of one core, or of an accelerator.
 
     Parameters
     ----------
@@ -145,7 +147,7 @@ class Accelerator:
     bandwidth
         DRAM bandwidth that it reaches alone, in B/s.
     layouts
-        Memory types of its tensors, such as ``("image", "buffer")``; ``("buffer",)`` where there is no choice.
+        Memory types of its tensors, such as ``("image", "buffer")``; ``("buffer",)`` where it has no choice.
     call_latency
         Fixed time in s of handing it a subgraph (FastRPC round trip for a DSP), beside the kernels' dispatch.
     """
@@ -267,8 +269,9 @@ class KernelRate:
     Parameters
     ----------
     efficiency
-        Operations per second, as a share of the processor's peak multiply-accumulates per second for the data type.
-        Above 1 for algorithms that do less than the direct count (Winograd), far below 1 for element-wise code.
+        Operations per second, as a share of the processor's peak multiply-accumulates per second for the
+        data type. Above 1 for algorithms that do less than the direct count (Winograd), far below 1 for
+        element-wise code.
     half_work
         Operations (per thread) at which a kernel reaches half of `efficiency`.
     """
@@ -294,7 +297,8 @@ class Calibration:
     inference_overhead
         Fixed time of every inference (or of every subgraph handed over), s.
     dispatch
-        CPU time in s on the device's fastest core at its highest clock that the host needs to enqueue one kernel.
+        CPU time in s, on the device's fastest core at its highest clock, that the host needs to enqueue a
+        kernel.
     serial_share
         Share of a kernel's work that one thread does while the others wait.
     fork_join
@@ -406,8 +410,8 @@ class Device:
         Parameters
         ----------
         text
-            ``"all"``, ``"big"`` (every cluster but the weakest), ``"little"`` (the weakest), or counts by cluster:
-            ``"prime:1+gold:3"``; a bare cluster name means all of its cores.
+            ``"all"``, ``"big"`` (every cluster but the weakest), ``"little"`` (the weakest), or counts by
+            cluster: ``"prime:1+gold:3"``; a bare cluster name means all of its cores.
 
         Raises
         ------
@@ -440,7 +444,8 @@ class Device:
     def core_names(self, cores: Iterable[int]) -> str:
         """The mask that :meth:`parse_cores` reads back: ``"prime:1+gold:3"``."""
         wanted = set(cores)
-        counts = {c.name: len(wanted.intersection(self.cluster_cores(c.name))) for c in reversed(self.clusters)}
+        ids = {c.name: self.cluster_cores(c.name) for c in reversed(self.clusters)}
+        counts = {name: len(wanted.intersection(numbers)) for name, numbers in ids.items()}
         return "+".join(f"{name}:{n}" for name, n in counts.items() if n)
 
     def calibration(self, library: str, processor: str, dtype: str, layout: str = "") -> Calibration:
@@ -459,7 +464,7 @@ class Device:
             raise UnknownNameError(f"calibration of device {self.name!r} for", key, known) from None
 
     def layouts(self, library: str, processor: str, dtype: str) -> tuple[str, ...]:
-        """Layouts for which a library is calibrated on a processor (``("",)`` on the CPU), best-supported first."""
+        """Layouts that a library is calibrated for on a processor (``("",)`` on the CPU), best first."""
         has = {k[3] for k in self.calibrations if k[:3] == (library, processor, dtype)}
         if processor == "cpu":
             return ("",) if has else ()

@@ -15,7 +15,7 @@ from socsim.devices.build import build
 from socsim.devices.device import Device
 from socsim.devices.provenance import Provenance
 from socsim.devices.spec import DeviceSpec
-from socsim.errors import UnknownNameError
+from socsim.errors import FileError, UnknownNameError
 from socsim.yamlfile import Document, FileFault, Node, fault_at
 
 __all__ = ["device_names", "load_device", "provenance", "read_profile"]
@@ -67,6 +67,9 @@ def read_profile(path: str | Path) -> tuple[DeviceSpec, Document]:
     """
     gathered = _Gathered()
     root = gathered.merged(Path(path), ())
+    if not gathered.complete:
+        # without a base, most else that is missing would be its consequence
+        raise FileError(str(path), gathered.faults)
     document = Document(str(path), root)
     table = root.child("sources")
     known = set(table.value) if table and isinstance(table.value, dict) else set()
@@ -101,6 +104,7 @@ class _Gathered:
 
     faults: list[FileFault] = field(default_factory=list)
     files: list[origins.Stripped] = field(default_factory=list)
+    complete: bool = True
 
     def merged(self, path: Path, above: tuple[Path, ...]) -> Node:
         """A file on top of what it extends."""
@@ -111,11 +115,15 @@ class _Gathered:
         root: Node | None = None
         for node, base in self._bases(stripped.root, path):
             if base.resolve() in (path.resolve(), *above):
-                self.faults.append(fault_at(node, ("extends",), f"{node.value!r} leads back to itself"))
+                self._incomplete(node, f"{node.value!r} leads back to itself")
                 continue
             below = self.merged(base, (path.resolve(), *above))
             root = _merge(root, below) if root else below
         return _merge(root, stripped.root) if root else stripped.root
+
+    def _incomplete(self, node: Node, message: str) -> None:
+        self.complete = False
+        self.faults.append(fault_at(node, ("extends",), message))
 
     def _bases(self, root: Node, path: Path) -> Iterator[tuple[Node, Path]]:
         """The files that a file extends, with the nodes that name them."""
@@ -124,15 +132,12 @@ class _Gathered:
             return
         for node in extends.value if isinstance(extends.value, list) else [extends]:
             if not isinstance(node.value, str):
-                self.faults.append(
-                    fault_at(node, ("extends",), "expected the name of a device file, or a list")
-                )
+                self._incomplete(node, "expected the name of a device file, or a list of names")
                 continue
             found = _base(node.value, path)
             if found is None:
-                near, far = path.parent, resources.data_dir("device_profiles")
-                message = f"no file {_file_name(node.value)!r} beside this one ({near}) or in {far}"
-                self.faults.append(fault_at(node, ("extends",), message))
+                message = f"no file {_file_name(node.value)!r} beside this one or among socsim's profiles"
+                self._incomplete(node, message)
             else:
                 yield node, found
 

@@ -75,7 +75,7 @@ class Comparison:
         return render_comparison(self)
 
     def save(self, directory: str | Path, *, overrides: list[str] | None = None) -> Path:
-        """Write tables, a trace and a Gantt picture per scheduler, a plot, the resolved comparison and a manifest.
+        """Write tables, a trace and a Gantt picture per scheduler, a plot, the comparison and a manifest.
 
         Parameters are those of :meth:`socsim.results.result.Result.save`.
 
@@ -115,8 +115,10 @@ class Comparison:
         pairs = zip(self.titles, self.results, strict=True)
         parts = {title: getattr(result, table) for title, result in pairs}
         filled = {title: part for title, part in parts.items() if len(part)} or dict(list(parts.items())[:1])
-        joined = pd.concat([part.assign(run=title) for title, part in filled.items()], ignore_index=True)
-        return joined[["run", *(c for c in joined.columns if c != "run")]]
+        joined: pd.DataFrame = pd.concat(
+            [part.assign(run=title) for title, part in filled.items()], ignore_index=True
+        )
+        return joined.reindex(columns=["run", *(c for c in joined.columns if c != "run")])
 
 
 def _ratio(base: float | None, value: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Records as data frames: one row per inference, kernel, power step or component, units in the column names."""
+"""Records as data frames: a row per inference, kernel, power step or component; units in column names."""
 
 from __future__ import annotations
 

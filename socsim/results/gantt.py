@@ -209,7 +209,8 @@ def _clean(axes: Axes) -> None:
 def _title(outcome: Outcome, app: str, inference: InferenceRecord) -> str:
     record = outcome.apps[app]
     latency = (inference.finish_s - inference.arrival_s) * 1e3
-    return f"{record.model} on {outcome.device}, scheduler {record.scheduler} ({record.library}): {latency:.2f} ms"
+    who = f"scheduler {record.scheduler} ({record.library})"
+    return f"{record.model} on {outcome.device}, {who}: {latency:.2f} ms"
 
 
 def _legend(figure: Figure, own: Sequence[KernelRecord], colours: dict[str, str], *, others: bool) -> None:

@@ -30,7 +30,7 @@ METRICS: Mapping[str, str] = {
     "sync_ms": "time spent on seeing that another processor has finished, per inference",
     "utilization": "busy share of each processor over the run (CPU: mean over its cores)",
     "frame_drop_share": "frames not shown in time / all frames; null where nothing draws frames",
-    "deadline_miss_share": "inferences dropped or finished late / all that could finish; null without a deadline",
+    "deadline_miss_share": "inferences dropped or late / all whose deadline passed; null without a deadline",
     "peak_memory_mb": "weights and the most activations alive at once, megabytes (10^6)",
 }
 """What each key of a row means, in the order of the columns."""

@@ -37,7 +37,7 @@ _PROCESSORS = MappingProxyType({"cpu": "#4c78a8", "gpu": "#f58518", "dsp": "#54a
 
 
 def class_colours(classes: Iterable[str]) -> dict[str, str]:
-    """A colour for each kernel class, in the order given; classes of no fixed colour take spare ones in that order."""
+    """A colour for each kernel class, in the order given; those without one of their own take spare ones."""
     unknown = [c for c in dict.fromkeys(classes) if c not in _CLASS_COLOURS]
     spare = {c: _SPARE[i % len(_SPARE)] for i, c in enumerate(sorted(unknown))}
     return {c: _CLASS_COLOURS.get(c) or spare[c] for c in dict.fromkeys(classes)}

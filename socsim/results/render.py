@@ -52,12 +52,16 @@ def render_comparison(comparison: Comparison) -> Group:
 
 
 def _title(comparison: Comparison) -> Text:
-    row, app = comparison.rows[0], next(iter(comparison.results[0].outcome.apps.values()))
+    row = comparison.rows[0]
     count = sum(r.status == "finished" for r in comparison.results[0].outcome.inferences)
-    return Text(
-        f"{row['model']} on {row['device']} with {row['library']}, {app.dtype}, {count} inference{'s' * (count != 1)} each",
-        "bold",
-    )
+    done = f"{_wanted_dtype(comparison)}, {count} inference{'s' * (count != 1)} each"
+    return Text(f"{row['model']} on {row['device']} with {row['library']}, {done}", "bold")
+
+
+def _wanted_dtype(comparison: Comparison) -> str:
+    """The data type asked for, or, where the comparison does not say, that of the first run."""
+    first = next(iter(comparison.results[0].outcome.apps.values()))
+    return str(comparison.config.get("dtype") or first.dtype)
 
 
 def _number(value: Any, form: str) -> str:
@@ -65,18 +69,17 @@ def _number(value: Any, form: str) -> str:
 
 
 def _notes(comparison: Comparison) -> Iterator[str]:
-    wanted = (
-        str(comparison.config.get("dtype", ""))
-        or next(iter(comparison.results[0].outcome.apps.values())).dtype
-    )
+    wanted = _wanted_dtype(comparison)
     for result in comparison.results:
         for app in result.outcome.apps.values():
             if app.dtype != wanted:
                 quantised = " (quantised)" if app.dtype == "int8" else ""
-                yield f"{app.scheduler}: runs in {app.dtype}{quantised}, not {wanted}; accuracy is not simulated"
+                what = f"runs in {app.dtype}{quantised}, not {wanted}"
+                yield f"{app.scheduler}: {what}; accuracy is not simulated"
             if app.unsupported or app.fallbacks:
                 count = max(app.unsupported, len(app.fallbacks))
-                yield f"{app.scheduler}: {count} of {app.operators} operators not supported{_reasons(app.fallbacks)}"
+                what = f"{count} of {app.operators} operators not supported"
+                yield f"{app.scheduler}: {what}{_reasons(app.fallbacks)}"
 
 
 def _reasons(fallbacks: Any) -> str:

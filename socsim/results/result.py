@@ -72,7 +72,7 @@ class Result:
 
     @cached_property
     def inferences(self) -> pd.DataFrame:
-        """One row per inference; columns in :data:`socsim.results.frames.COLUMNS`, as for the other tables."""
+        """One row per inference; columns, as of all tables, in :data:`socsim.results.frames.COLUMNS`."""
         return frames.inferences_frame(self.outcome)
 
     @cached_property
@@ -129,7 +129,7 @@ class Result:
         return Path(directory).resolve()
 
     def save_pictures(self, directory: Path) -> None:
-        """Write ``trace.json.gz`` and, for each application that can be drawn, ``gantt.png`` or ``gantt-<app>.png``."""
+        """Write ``trace.json.gz`` and a picture of each application, ``gantt.png`` or ``gantt-<app>.png``."""
         from socsim.results.gantt import save_gantt
         from socsim.results.trace import write_trace
 

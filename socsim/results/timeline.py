@@ -17,7 +17,7 @@ Interval = tuple[float, float]
 
 
 class Steps(NamedTuple):
-    """A step function: `values[i]` from `times[i]` until ``times[i + 1]``, the last until the end of the run."""
+    """A step function: `values[i]` holds from `times[i]` on, the last until the end of the run."""
 
     times: NDArray[np.float64]
     """Seconds, ascending, from 0."""

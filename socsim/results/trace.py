@@ -30,7 +30,7 @@ class _Placed(NamedTuple):
 
 
 def trace_document(outcome: Outcome) -> dict[str, Any]:
-    """A run as a Chrome trace: slices by core and accelerator, hand-overs as flows, power, clocks and traffic.
+    """A run as a Chrome trace: slices by core and accelerator, hand-overs as flows, counters.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def _record_args(r: KernelRecord) -> dict[str, object]:
 
 
 def _flows(placed: list[_Placed]) -> Iterator[Event]:
-    """One arrow per hand-over: last kernel of the source before it, each sharing step, first kernel that reads."""
+    """An arrow per hand-over: last kernel of the source before it, sharing steps, first kernel that reads."""
     kernels = _kernels_by_inference(placed)
     number = 0
     for steps in _handovers(placed):

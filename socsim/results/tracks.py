@@ -17,7 +17,7 @@ SHARING_KINDS = ("map", "sync", "call")
 
 
 class Slice(NamedTuple):
-    """A named span on a track, in ns. `record` is the kernel record of a leaf, None for what encloses leaves."""
+    """A named span on a track, in ns. `record` is the kernel record of a leaf, None for other spans."""
 
     name: str
     category: str
@@ -37,7 +37,7 @@ class Track:
 
 
 def is_sharing(record: KernelRecord) -> bool:
-    """Whether a record is a step of sharing data, a wait for the host included, and not work of a processor."""
+    """Whether a record is a step of sharing data (or a wait for the host), not work of a processor."""
     return record.kind in SHARING_KINDS or (record.kind == "dispatch" and not record.cores)
 
 
@@ -119,7 +119,7 @@ def _lane_name(name: str, lane: int) -> str:
 
 
 def _nest(leaves: list[Slice]) -> Iterator[Slice]:
-    """Enclose neighbouring leaves of one inference, and of one operator where it has several, by a slice each."""
+    """Enclose neighbouring leaves of one inference, and of one operator where it has several, by a slice."""
     for (app, index), inference in groupby(leaves, key=lambda s: _record(s)[:2]):
         members = list(inference)
         yield _enclose(f"{app} #{index}", "inference", members)

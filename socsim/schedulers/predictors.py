@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Protocol
 
 from socsim.errors import UnknownNameError
+from socsim.schedulers.flops import FlopsPredictor
 from socsim.schedulers.plan import Placement
 from socsim.workloads.graph import Operator
 from socsim.workloads.kernels import Part
 from socsim.workloads.pricing import Pricer
 
-__all__ = ["ExactPredictor", "Predictor", "make_predictor"]
+__all__ = ["ExactPredictor", "Predictor", "make_predictor", "predictor_names"]
 
 
 class Predictor(Protocol):
@@ -45,4 +46,9 @@ def make_predictor(name: str, pricer: Pricer) -> Predictor:
     return _PREDICTORS[name](pricer)
 
 
-_PREDICTORS = {"exact": ExactPredictor}
+def predictor_names() -> tuple[str, ...]:
+    """Names that :func:`make_predictor` knows."""
+    return tuple(_PREDICTORS)
+
+
+_PREDICTORS = {"exact": ExactPredictor, "flops": FlopsPredictor}

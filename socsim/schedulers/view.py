@@ -116,13 +116,13 @@ class View:
         """Predicted time in s until a processor has finished everything assigned to it; 0 if idle."""
         return self._load.wait(processor) if self._load else 0.0
 
-    def layouts(self, processor: str) -> tuple[str, ...]:
-        """Memory types to choose from (``("image", "buffer")``); ``("",)`` on the CPU."""
-        return self._pricer.layouts(processor)
+    def layouts(self, processor: str, dtype: str = "") -> tuple[str, ...]:
+        """Memory types to choose from (``("image", "buffer")``); ``("",)`` on the CPU; none without kernels of `dtype`."""
+        return self._pricer.layouts(processor, dtype)
 
-    def supports(self, processor: str, op: Operator, layout: str = "") -> bool:
-        """Whether the library runs an operator on a processor (with a layout; default its first)."""
-        return self._pricer.obstacle(op, processor, layout) is None
+    def supports(self, processor: str, op: Operator, layout: str = "", dtype: str = "") -> bool:
+        """Whether the library runs an operator on a processor (with a layout and data type; default its first)."""
+        return self._pricer.obstacle(op, processor, layout, dtype) is None
 
     def splits(self, op: Operator, layout: str = "") -> tuple[str, ...]:
         """Dimensions along which an operator can be divided between the CPU and the GPU, ``()`` if it cannot."""

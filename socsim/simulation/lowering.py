@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from socsim.devices.sharing import Handover, from_accelerator, to_accelerator
 from socsim.schedulers.plan import Decision, Placement, Plan, Split
-from socsim.simulation.chains import chain_halos
+from socsim.schedulers.chains import chain_halos
 from socsim.simulation.kernelgraph import DELAY, Entry, KernelGraph, Step, compress
 from socsim.workloads.graph import DTYPE_BYTES, Operator
 from socsim.workloads.kernels import WHOLE, Part, input_share, output_share
@@ -63,7 +63,7 @@ def lower_plan(pricer: Pricer, plan: Plan, *, decision_time: float = 0.0) -> Ker
 
 def lower_job(
     pricer: Pricer, names: Sequence[str], placement: Placement, inputs: Mapping[str, Place], outputs: Iterable[str]
-) -> tuple[KernelGraph, dict[int, str], dict[str, Place]]:
+) -> tuple[KernelGraph, dict[int, tuple[str, ...]], dict[str, Place]]:
     """Lower some operators on one processor.
 
     Parameters
@@ -77,7 +77,7 @@ def lower_job(
 
     Returns
     -------
-    The kernel graph; for each root segment that only waits, the tensor whose producer it waits for; and where each
+    The kernel graph; for each root segment that only waits, the tensors whose producers it waits for; and where each
     tensor produced lies.
     """
     lowering = _Lowering(pricer, dict(inputs))
@@ -95,7 +95,7 @@ class _Lowering:
     def __init__(self, pricer: Pricer, inputs: Mapping[str, Place], decision_time: float = 0.0) -> None:
         self.pricer, self.graph, self.device = pricer, pricer.graph, pricer.device
         self.steps: list[Step] = []
-        self._sources: dict[int, str] = {}
+        self._sources: dict[int, tuple[str, ...]] = {}
         self._open: set[str] = set()
         self._group: int = -1
         begin = _NOTHING
@@ -259,11 +259,11 @@ class _Lowering:
             image = source.layout == "image"
             handover = from_accelerator(self.device.sharing[source.processor], size, image=image)
             begin = self._transform(handover, reader, source, size, deps)
-            ends = {self.delay(self._to_cpu(handover, reader, source.processor, size), begin, tensors[0])}
+            ends = {self.delay(self._to_cpu(handover, reader, source.processor, size), begin, tensors)}
         else:
             image = target.layout == "image"
             handover = to_accelerator(self.device.sharing[target.processor], size, image=image)
-            begin = {self.delay(self._from_cpu(handover, reader, target.processor, size), deps, tensors[0])}
+            begin = {self.delay(self._from_cpu(handover, reader, target.processor, size), deps, tensors)}
             ends = self._transform(handover, reader, target, size, begin)
         for tensor in tensors:
             self.places[tensor][target] = next(iter(ends), _NOTHING)
@@ -301,20 +301,19 @@ class _Lowering:
         calibration = self.pricer.calibration(accelerator.processor, accelerator.layout, accelerator.dtype)
         return Entry("dispatch", op.name, accelerator.processor, source="cpu", overhead=calibration.dispatch)
 
-    def delay(self, entries: list[Entry], deps: set[int], tensor: str = "") -> int:
+    def delay(self, entries: list[Entry], deps: set[int], tensors: Sequence[str] = ()) -> int:
         """A step that only takes time."""
         kept = tuple(e for e in entries if e.overhead) or (Entry("sync", "", "cpu"),)
         index = self._emit(Step(DELAY, kept, deps))
-        if tensor and not deps:
-            self._sources[index] = tensor
+        if tensors and not deps:
+            self._sources[index] = tuple(tensors)
         return index
 
-    def root_tensors(self, graph: KernelGraph) -> dict[int, str]:
-        """Root segment -> the tensor that it hands over."""
-        first = {id(step.entries[0]): tensor for i, tensor in self._sources.items() for step in [self.steps[i]]}
-        return {
-            r: first[id(graph.segments[r].entries[0])] for r in graph.roots if id(graph.segments[r].entries[0]) in first
-        }
+    def root_tensors(self, graph: KernelGraph) -> dict[int, tuple[str, ...]]:
+        """Root segment -> the tensors that it hands over."""
+        tensors = {id(self.steps[i].entries[0]): names for i, names in self._sources.items()}
+        first = {root: id(graph.segments[root].entries[0]) for root in graph.roots}
+        return {root: tensors[entry] for root, entry in first.items() if entry in tensors}
 
     def _emit(self, step: Step) -> int:
         self.steps.append(step)

@@ -36,7 +36,7 @@ class _State:
 @dataclass(frozen=True, slots=True)
 class _Lowered:
     graph: KernelGraph
-    roots: dict[int, str]
+    roots: dict[int, tuple[str, ...]]
     produced: dict[str, Place]
 
 
@@ -134,7 +134,7 @@ class OnlineStream(Stream):
             state.start = self._now()
         lowered = self._lower(job, placement, state)
         self._expect(job, placement)
-        since = {root: state.ready_at[tensor] for root, tensor in lowered.roots.items()}
+        since = {root: max(state.ready_at[t] for t in tensors) for root, tensors in lowered.roots.items()}
         self._totals[0] += lowered.graph.kernels
         self._totals[1] += lowered.graph.transfer_bytes
         self._totals[2] += lowered.graph.sync_s

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from socsim.devices.device import Calibration, Device
 from socsim.errors import PlanError, UnknownNameError
 from socsim.workloads.graph import ModelGraph, Operator
 from socsim.workloads.kernels import WHOLE, KernelCost, Part, accelerator_cost, cpu_cost
-from socsim.workloads.library import Library
+
+if TYPE_CHECKING:
+    from socsim.workloads.library import Library
 
 __all__ = ["Pricer"]
 

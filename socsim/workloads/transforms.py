@@ -44,19 +44,19 @@ _AFFINE = frozenset({"add", "sub", "mul", "div"})
 def fuse(graph: ModelGraph) -> ModelGraph:
     """Fuse operators as inference libraries do when they load a network.
 
-    An operator joins the one before it, its host, where it is the only reader of the host's result, which is no output
-    of the network, and the host has no activation yet:
+    An operator joins the one before it, its host, where it is the only reader of the host's result, which is
+    no output of the network, and the host has no activation yet:
 
-    - ``batch_norm``, and ``eltwise`` sums, differences, products and quotients with a constant per channel or a scalar
-      (attribute ``constant``), join a convolution, a ``fully_connected``, a ``matmul`` with constant weights, or, if
-      they are ``eltwise``, a ``batch_norm``;
-    - ``activation`` of :data:`FUSABLE_ACTIVATIONS` joins any of these, a ``matmul`` of two activations, or an
+    - ``batch_norm``, and ``eltwise`` sums, differences, products and quotients with a constant per channel or
+      a scalar (attribute ``constant``), join a convolution, a ``fully_connected``, a ``matmul`` with a
+      constant matrix on the right, or, if they are ``eltwise``, a ``batch_norm``;
+    - ``activation`` of :data:`FUSABLE_ACTIVATIONS` joins any of these, any other ``matmul``, or an
       ``eltwise`` sum, as its attribute ``activation``;
     - ``x * sigmoid(x)`` and ``x * hsigmoid(x)`` become the ``activation`` functions ``swish`` and ``hswish``.
 
-    The host keeps its name, MACs and elementary operations, and takes over the output tensor of what joins it, whose
-    operations cost nothing any more. Scale and shift disappear into its weights, which grow by a bias per channel
-    where something is added to a host without bias; slopes of a ``prelu`` move to the host.
+    The host keeps its name, MACs and elementary operations, and takes over the output tensor of what joins
+    it, whose operations cost nothing any more. Scale and shift disappear into its weights, which grow by a
+    bias per channel where something is added to a host without bias; slopes of a ``prelu`` move to the host.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ class _Editor:
 
 def _merge_gate(editor: _Editor, op: Operator) -> Operator:
     """Turn a product of a tensor and its sigmoid into one activation; return `op` or what it became."""
-    if op.type != "eltwise" or op.get("function") != "mul" or len(op.inputs) != 2:
+    if op.type != "eltwise" or op.get("function") != "mul" or len(op.inputs) != 2 or op.get("activation"):
         return op
     for x, gated in (op.inputs, op.inputs[::-1]):
         gate = editor.source(gated, op)
@@ -195,12 +195,11 @@ def _matrix(editor: _Editor, host: Operator) -> int:
 
 
 def _has_matrix(editor: _Editor, host: Operator) -> bool:
-    """Whether a host's weights are one constant matrix or filter bank on the right."""
-    if host.type != "matmul":
+    """Whether a host has a bank of filters or one constant matrix on the right, with a bias or without."""
+    if len(host.inputs) != 1 or host.type != "matmul":
         return len(host.inputs) == 1
-    return (
-        len(host.inputs) == 1 and host.weights >= _matrix(editor, host) > 0 and not host.get("constant_left")
-    )
+    bias = host.weights - _matrix(editor, host)
+    return not host.get("constant_left") and bias in (0, editor.shape(host.outputs[0])[-1])
 
 
 def _missing_bias(editor: _Editor, host: Operator) -> int:

@@ -21,6 +21,7 @@ def read_model(path: Path) -> Any:
     proto = _parse(_read_bytes(path))
     if not proto.HasField("graph"):
         raise ModelError("not an ONNX model: it holds no graph")
+    _check_text(proto.graph)
     if not proto.graph.node:
         raise ModelError("the graph is empty: it has no nodes")
     _check_opsets(proto)
@@ -46,6 +47,20 @@ def _parse(data: bytes) -> Any:
         return onnx.load_model_from_string(data)
     except Exception:  # protobuf's DecodeError has no base of its own but Exception
         raise ModelError("not an ONNX model, or cut short: its protobuf message does not parse") from None
+
+
+def _check_text(graph: Any) -> None:
+    """Names that are not UTF-8 come out of protobuf as bytes, or fail when they are read."""
+    values = (*graph.input, *graph.output, *graph.initializer)
+    try:
+        names = [text for n in graph.node for text in (n.name, n.op_type, n.domain, *n.input, *n.output)]
+        names += [value.name for value in values]
+        names += [attribute.name for node in graph.node for attribute in node.attribute]
+        readable = all(isinstance(name, str) for name in names)
+    except UnicodeDecodeError:
+        readable = False
+    if not readable:
+        raise ModelError("not an ONNX model, or damaged: it holds names that are not UTF-8 text")
 
 
 def _check_opsets(proto: Any) -> None:

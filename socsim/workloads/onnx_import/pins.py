@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 
 from socsim.errors import ModelError, UnknownNameError, UsageError
 
@@ -58,7 +59,7 @@ def pin(inputs: Mapping[str, Dims], shapes: Mapping[str, Shape]) -> dict[str, Sh
     if dynamic:
         raise ModelError(_unpinned(dynamic))
     for name, sizes in pinned.items():
-        if any(not isinstance(size, int) or size < 1 for size in sizes):
+        if any(not isinstance(size, Integral) or int(size) < 1 for size in sizes):
             raise ModelError(f"input {name!r}: every size must be positive, got {_text(sizes)}")
     return {name: tuple(int(size) for size in sizes) for name, sizes in pinned.items()}
 

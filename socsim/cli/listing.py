@@ -1,0 +1,72 @@
+"""``socsim list``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from socsim.cli.output import emit_json, emit_table, json_option
+
+__all__ = ["list_things"]
+
+Row = dict[str, Any]
+
+
+def _devices() -> list[Row]:
+    from socsim.devices.profile import device_names, load_device
+
+    rows = []
+    for name in device_names():
+        device = load_device(name)
+        cores = "+".join(str(c.count) for c in device.clusters)
+        accelerators = [f"{a.name} {a.model}".strip() for a in device.accelerators.values()]
+        row = {"name": name, "title": device.title, "soc": device.soc}
+        rows.append({**row, "processors": [f"cpu {cores}", *accelerators], "grades": dict(device.grades)})
+    return rows
+
+
+def _models() -> list[Row]:
+    from socsim.workloads.zoo import model_names
+
+    return [{"name": name} for name in model_names()]
+
+
+def _libraries() -> list[Row]:
+    from socsim.workloads.library import library_names
+
+    return [{"name": name} for name in library_names()]
+
+
+def _schedulers() -> list[Row]:
+    from socsim.schedulers.registry import scheduler_names
+
+    return [{"name": name} for name in scheduler_names()]
+
+
+_KINDS: dict[str, Callable[[], list[Row]]] = {
+    "devices": _devices,
+    "models": _models,
+    "libraries": _libraries,
+    "schedulers": _schedulers,
+}
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(list(_KINDS)))
+@json_option
+def list_things(kind: str, as_json: bool) -> None:
+    """List what comes with socsim: devices, models, libraries or schedulers."""
+    rows = _KINDS[kind]()
+    if as_json:
+        emit_json(rows)
+    elif kind == "devices":
+        emit_table(("name", "SoC", "processors", "numbers by grade"), [_device_cells(row) for row in rows])
+    else:
+        click.echo("\n".join(row["name"] for row in rows))
+
+
+def _device_cells(row: Row) -> tuple[str, ...]:
+    grades = ", ".join(f"{count} {grade}" for grade, count in sorted(row["grades"].items()))
+    return (row["name"], row["soc"], ", ".join(row["processors"]), grades)

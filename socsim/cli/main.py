@@ -1,0 +1,71 @@
+"""The command line: its commands, and what becomes of errors.
+
+Commands import what they need when they run, so that ``socsim --help`` and ``socsim list`` answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from typing import NoReturn
+
+import click
+
+from socsim.cli.checking import check
+from socsim.cli.comparing import compare
+from socsim.cli.listing import list_things
+from socsim.cli.running import run
+from socsim.cli.showing import show
+from socsim.errors import SimulationError, SocsimError
+
+__all__ = ["BAD_INPUT", "DONE", "FAILED", "INTERRUPTED", "cli", "main"]
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes."""
+
+
+def _version() -> str:
+    try:
+        return metadata.version("socsim")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(_version(), prog_name="socsim")
+def cli() -> None:
+    """Simulate neural networks on phones, and compare schedulers."""
+
+
+for _command in (list_things, show, check, run, compare):
+    cli.add_command(_command)
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 done, 1 the run failed, 2 bad input, 130 interrupted.
+
+    Parameters
+    ----------
+    args
+        Arguments; default those of the process.
+    """
+    sys.exit(_run(args))
+
+
+def _run(args: Sequence[str] | None) -> int:
+    try:
+        code = cli.main(args=None if args is None else list(args), prog_name="socsim", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return BAD_INPUT
+    except SimulationError as error:
+        click.echo(f"socsim: the run failed: {error}", err=True)
+        return FAILED
+    except SocsimError as error:
+        click.echo(f"socsim: {error}", err=True)
+        return BAD_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("socsim: interrupted", err=True)
+        return INTERRUPTED
+    return code if isinstance(code, int) else DONE
