@@ -1,0 +1,107 @@
+"""``socsim check``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from socsim.errors import FileError, SocsimError, UsageError
+
+__all__ = ["check", "check_file"]
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but faults.")
+def check(files: tuple[str, ...], quiet: bool) -> None:
+    """Check device, library and experiment files (YAML) and networks (ONNX), and tell all their faults."""
+    failed = 0
+    for file in files:
+        try:
+            found = check_file(file)
+        except SocsimError as error:
+            failed += 1
+            text = str(error)
+            click.echo(text if isinstance(error, FileError) or text.startswith(file) else f"{file}: {text}", err=True)
+        else:
+            if not quiet:
+                click.echo(f"{file}: {found}")
+    if failed:
+        sys.exit(2)
+
+
+def check_file(file: str) -> str:
+    """What a sound file is, in one phrase.
+
+    Raises
+    ------
+    SocsimError
+        The file cannot be read, is of no kind that socsim knows, or has faults.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise UsageError(f"{file}: no such file")
+    if path.suffix == ".onnx":
+        return _network(file)
+    if path.suffix not in (".yaml", ".yml", ".json"):
+        raise UsageError(f"{file}: socsim reads .yaml, .json and .onnx files, got {path.suffix or 'no suffix'!r}")
+    return _KINDS[_kind(path)](file)
+
+
+def _network(file: str) -> str:
+    from socsim.api import load_model
+
+    graph = load_model(file)
+    return f"network, {len(graph)} operators, {graph.macs / 1e6:.1f} MMAC"
+
+
+def _device(file: str) -> str:
+    from socsim.devices.profile import load_device
+
+    device = load_device(file)
+    return f"device {device.title!r}, {', '.join(device.processors)}, {sum(device.grades.values())} graded numbers"
+
+
+def _library(file: str) -> str:
+    from socsim.workloads.library import load_library
+
+    library = load_library(file)
+    return f"library {library.title!r} for {', '.join(library.processors)}"
+
+
+def _experiment(file: str) -> str:
+    from socsim.experiments import check_experiment
+
+    check_experiment(file)
+    return "experiment"
+
+
+_KINDS = {"device": _device, "library": _library, "experiment": _experiment}
+
+
+def _kind(path: Path) -> str:
+    """What a YAML file is, by its top-level keys.
+
+    Raises
+    ------
+    UsageError
+        Nothing that socsim knows.
+    FileError
+        No YAML.
+    """
+    from socsim import yamlfile
+
+    root = yamlfile.read(path).root.value
+    keys = set(root) if isinstance(root, dict) else set()
+    if keys & {"apps", "schedulers"}:
+        return "experiment"
+    if keys & {"kernel_classes", "processors"}:
+        return "library"
+    if keys & {"clusters", "accelerators", "soc", "extends"}:
+        return "device"
+    raise UsageError(
+        f"{path}: neither a device (clusters, soc, extends), a library (processors, kernel_classes) "
+        f"nor an experiment (device, apps or schedulers); its keys: {', '.join(sorted(keys)) or 'none'}"
+    )

@@ -1,0 +1,100 @@
+"""``socsim compare``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from socsim.cli.output import console, emit_json, json_option
+from socsim.cli.shapes import load, model_options, parse_shapes
+
+if TYPE_CHECKING:
+    from socsim.results.comparison import Comparison
+
+__all__ = ["compare", "report_options", "saved"]
+
+
+def report_options(command: Any) -> Any:
+    """Add ``-o``, ``--json``, ``-v`` and ``-q``."""
+    options = (
+        click.option("-o", "--output", metavar="DIR", help="Write tables, traces, pictures and a manifest to DIR."),
+        json_option,
+        click.option("-v", "--verbose", is_flag=True, help="Also say which operators fell back, and why."),
+        click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors (and JSON)."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.option("-d", "--device", required=True, help="Name or file of a device.")
+@click.option("-m", "--model", required=True, help="Name of a network, or an ONNX file.")
+@click.option("-s", "--schedulers", required=True, help="Names or module:Class, separated by commas.")
+@click.option("-l", "--library", default="mace", show_default=True, help="Name or file of an inference library.")
+@click.option("--cores", default="", metavar="MASK", help="CPU cores, such as prime:1+gold:3. [default: the library's]")
+@click.option("--dtype", type=click.Choice(["fp32", "fp16", "int8"]), default="fp32", show_default=True)
+@model_options
+@click.option("-n", "--inferences", type=click.IntRange(min=1), default=50, show_default=True, help="For each scheduler.")
+@click.option("--noise", is_flag=True, help="Draw the calibrated run-to-run spread.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the noise.")
+@report_options
+def compare(
+    device: str,
+    model: str,
+    schedulers: str,
+    library: str,
+    cores: str,
+    dtype: str,
+    shapes: tuple[str, ...],
+    no_fuse: bool,
+    inferences: int,
+    noise: bool,
+    seed: int,
+    output: str | None,
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """Run one network under several schedulers, side by side."""
+    from socsim import api
+    from socsim.results.store import check_output
+
+    if output:
+        check_output(output)
+    names = [name.strip() for name in schedulers.split(",") if name.strip()]
+    options: dict[str, Any] = {"library": library, "inferences": inferences, "dtype": dtype, "cores": cores}
+    graph = load(model, shapes, no_fuse)
+    comparison = api.compare(
+        device, graph, names, **options, noise=noise, seed=seed, kernels=output is not None
+    )
+    comparison.config.update(_origin(model, shapes, no_fuse))
+    report(comparison, as_json=as_json, verbose=verbose, quiet=quiet)
+    if output:
+        saved(comparison.save(output), as_json or quiet)
+
+
+def _origin(model: str, shapes: tuple[str, ...], no_fuse: bool) -> dict[str, Any]:
+    """How the network was loaded, as an experiment file has it."""
+    origin: dict[str, Any] = {"model": model}
+    if shapes:
+        origin["shapes"] = {name: list(shape) for name, shape in parse_shapes(shapes).items()}
+    return origin | ({"fuse": False} if no_fuse else {})
+
+
+def report(comparison: Comparison, *, as_json: bool, verbose: bool, quiet: bool) -> None:
+    """Print a comparison."""
+    if as_json:
+        emit_json(comparison.rows)
+    elif not quiet:
+        console().print(comparison.render())
+        for result, row in zip(comparison.results, comparison.rows, strict=True):
+            for operator, why in result.fallbacks.items() if verbose else ():
+                click.echo(f"{row['scheduler']}: {operator} on the CPU: {why}")
+
+
+def saved(path: object, silent: bool) -> None:
+    """Say where results are."""
+    if not silent:
+        click.echo(f"written to {path}")

@@ -1,0 +1,82 @@
+"""A device small enough to compute by hand, and kernel graphs built without networks."""
+
+from __future__ import annotations
+
+import simpy
+
+from socsim.devices.device import (
+    Accelerator,
+    Cluster,
+    Device,
+    Memory,
+    MemoryOpp,
+    Opp,
+    PowerModel,
+    Sharing,
+    SyncTime,
+)
+from socsim.simulation.executor import Executor, Fragment
+from socsim.simulation.kernelgraph import Entry, KernelGraph, Step, compress
+
+GB = 1e9
+
+
+def device(bandwidth: float = 10 * GB) -> Device:
+    """Two big cores, two little ones of half their speed, a GPU and a DSP; `bandwidth` of DRAM for all."""
+    opp = (Opp(1e9, 1.0),)
+    power = PowerModel(1e-9, leakage=0.0, idle=0.1)
+    big = Cluster("big", "big", 2, opp, {"fp32": 8.0}, 1024.0, 10 * GB, power)
+    little = Cluster("little", "little", 2, opp, {"fp32": 4.0}, 512.0, 5 * GB, power)
+    accelerators = {
+        name: Accelerator(name, name, opp, {"fp32": 100.0}, 10 * GB, power) for name in ("gpu", "dsp")
+    }
+    sharing = {name: Sharing(0.0, 0.0, SyncTime(1.0)) for name in accelerators}
+    memory = Memory((MemoryOpp(1e9, bandwidth),), 1.0, 1e-9, 0.5)
+    rails = {"battery": ("cpu.big", "cpu.little", "gpu", "dsp", "dram", "board")}
+    return Device("toy", "Toy", "toy", (big, little), accelerators, memory, sharing, 10 * GB, 2.0, rails, {})
+
+
+def kernel(name: str, time: float, *, on: str = "gpu", overhead: float = 0.0, traffic: float = 0.0, reach: float = 10 * GB, dispatch: float = 0.0) -> Entry:  # noqa: E501
+    """A kernel of `time` s of computing."""
+    return Entry("kernel", name, on, "any", overhead=overhead, compute=time, bytes=traffic, reach=reach, dispatch=dispatch)  # noqa: E501
+
+
+def step(entry: Entry, deps: set[int] | None = None, team: tuple[int, ...] = ()) -> Step:
+    """A step on the entry's own processor; CPU kernels run on `team`."""
+    weights = (1.0,) * len(team)
+    return Step(entry.target, (entry,), deps or set(), team, weights)
+
+
+def delay(time: float, deps: set[int] | None = None) -> Step:
+    """A step that only takes time."""
+    return Step("", (Entry("sync", "d", "cpu", overhead=time),), deps or set())
+
+
+class Bench:
+    """Runs kernel graphs and keeps a trace of (what, start, end)."""
+
+    def __init__(self, target: Device | None = None, *, stepwise: bool = False) -> None:
+        self.env = simpy.Environment()
+        self.trace: list[tuple[str, float, float]] = []
+        self.executor = Executor(self.env, target or device(), stepwise=stepwise, on_run=self._note)
+        self.done: list[tuple[str, float]] = []
+
+    def _note(self, run) -> None:
+        for entry, (start, end) in zip(run.segment.entries, run.spans(), strict=True):
+            self.trace.append((f"{run.fragment.app}.{entry.operator}", start, end))
+
+    def launch(self, graph: KernelGraph | list[Step], app: str = "a", *, at: float = 0.0, host: int = 0, queues=None) -> None:  # noqa: E501
+        graph = graph if isinstance(graph, KernelGraph) else compress(graph)
+
+        def process():
+            yield self.env.timeout(at)
+            fragment = Fragment(
+                graph, app, 0, queues or self.executor.queues(), host, lambda f: self.done.append((f.app, self.env.now))
+            )
+            self.executor.launch(fragment)
+
+        self.env.process(process())
+
+    def run(self, until: float | None = None) -> list[tuple[str, float, float]]:
+        self.env.run(until=until)
+        return sorted(self.trace, key=lambda row: (row[1], row[2], row[0]))
