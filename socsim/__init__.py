@@ -1,1 +1,74 @@
-"""socsim: a discrete-event simulator of heterogeneous mobile SoCs."""
+"""socsim: a discrete-event simulator of heterogeneous mobile SoCs, for comparing DNN schedulers.
+
+>>> import socsim
+>>> comparison = socsim.compare("xiaomi-9", "mobilenet_v1", ["cpu", "gpu"], inferences=1)
+>>> comparison.rows[1]["latency_ms_mean"] < comparison.rows[0]["latency_ms_mean"]
+True
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from socsim.api import compare, load_model, simulate
+    from socsim.devices.device import Device
+    from socsim.devices.profile import load_device
+    from socsim.errors import SocsimError
+    from socsim.experiments import load_experiment
+    from socsim.schedulers.base import OnlineScheduler, SplitScheduler, StaticScheduler
+    from socsim.schedulers.plan import Placement, Plan, Split
+    from socsim.workloads.apps import Inference
+    from socsim.workloads.graph import ModelGraph, Operator, Tensor
+    from socsim.workloads.library import load_library
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Device",
+    "Inference",
+    "ModelGraph",
+    "OnlineScheduler",
+    "Operator",
+    "Placement",
+    "Plan",
+    "SocsimError",
+    "Split",
+    "SplitScheduler",
+    "StaticScheduler",
+    "Tensor",
+    "compare",
+    "load_device",
+    "load_experiment",
+    "load_library",
+    "load_model",
+    "simulate",
+]
+
+_HOMES = {
+    "api": ("compare", "load_model", "simulate"),
+    "devices.device": ("Device",),
+    "devices.profile": ("load_device",),
+    "errors": ("SocsimError",),
+    "experiments": ("load_experiment",),
+    "schedulers.base": ("OnlineScheduler", "SplitScheduler", "StaticScheduler"),
+    "schedulers.plan": ("Placement", "Plan", "Split"),
+    "workloads.apps": ("Inference",),
+    "workloads.graph": ("ModelGraph", "Operator", "Tensor"),
+    "workloads.library": ("load_library",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import public names when they are first used, so that ``socsim list`` need not wait for SimPy and NumPy."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -113,7 +113,7 @@ def compare(
     *,
     library: str = "mace",
     inferences: int = 50,
-    dtype: str = "fp32",
+    dtype: str = "",
     cores: str = "",
     noise: bool = False,
     seed: int = 0,
@@ -169,9 +169,8 @@ def describe(app: Inference) -> dict[str, Any]:
         "model": app.model.name if isinstance(app.model, ModelGraph) else str(app.model),
         "scheduler": _scheduler_name(app.scheduler),
         "library": app.library,
-        "dtype": app.dtype,
     }
-    optional = {"name": app.name, "cores": app.cores, "count": app.count}
+    optional = {"name": app.name, "dtype": app.dtype, "cores": app.cores, "count": app.count}
     times = {"period": app.period_s, "deadline": app.deadline_s}
     described |= {key: value for key, value in optional.items() if value}
     return described | {key: f"{value:g} s" for key, value in times.items() if value is not None}

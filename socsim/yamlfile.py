@@ -343,7 +343,9 @@ def _faults(document: Document, model: type[BaseModel], detail: ErrorDetails) ->
         return [document.fault(loc, _unknown_key(model, loc), key=True)]
     if kind == "missing":
         return [document.fault(loc, "is required")]
-    return [document.fault(loc, str(cause) if cause else _sentence(detail, document.node(loc)))]
+    if detail["loc"][-1] == "[key]":
+        return [document.fault(loc, _sentence(detail, loc[-1]), key=True)]
+    return [document.fault(loc, str(cause) if cause else _sentence(detail, document.node(loc).plain()))]
 
 
 def _clean(document: Document, detail: ErrorDetails) -> Loc:
@@ -359,13 +361,14 @@ def _clean(document: Document, detail: ErrorDetails) -> Loc:
     return tuple(kept)
 
 
-def _sentence(detail: ErrorDetails, node: Node) -> str:
+def _sentence(detail: ErrorDetails, value: Any) -> str:
+    """What pydantic says of a value, in our words."""
     message = detail["msg"].removeprefix("Input ").replace("Value error, ", "")
-    got = _kind(node.value).removeprefix("the value ")
+    got = _kind(value).removeprefix("the value ")
     tail = f", got {got}"
     if detail["type"] == "literal_error":
         known = yamlkeys.literals(detail)
-        guess = nearest(node.value, known) if isinstance(node.value, str) else None
+        guess = nearest(value, known) if isinstance(value, str) else None
         tail += f"; did you mean {guess!r}?" if guess else ""
     return message[:1].lower() + message[1:] + tail
 

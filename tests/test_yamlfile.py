@@ -229,7 +229,8 @@ def test_every_fault_of_a_file_comes_at_once_with_its_place(tmp_path: Path) -> N
         "file.yaml:7:5: clusters.0.opps.2.freq: is required",
         "file.yaml:7:12: clusters.0.opps.2.kind: should be 'slow' or 'fast', got 'fst'; did you mean 'fast'?",
         "file.yaml:11:12: clusters.1.opps.1.freq: falls",
-        "file.yaml:13:15: extra.one.freq: the value 5 has no unit; a frequency needs one of GHz, MHz, kHz, Hz",
+        "file.yaml:13:15: extra.one.freq: the value 5 has no unit; "
+        "a frequency needs one of GHz, MHz, kHz, Hz",
         "file.yaml:14:8: count: should be greater than or equal to 1, got 0",
     ]
 

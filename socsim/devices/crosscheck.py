@@ -37,6 +37,10 @@ def _items(node: Node | None) -> list[tuple[Any, Node]]:
     return list(enumerate(value)) if isinstance(value, list) else []
 
 
+def _mapping(node: Node | None) -> dict[str, Node]:
+    return node.value if node and isinstance(node.value, dict) else {}
+
+
 def _at(node: Node, *loc: str | int) -> Node | None:
     found: Node | None = node
     for part in loc:
@@ -64,7 +68,7 @@ def _clusters(root: Node) -> Iterator[FileFault]:
 
 def _components(root: Node) -> list[str]:
     cpu = [f"cpu.{name}" for _, _, name in _named(root)]
-    return [*dict.fromkeys(cpu), *(name for name, _ in _items(_at(root, "accelerators"))), "dram", "board"]
+    return [*dict.fromkeys(cpu), *_mapping(_at(root, "accelerators")), "dram", "board"]
 
 
 def _rails(root: Node) -> Iterator[FileFault]:
@@ -104,8 +108,7 @@ def _floors(root: Node) -> Iterator[FileFault]:
 
 def _sharing(root: Node) -> Iterator[FileFault]:
     """The costs of sharing for each accelerator, and for no other."""
-    accelerators = dict(_items(_at(root, "accelerators")))
-    sharing = dict(_items(_at(root, "sharing")))
+    accelerators, sharing = _mapping(_at(root, "accelerators")), _mapping(_at(root, "sharing"))
     for name, node in sharing.items():
         if name not in accelerators:
             yield fault_at(

@@ -184,7 +184,7 @@ class SyncSpec(_Block):
         low, high = self.bounds
         if not low <= self.mean <= high:
             shown = [units.format(value, "time") for value in (low, self.mean, high)]
-            raise ValueError(f"expected low <= mean <= high, got {' , '.join(shown)}")
+            raise ValueError(f"expected low <= mean <= high, got {', '.join(shown)}")
         return self
 
     @property

@@ -140,13 +140,16 @@ class Costs:
     def __init__(self, graph: ModelGraph, view: View, layout: str, step: float, sync: float | None = None) -> None:
         self.graph, self.view, self.layout, self.step = graph, view, layout, step
         self.shares = [round(1.0 - i * step, 9) for i in range(round(1.0 / step))] + [0.0]
+        self._splits: dict[str, tuple[str, ...]] = {}
         self._resync = 0.0 if sync is None else sync - view.transfer(0.0, "gpu", "cpu", layout="buffer")
 
     def shares_of(self, op: Operator, dimension: str) -> list[float]:
         """GPU's shares that an operator may have along a dimension, the largest first."""
+        if op.name not in self._splits:
+            self._splits[op.name] = self.view.splits(op, self.layout)
         if not self.view.supports("gpu", op, self.layout):
             return [0.0]
-        return self.shares if dimension in self.view.splits(op, self.layout) else [1.0, 0.0]
+        return self.shares if dimension in self._splits[op.name] else [1.0, 0.0]
 
     def alone(self, op: Operator, dimension: str, share: float) -> float:
         """An operator between its own hand-overs."""

@@ -33,7 +33,7 @@ class Inference:
     deadline
         Time from arrival to finish that counts as met, in s or with a unit; None for none.
     dtype
-        Data type wanted.
+        Data type wanted; ``""`` takes the library's.
     cores
         CPU mask of the worker threads (``"prime:1+gold:3"``, ``"big"``); ``""`` takes the library's.
 
@@ -52,7 +52,7 @@ class Inference:
     period: float | str | None = None
     count: int | None = None
     deadline: float | str | None = None
-    dtype: str = "fp32"
+    dtype: str = ""
     cores: str = ""
 
     def __post_init__(self) -> None:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Pricer"]
 
-_FLOAT_FIRST = ("fp32", "fp16", "int8")
-
 
 class Pricer:
     """Prices operators, and answers what the library and the device's calibration allow.
@@ -26,13 +24,17 @@ class Pricer:
     device, library, graph
         What runs where with which kernels.
     dtype
-        Data type wanted; a processor that is not calibrated for it uses the nearest that it is calibrated for.
+        Data type wanted; ``""`` is each processor's own, which is also used where the wanted one is not calibrated.
     cores
         CPU mask; ``""`` takes the library's default.
     """
 
-    def __init__(self, device: Device, library: Library, graph: ModelGraph, dtype: str = "fp32", cores: str = "") -> None:
-        self.device, self.library, self.graph, self.dtype = device, library, graph, dtype
+    def __init__(
+        self, device: Device, library: Library, graph: ModelGraph, dtype: str = "", cores: str = ""
+    ) -> None:
+        self.device, self.library, self.graph, self._wanted = device, library, graph, dtype
+        self.dtype = self.dtype_on(self.processors[0])
+        """Data type of the tensors that processors share."""
         self.cores = device.parse_cores(cores) if cores else self._default_cores()
         self._costs: dict[tuple[object, ...], KernelCost] = {}
         self._supports: dict[tuple[str, str, str, str], str | None] = {}
@@ -42,8 +44,18 @@ class Pricer:
 
     @cached_property
     def processors(self) -> tuple[str, ...]:
-        """Processors that the library is calibrated for on this device, with whatever data type."""
-        return tuple(p for p in self.device.processors if self._dtypes(p))
+        """Processors that the library is calibrated for on this device, with whatever data type.
+
+        Raises
+        ------
+        UnknownNameError
+            There is none.
+        """
+        found = tuple(p for p in self.device.processors if self._dtypes(p))
+        if not found:
+            known = {library for library, *_ in self.device.calibrations}
+            raise UnknownNameError(f"calibration of device {self.device.name!r} for library", self.library.name, known)
+        return found
 
     @cached_property
     def peers(self) -> tuple[str, ...]:
@@ -52,10 +64,10 @@ class Pricer:
 
     def _dtypes(self, processor: str) -> tuple[str, ...]:
         has = {k[2] for k in self.device.calibrations if k[:2] == (self.library.name, processor)}
-        return tuple(d for d in _FLOAT_FIRST if d in has)
+        return tuple(d for d in self.library.dtypes(processor) if d in has)
 
     def dtype_on(self, processor: str) -> str:
-        """Data type that a processor computes in: the wanted one, or the nearest that is calibrated.
+        """Data type that a processor computes in: the wanted one, or the library's first that is calibrated.
 
         Raises
         ------
@@ -66,7 +78,7 @@ class Pricer:
         if not has:
             kind = f"processor of library {self.library.name!r} on {self.device.name!r}:"
             raise UnknownNameError(kind, processor, self.processors)
-        return self.dtype if self.dtype in has else has[0]
+        return self._wanted if self._wanted in has else has[0]
 
     def layouts(self, processor: str, dtype: str = "") -> tuple[str, ...]:
         """Layouts to choose from on a processor; ``("",)`` on the CPU."""

@@ -8,51 +8,40 @@ from typing import Any
 import numpy as np
 
 from socsim.workloads.onnx_import.nodes import Node
-from socsim.workloads.onnx_import.source import SMALL, Source
+from socsim.workloads.onnx_import.source import SMALL
 
-__all__ = ["Constants"]
+__all__ = ["evaluate"]
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 
 
-class Constants:
-    """Values of small constants, worked out as far as known shapes and values allow.
+def evaluate(node: Node, values: Mapping[str, Array], shapes: Mapping[str, Shape]) -> Array | None:
+    """The value of a node's only output.
 
     Parameters
     ----------
-    source
-        The graph; its stored values are the start.
+    values
+        Constants known so far.
+    shapes
+        Shapes known so far, for ``Shape`` and ``Size``.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        None where an input is unknown, or the operator is none that exporters compute shapes with.
     """
-
-    def __init__(self, source: Source) -> None:
-        self._nodes = [
-            node for node in source.nodes if source.constant.issuperset(filter(None, node.outputs))
-        ]
-        self.values: dict[str, Array] = dict(source.values)
-
-    def fold(self, shapes: Mapping[str, Shape]) -> bool:
-        """Evaluate every node whose inputs are known; whether any value is new."""
-        before = len(self.values)
-        for node in self._nodes:
-            if len(node.outputs) == 1 and node.outputs[0] not in self.values:
-                value = self._evaluate(node, shapes)
-                if value is not None and value.size <= SMALL:
-                    self.values[node.outputs[0]] = value
-        return len(self.values) > before
-
-    def _evaluate(self, node: Node, shapes: Mapping[str, Shape]) -> Array | None:
-        if node.op in ("Shape", "Size"):
-            return _measure(node, shapes[node.inputs[0]]) if node.inputs[0] in shapes else None
-        if node.op not in _RULES or any(name and name not in self.values for name in node.inputs):
-            return None
-        inputs = [self.values[name] for name in node.inputs if name]
-        try:
-            with np.errstate(all="ignore"):
-                value = np.asarray(_RULES[node.op](node, inputs))
-        except (ArithmeticError, IndexError, KeyError, TypeError, ValueError):
-            return None  # an ill-formed constant stays unknown; what needs it is then reported as unshaped
-        return value.astype(inputs[0].dtype) if node.op in _KEEP_TYPE else value
+    if node.op in ("Shape", "Size"):
+        return _measure(node, shapes[node.inputs[0]]) if node.inputs[0] in shapes else None
+    if node.op not in _RULES or any(name and name not in values for name in node.inputs):
+        return None
+    inputs = [values[name] for name in node.inputs if name]
+    try:
+        with np.errstate(all="ignore"):
+            value = np.asarray(_RULES[node.op](node, inputs))
+    except (ArithmeticError, IndexError, KeyError, TypeError, ValueError):
+        return None  # an ill-formed constant stays unknown, and inference then says what is wrong with it
+    return value.astype(inputs[0].dtype) if node.op in _KEEP_TYPE else value
 
 
 def _measure(node: Node, shape: Shape) -> Array:

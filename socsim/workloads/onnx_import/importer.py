@@ -8,7 +8,6 @@ from typing import Any
 
 from socsim.errors import ModelError
 from socsim.workloads.graph import ModelGraph, Operator, Tensor
-from socsim.workloads.onnx_import.folding import Constants
 from socsim.workloads.onnx_import.inference import infer_shapes
 from socsim.workloads.onnx_import.nodes import Node
 from socsim.workloads.onnx_import.pins import pin
@@ -40,11 +39,11 @@ def build_graph(name: str, proto: Any, pins: Mapping[str, Shape], folder: Path) 
         See :func:`socsim.workloads.onnx.load_onnx`.
     """
     source = read_source(proto, folder)
-    known = converters(_opset(proto))
+    known = converters(source.opsets[""])
     check_supported(source.active, known)
     inputs = pin(source.inputs, pins)
-    constants = Constants(source)
-    shaped = Shaped(infer_shapes(source, inputs, constants), source.constant, constants)
+    tensors = infer_shapes(source, inputs)
+    shaped = Shaped(tensors.shapes, source.constant, tensors.values)
     drafts: dict[str, tuple[Node, Draft]] = {}
     aliases: dict[str, str] = {}
     for node in source.active:
@@ -54,10 +53,6 @@ def build_graph(name: str, proto: Any, pins: Mapping[str, Shape], folder: Path) 
         else:
             drafts[node.name] = node, draft
     return _assemble(name, source, shaped, drafts, aliases)
-
-
-def _opset(proto: Any) -> int:
-    return max(int(entry.version) for entry in proto.opset_import if entry.domain in ("", "ai.onnx"))
 
 
 def _assemble(

@@ -1,49 +1,85 @@
-"""Shapes of all tensors, by onnx's strict inference and the folding of small constants."""
+"""Shapes of all tensors, node by node, by onnx's inference and the folding of small constants."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from socsim.errors import ModelError
 from socsim.workloads.onnx_import.files import first_line
-from socsim.workloads.onnx_import.folding import Constants
-from socsim.workloads.onnx_import.source import Source
+from socsim.workloads.onnx_import.folding import evaluate
+from socsim.workloads.onnx_import.nodes import Node
+from socsim.workloads.onnx_import.source import SMALL, Source
 
-__all__ = ["infer_shapes"]
+__all__ = ["Known", "infer_shapes"]
 
 Shape = tuple[int, ...]
 
+_SHAPE_OF_INPUT = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
+"""Operators that onnx defines by a function body, which inference of one node does not look into."""
 
-def infer_shapes(source: Source, inputs: Mapping[str, Shape], constants: Constants) -> dict[str, Shape]:
-    """Shapes of all tensors that inference can tell.
 
-    Constants are folded, and inference repeated, for as long as that shapes more tensors.
+class Known:
+    """Shapes of activations and constants, and values of small constants.
+
+    Parameters
+    ----------
+    source
+        The graph; its stored weights and values are known from the start.
+    inputs
+        Pinned shapes of the inputs.
+    """
+
+    def __init__(self, source: Source, inputs: Mapping[str, Shape]) -> None:
+        self.shapes: dict[str, Shape] = {**source.weights, **inputs}
+        self.values: dict[str, np.ndarray[Any, Any]] = dict(source.values)
+        self._types = dict(source.types)
+
+    def set_value(self, tensor: str, value: np.ndarray[Any, Any]) -> None:
+        """Learn a constant."""
+        import onnx.helper
+
+        self.values[tensor] = value
+        self.set_shape(tensor, value.shape, onnx.helper.np_dtype_to_tensor_dtype(value.dtype))
+
+    def set_shape(self, tensor: str, shape: Shape, type_: int) -> None:
+        """Learn a shape, with the element type's number."""
+        self.shapes[tensor], self._types[tensor] = shape, type_
+
+    def type_of(self, tensor: str) -> Any:
+        """``TypeProto`` of a tensor whose shape is known."""
+        import onnx.helper
+
+        return onnx.helper.make_tensor_type_proto(self._types[tensor], self.shapes[tensor])
+
+
+def infer_shapes(source: Source, inputs: Mapping[str, Shape]) -> Known:
+    """Work out shapes and small constants, in one pass over the sorted nodes.
 
     Parameters
     ----------
     inputs
         Pinned shapes of the inputs.
-    constants
-        Known values; gains those that are found.
 
     Raises
     ------
     ModelError
-        Shapes contradict each other, or an activation has none; all such are listed.
+        Shapes contradict each other, an activation would be empty, or activations have no shape; all such are
+        listed.
     """
-    while True:
-        shapes = _infer(source, inputs, constants)
-        missing = [tensor for tensor in _activations(source) if tensor not in shapes]
-        if not missing:
-            return shapes
-        if not constants.fold(shapes):
-            raise ModelError(_unshaped(missing))
-
-
-def _unshaped(missing: list[str]) -> str:
-    listed = ", ".join(map(repr, missing[:8])) + (f" and {len(missing) - 8} more" if len(missing) > 8 else "")
-    return f"onnx infers no shape for {listed}, which so has no cost; simplify the model first"
+    known = Known(source, inputs)
+    for node in source.nodes:
+        value = evaluate(node, known.values, known.shapes) if node.outputs[0] in source.constant else None
+        if value is not None and value.size <= SMALL:
+            known.set_value(node.outputs[0], value)
+        elif all(tensor in known.shapes for tensor in node.inputs if tensor):
+            _infer(node, known, source)
+    missing = [tensor for tensor in _activations(source) if tensor not in known.shapes]
+    if missing:
+        raise ModelError(_unshaped(missing))
+    return known
 
 
 def _activations(source: Source) -> Iterable[str]:
@@ -52,47 +88,57 @@ def _activations(source: Source) -> Iterable[str]:
     return [tensor for node in source.active for tensor in node.outputs if tensor in read and tensor]
 
 
-def _infer(source: Source, inputs: Mapping[str, Shape], constants: Constants) -> dict[str, Shape]:
+def _unshaped(missing: list[str]) -> str:
+    listed = ", ".join(map(repr, missing[:8])) + (f" and {len(missing) - 8} more" if len(missing) > 8 else "")
+    return f"onnx infers no shape for {listed}, so no cost is known; simplify the model first"
+
+
+def _infer(node: Node, known: Known, source: Source) -> None:
+    """Learn the shapes of a node's outputs, as far as they are static."""
+    for tensor, type_ in _output_types(node, known, source).items():
+        shape = _static(type_)
+        if shape is None:
+            continue
+        if any(size < (tensor not in source.constant) for size in shape):
+            raise node.fail(f"its output {tensor!r} would have the empty shape {list(shape)}")
+        known.set_shape(tensor, shape, type_.tensor_type.elem_type)
+
+
+def _output_types(node: Node, known: Known, source: Source) -> dict[str, Any]:
     import onnx
 
-    model = _skeleton(source, inputs, constants)
+    if node.op in _SHAPE_OF_INPUT:
+        return {node.outputs[0]: known.type_of(node.inputs[0])}
+    domain, read = node.proto.domain, set(filter(None, node.inputs))
+    empty_slice = node.op == "Slice" and 0 in known.shapes[node.inputs[0]]  # may abort inside onnx
+    if empty_slice or not onnx.defs.has(node.proto.op_type, domain):
+        return {}
     try:
-        graph = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
+        types: dict[str, Any] = onnx.shape_inference.infer_node_outputs(
+            onnx.defs.get_schema(node.proto.op_type, source.opsets[domain], domain),
+            node.proto,
+            {tensor: known.type_of(tensor) for tensor in read},
+            {tensor: _message(known.values[tensor]) for tensor in read if _is_number(tensor, known)},
+            opset_imports=source.opset_imports,
+        )
     except Exception as error:  # InferenceError and RuntimeError, which share no base but Exception
-        raise ModelError(f"shapes contradict each other: {_readable(error)}") from None
-    shapes = {**source.weights, **inputs, **{name: value.shape for name, value in constants.values.items()}}
-    for value in (*graph.value_info, *graph.output):
-        shape = _static(value)
-        if shape is not None:
-            shapes[value.name] = shape
-    return shapes
+        raise node.fail(f"shapes contradict each other: {_readable(error)}") from None
+    return types
 
 
-def _skeleton(source: Source, inputs: Mapping[str, Shape], constants: Constants) -> Any:
-    """The model without large weights, whose shapes enter as inputs: inference reads no weights."""
-    import onnx
-    from onnx import helper, numpy_helper
-
-    known = constants.values
-    shaped = {name: shape for name, shape in {**source.weights, **inputs}.items() if name not in known}
-    folded = [node for node in source.nodes if not any(tensor in known for tensor in node.outputs)]
-    graph = helper.make_graph(
-        [node.proto for node in folded],
-        "skeleton",
-        [helper.make_tensor_value_info(name, source.types[name], shape) for name, shape in shaped.items()],
-        [onnx.ValueInfoProto(name=name) for name in source.outputs if name not in {*shaped, *known}],
-        [numpy_helper.from_array(value, name) for name, value in known.items()],
-    )
-    return helper.make_model(graph, opset_imports=source.proto.opset_import, ir_version=_FREE_INITIALIZERS)
+def _is_number(tensor: str, known: Known) -> bool:
+    return tensor in known.values and known.values[tensor].dtype.kind in "biuf"
 
 
-_FREE_INITIALIZERS = 8
-"""An IR version that does not ask for initializers among the inputs, as those below 4 do."""
+def _message(value: np.ndarray[Any, Any]) -> Any:
+    import onnx.numpy_helper
+
+    return onnx.numpy_helper.from_array(value)
 
 
-def _static(value: Any) -> Shape | None:
-    tensor = value.type.tensor_type
-    if not value.type.HasField("tensor_type") or not tensor.HasField("shape"):
+def _static(type_: Any) -> Shape | None:
+    tensor = type_.tensor_type
+    if not type_.HasField("tensor_type") or not tensor.HasField("shape"):
         return None
     if any(not d.HasField("dim_value") for d in tensor.shape.dim):
         return None
@@ -100,4 +146,4 @@ def _static(value: Any) -> Shape | None:
 
 
 def _readable(error: Exception) -> str:
-    return first_line(error).replace("[ShapeInferenceError] ", "").replace("Inference error(s): ", "")
+    return first_line(error).replace("[ShapeInferenceError] ", "").rstrip(".")

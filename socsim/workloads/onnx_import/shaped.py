@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from socsim.errors import ModelError
-from socsim.workloads.onnx_import.folding import Constants
 from socsim.workloads.onnx_import.nodes import Node
 
 __all__ = ["Converter", "Draft", "Shaped"]
@@ -53,13 +52,13 @@ class Shaped:
         Shapes of activations and constants.
     constant
         Names of constants.
-    constants
+    values
         Values of the small ones.
     """
 
     shapes: Mapping[str, Shape]
     constant: frozenset[str]
-    constants: Constants
+    values: Mapping[str, np.ndarray[Any, Any]]
 
     def shape(self, tensor: str) -> Shape:
         """Shape of an activation or a constant."""
@@ -87,24 +86,18 @@ class Shaped:
         """Elements of those tensors that are constant."""
         return sum(prod(self.shape(name)) for name in tensors if name in self.constant)
 
-    def value(self, tensor: str) -> np.ndarray[Any, Any] | None:
-        """Value of a small constant, None where it is not known."""
-        if tensor in self.constant and tensor not in self.constants.values:
-            self.constants.fold(self.shapes)
-        return self.constants.values.get(tensor)
-
     def number(self, node: Node, attribute: str, index: int) -> float | None:
         """A number from an attribute or an input; None where there is none or it is unknown."""
         if attribute in node.attributes:
             return float(node.attributes[attribute])
-        value = self.value(node.input(index))
+        value = self.values.get(node.input(index))
         return float(value.ravel()[0]) if value is not None and value.size == 1 else None
 
     def numbers(self, node: Node, attribute: str, index: int) -> tuple[int, ...] | None:
         """Whole numbers from an attribute or an input; None where there are none or they are unknown."""
         if attribute in node.attributes:
             return tuple(node.attributes[attribute])
-        value = self.value(node.input(index))
+        value = self.values.get(node.input(index))
         return tuple(int(n) for n in value.ravel()) if value is not None else None
 
 

@@ -44,8 +44,8 @@ class Source:
         Tensors that do not depend on the values of inputs.
     types
         Element type (ONNX's number) of inputs and weights.
-    proto
-        The ``ModelProto``, for its operator sets.
+    opset_imports
+        The model's ``OperatorSetIdProto`` messages.
     """
 
     nodes: tuple[Node, ...]
@@ -55,7 +55,14 @@ class Source:
     values: Mapping[str, np.ndarray[Any, Any]]
     constant: frozenset[str]
     types: Mapping[str, int]
-    proto: Any
+    opset_imports: list[Any]
+
+    @property
+    def opsets(self) -> dict[str, int]:
+        """Domain -> version of its operator set; the default domain under both of its names."""
+        versions = {entry.domain: int(entry.version) for entry in self.opset_imports}
+        default = versions.get("", versions.get("ai.onnx", 0))
+        return {**versions, "": default, "ai.onnx": default}
 
     @property
     def active(self) -> list[Node]:
@@ -90,8 +97,11 @@ def read_source(proto: Any, folder: Path) -> Source:
             shapes[node.outputs[0]], types[node.outputs[0]], value = _constant(node, folder)
             if value is not None:
                 values[node.outputs[0]] = value
+    _check_sizes(shapes)
     kept = tuple(node for node in live_nodes(nodes, outputs) if node.op != "Constant")
-    return Source(kept, inputs, outputs, shapes, values, _constants(kept, shapes), types, proto)
+    return Source(
+        kept, inputs, outputs, shapes, values, _constants(kept, shapes), types, list(proto.opset_import)
+    )
 
 
 def _inputs(proto: Any, weights: Mapping[str, Any], types: dict[str, int]) -> dict[str, Dims]:
@@ -118,6 +128,12 @@ def _outputs(proto: Any, nodes: list[Node], known: list[str]) -> tuple[str, ...]
         if name not in produced:
             raise ModelError(f"nothing produces output {name!r}")
     return outputs
+
+
+def _check_sizes(weights: Mapping[str, tuple[int, ...]]) -> None:
+    for name, shape in weights.items():
+        if any(size < 0 for size in shape):
+            raise ModelError(f"weight {name!r}: every size must be positive, got {list(shape)}")
 
 
 def _constants(nodes: tuple[Node, ...], weights: Mapping[str, Any]) -> frozenset[str]:

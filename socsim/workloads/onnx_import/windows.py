@@ -20,7 +20,7 @@ def conv(node: Node, shaped: Shaped) -> Draft:
     groups = _groups(node, channels)
     if kernel[1] * groups != channels:
         raise node.fail(
-            f"filters of {kernel[1]} channels in {groups} groups do not fit {channels} input channels"
+            f"filters read {kernel[1]} channels in each of {groups} groups, but the input has {channels}"
         )
     type_ = "conv2d" if groups == 1 else "depthwise_conv2d" if groups == channels else "grouped_conv2d"
     attributes = _window(node, shaped, kernel[2:]) | {"groups": groups}
@@ -32,7 +32,7 @@ def conv_transpose(node: Node, shaped: Shaped) -> Draft:
     x, w = shaped.activation(node), node.input(1)
     channels, kernel = shaped.shape(x)[1], shaped.shape(w)
     if kernel[0] != channels:
-        raise node.fail(f"filters for {kernel[0]} channels do not fit {channels} input channels")
+        raise node.fail(f"filters read {kernel[0]} channels, but the input has {channels}")
     attributes = _window(node, shaped, kernel[2:]) | {"groups": _groups(node, channels)}
     return Draft("deconv2d", shaped.activations(node), attributes, shaped.weights(node.inputs))
 

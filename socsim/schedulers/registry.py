@@ -1,0 +1,227 @@
+"""Schedulers by name, from objects and classes, from the user's own modules, and from installed packages."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from socsim.errors import SocsimError, UnknownNameError, UsageError, nearest
+from socsim.schedulers.base import Scheduler
+from socsim.schedulers.predictors import predictor_names
+
+__all__ = ["GROUP", "make_scheduler", "scheduler_names"]
+
+GROUP = "socsim.schedulers"
+"""Entry point group in which packages offer schedulers: ``name = "module:Class"``."""
+
+_BUILT_IN = {
+    "cpu": "socsim.schedulers.single:SingleProcessor(processor='cpu')",
+    "gpu": "socsim.schedulers.single:SingleProcessor(processor='gpu')",
+    "dsp": "socsim.schedulers.single:SingleProcessor(processor='dsp')",
+    "npu": "socsim.schedulers.single:SingleProcessor(processor='npu')",
+    "mulayer": "socsim.schedulers.mulayer:MuLayer",
+    "codl": "socsim.schedulers.codl:CoDL",
+    "band": "socsim.schedulers.band:Band",
+    "heft": "socsim.schedulers.heft:HEFT",
+    "peft": "socsim.schedulers.heft:PEFT",
+    "mosaic": "socsim.schedulers.mosaic:Mosaic",
+    "greedy": "socsim.schedulers.greedy:Greedy",
+    "optimal": "socsim.schedulers.optimal:Optimal",
+}
+
+_COMMON = ("decision_time", "predictor")
+"""Attributes of every scheduler that may be given as options."""
+
+_SPEC = re.compile(r"\s*(?P<name>[^()\s]+)\s*(?:\((?P<options>.*)\))?\s*", re.DOTALL)
+_WORDS = {"true": True, "false": False, "none": None, "null": None}
+
+Spec = Scheduler | type[Scheduler] | str | Mapping[str, Any]
+
+
+def scheduler_names() -> tuple[str, ...]:
+    """Names of the schedulers that come with socsim, then of those that installed packages offer."""
+    return (*_BUILT_IN, *sorted(_offered().keys() - _BUILT_IN.keys()))
+
+
+def make_scheduler(spec: Spec) -> Scheduler:
+    """A scheduler from whatever names one.
+
+    Parameters
+    ----------
+    spec
+        A scheduler (returned); a class; a name; ``"name(option=value, ...)"``; ``"module:Class"``, found in the working
+        directory too; or a mapping with ``name`` and options, beside it or under ``options``. Every scheduler takes
+        ``predictor`` and ``decision_time`` (s) as options.
+
+    Raises
+    ------
+    UnknownNameError
+        No such scheduler, module, class or predictor.
+    UsageError
+        An unknown or missing option, or something that is no scheduler.
+    """
+    if isinstance(spec, Scheduler):
+        return spec
+    if isinstance(spec, type):
+        return _instance(spec, {}, spec.__name__)
+    if isinstance(spec, str):
+        name, options = _parsed(spec)
+    elif isinstance(spec, Mapping):
+        name, options = _unpacked(spec)
+    else:
+        raise UsageError(f"a scheduler is a name, a class, an object or a mapping, got {type(spec).__name__}: {spec!r}")
+    cls, given = _class(name)
+    return _instance(cls, given | options, name)
+
+
+# --- specs ----------------------------------------------------------------------------------------------------
+
+
+def _parsed(spec: str) -> tuple[str, dict[str, Any]]:
+    match = _SPEC.fullmatch(spec)
+    if not match:
+        raise UsageError(f"a scheduler is written 'name' or 'name(option=value, ...)', got {spec!r}")
+    options: dict[str, Any] = {}
+    for item in re.split(r",\s*(?=\w+\s*=)", match["options"] or ""):
+        key, equals, value = item.partition("=")
+        if equals:
+            options[key.strip()] = _value(value.strip())
+        elif item.strip():
+            raise UsageError(f"scheduler {spec!r}: options are written option=value, got {item.strip()!r}")
+    return match["name"], options
+
+
+def _value(text: str) -> Any:
+    """A Python literal, a word such as ``true``, or the text itself."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return _WORDS.get(text.lower(), text)
+
+
+def _unpacked(spec: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    if not isinstance(spec.get("name"), str):
+        raise UsageError(f"a scheduler's mapping needs a name, got the keys {', '.join(map(str, spec)) or 'none'}")
+    name, options = _parsed(spec["name"])
+    nested = spec.get("options") or {}
+    if not isinstance(nested, Mapping):
+        raise UsageError(f"scheduler {name!r}: options must be a mapping, got {nested!r}")
+    beside = {key: value for key, value in spec.items() if key not in ("name", "options")}
+    return name, options | dict(nested) | beside
+
+
+# --- classes --------------------------------------------------------------------------------------------------
+
+
+def _class(name: str) -> tuple[type, dict[str, Any]]:
+    """The class that a name stands for, and the options that the name implies."""
+    target, options = _parsed(_BUILT_IN.get(name, name))
+    if ":" in target:
+        return _imported(target), options
+    offered = _offered()
+    if name not in offered:
+        hint = "Your own is written 'module:Class'."
+        raise UnknownNameError("scheduler", name, {*_BUILT_IN, *offered}, hint)
+    with _clear_failure(f"scheduler {name!r}: loading {offered[name].value!r} failed"):
+        loaded: type = offered[name].load()
+    return loaded, {}
+
+
+def _offered() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _imported(target: str) -> type:
+    module_name, _, class_name = target.partition(":")
+    with _working_directory(), _clear_failure(f"scheduler {target!r}: importing module {module_name!r} failed"):
+        module = importlib.import_module(module_name)
+    found = getattr(module, class_name, None)
+    if isinstance(found, type):
+        return found
+    classes = [n for n, v in vars(module).items() if isinstance(v, type) and issubclass(v, Scheduler)]
+    raise UnknownNameError(f"scheduler class of module {module_name!r}:", class_name, classes)
+
+
+@contextmanager
+def _working_directory() -> Iterator[None]:
+    """Modules of the working directory can be imported, as in a script there."""
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
+
+
+@contextmanager
+def _clear_failure(what: str) -> Iterator[None]:
+    """Say in one sentence what failed in code that is not ours, and where."""
+    try:
+        yield
+    except SocsimError:
+        raise
+    except Exception as error:
+        raise UsageError(f"{what}: {type(error).__name__}: {error}{_place(error)}") from error
+
+
+def _place(error: Exception) -> str:
+    """The last place outside Python's own machinery."""
+    place = ""
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith("<") and file not in (__file__, importlib.__file__):
+            place = f" ({Path(file).name}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    return place
+
+
+# --- instances ------------------------------------------------------------------------------------------------
+
+
+def _instance(cls: type, options: Mapping[str, Any], name: str) -> Scheduler:
+    if not issubclass(cls, Scheduler):
+        raise UsageError(f"scheduler {name!r}: {cls.__name__} must be a subclass of StaticScheduler or OnlineScheduler")
+    if inspect.isabstract(cls):
+        missing = ", ".join(sorted(cls.__abstractmethods__))
+        raise UsageError(f"scheduler {name!r}: {cls.__name__} lacks {missing}()")
+    own, common = _sorted_options(cls, options, name)
+    with _clear_failure(f"scheduler {name!r}: making {cls.__name__} failed"):
+        scheduler = cls(**own)
+    for attribute, value in common.items():
+        setattr(scheduler, attribute, value)
+    return scheduler
+
+
+def _sorted_options(cls: type, options: Mapping[str, Any], name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options for the constructor, and attributes to set."""
+    parameters = inspect.signature(cls).parameters
+    known = {n: p for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    anything = any(p.kind == p.VAR_KEYWORD for p in parameters.values())
+    for option in options:
+        if option not in known and option not in _COMMON and not anything:
+            guess = nearest(str(option), [*known, *_COMMON])
+            hint = f"did you mean {guess!r}?" if guess else f"it takes {', '.join([*known, *_COMMON])}"
+            raise UsageError(f"scheduler {name!r} has no option {option!r}; {hint}")
+    missing = [n for n, p in known.items() if p.default is p.empty and n not in options]
+    if missing:
+        raise UsageError(f"scheduler {name!r} needs the option {missing[0]!r}")
+    common = {key: value for key, value in options.items() if key in _COMMON and key not in known}
+    _check_common(common, name)
+    return {key: value for key, value in options.items() if key not in common}, common
+
+
+def _check_common(options: Mapping[str, Any], name: str) -> None:
+    predictor, time = options.get("predictor", "exact"), options.get("decision_time", 0.0)
+    if predictor not in predictor_names():
+        raise UnknownNameError("predictor", str(predictor), predictor_names())
+    if isinstance(time, bool) or not isinstance(time, (int, float)) or time < 0.0:
+        raise UsageError(f"scheduler {name!r}: decision_time must be at least 0 seconds, got {time!r}")

@@ -1,0 +1,120 @@
+"""Tables of a run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from results_samples import app_record, kernel, many_inferences, mixed_outcome
+
+from socsim.results import frames
+from socsim.results.result import Result
+from socsim.simulation.records import InferenceRecord
+
+TABLES = ("inferences", "kernels", "power", "energy", "apps")
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_columns_are_the_documented_ones(table):
+    frame = getattr(Result(mixed_outcome()), table)
+    assert list(frame.columns) == list(frames.COLUMNS[table])
+    assert len(frame)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_an_empty_table_keeps_its_columns(table):
+    outcome = mixed_outcome(inferences=(), kernels=(), apps={}, energy_j={}, rails_j={}, power={})
+    frame = getattr(Result(outcome), table)
+    assert list(frame.columns) == list(frames.COLUMNS[table])
+    assert frame.empty
+
+
+def test_inferences():
+    records = (InferenceRecord("app", 4, 0.001, 0.003, 0.008, "finished"),)
+    row = frames.inferences_frame(mixed_outcome(inferences=records)).iloc[0]
+    assert row.to_dict() == {
+        "app": "app",
+        "inference": 4,
+        "arrival_ms": pytest.approx(1.0),
+        "start_ms": pytest.approx(3.0),
+        "finish_ms": pytest.approx(8.0),
+        "wait_ms": pytest.approx(2.0),
+        "latency_ms": pytest.approx(7.0),
+        "status": "finished",
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "start", "known"),
+    [("running", 0.002, {"start_ms", "wait_ms"}), ("queued", -1.0, set()), ("dropped", -1.0, set())],
+)
+def test_what_did_not_happen_has_no_time(status, start, known):
+    records = (InferenceRecord("app", 0, 0.001, start, -1.0, status),)
+    row = frames.inferences_frame(mixed_outcome(inferences=records)).iloc[0]
+    times = ("start_ms", "finish_ms", "wait_ms", "latency_ms")
+    assert {name for name in times if not np.isnan(row[name])} == known
+
+
+def test_kernels():
+    frame = frames.kernels_frame(mixed_outcome())
+    assert frame["operator"].tolist() == ["conv1", "conv2", "softmax", "softmax", "softmax"]
+    assert frame["duration_ms"].tolist() == pytest.approx([2.0, 3.0, 0.5, 0.5, 2.0])
+    assert frame["cores"].tolist() == ["", "", "", "", "2+3"]
+    assert frame.iloc[2][["kind", "source", "processor"]].tolist() == ["map", "gpu", "cpu"]
+
+
+def test_kernels_keep_shares_and_bytes():
+    frame = frames.kernels_frame(mixed_outcome(kernels=(kernel("a", 0, 1, share=0.4, dram_bytes=123.0),)))
+    assert frame.iloc[0][["share", "dram_bytes"]].tolist() == [0.4, 123.0]
+
+
+def test_power_spans_cover_the_run_without_gaps():
+    for _, own in frames.power_frame(mixed_outcome()).groupby("component"):
+        assert own["start_ms"].iloc[0] == 0.0
+        assert own["end_ms"].iloc[-1] == pytest.approx(10.0)
+        assert own["start_ms"].tolist()[1:] == own["end_ms"].tolist()[:-1]
+
+
+def test_power_adds_up_to_energy():
+    outcome = mixed_outcome()
+    power = frames.power_frame(outcome)
+    spent = (power["power_w"] * (power["end_ms"] - power["start_ms"])).groupby(power["component"]).sum()
+    assert spent.to_dict() == pytest.approx({name: j * 1e3 for name, j in outcome.energy_j.items()})
+
+
+def test_energy_by_component_equals_energy_by_rail():
+    by_meter = frames.energy_frame(mixed_outcome()).groupby("meter")[["energy_mj", "power_w"]].sum()
+    assert by_meter.loc["component"].tolist() == pytest.approx([33.0, 3.3])
+    assert by_meter.loc["rail"].tolist() == pytest.approx([33.0, 3.3])
+
+
+def test_apps():
+    row = frames.apps_frame(mixed_outcome(apps={"app": app_record(dtype="int8")})).iloc[0]
+    assert row[["scheduler", "dtype", "fallback_ops", "transfer_mb", "sync_ms"]].tolist() == ["gpu", "int8", 1, 2.0, 0.5]
+
+
+def test_tables_are_built_once():
+    result = Result(mixed_outcome())
+    assert all(getattr(result, table) is getattr(result, table) for table in TABLES)
+
+
+def test_summary_has_one_row_per_application():
+    apps = {"app": app_record(), "other": app_record(app="other", model="big")}
+    records = (*many_inferences([10]), *many_inferences([50], app="other"))
+    summary = Result(mixed_outcome(apps=apps, inferences=records), deadlines_s={"other": 0.02}).summary()
+    assert summary["app"].tolist() == ["app", "other"]
+    assert summary["latency_ms_mean"].tolist() == pytest.approx([10, 50])
+    assert summary["deadline_miss_share"].tolist()[1] == 1.0
+    assert {"utilization_cpu", "utilization_gpu"} <= set(summary.columns)
+
+
+def test_summary_of_one_application_is_one_row():
+    assert len(Result(mixed_outcome()).summary()) == 1
+
+
+def test_repr_says_what_it_is():
+    assert repr(Result(mixed_outcome())) == "Result('toy', 1 inferences in 10.0 ms)"
+
+
+def test_fallbacks_are_those_of_all_applications():
+    apps = {"app": app_record(), "other": app_record(app="other", fallbacks={"pad": "too wide"})}
+    assert Result(mixed_outcome(apps=apps)).fallbacks == {"softmax": "no kernel", "pad": "too wide"}

@@ -1,0 +1,152 @@
+"""Lanes, unions of intervals, and power and traffic over time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from results_samples import kernel, long_outcome, mixed_outcome
+
+from socsim.results.lanes import assign_lanes, merge_intervals
+from socsim.results.timeline import dram_traffic, power_steps
+
+intervals = st.lists(
+    st.tuples(st.integers(0, 60), st.integers(0, 9)).map(lambda p: (float(p[0]), float(p[0] + p[1]))), max_size=25
+)
+
+
+def integral(steps, duration):
+    return float(np.sum(steps.values * (np.append(steps.times[1:], duration) - steps.times)))
+
+
+# --- lanes --------------------------------------------------------------------------------------------------------
+
+
+def test_touching_intervals_share_a_lane():
+    assert assign_lanes([(0, 2), (2, 3), (3, 5)]) == [0, 0, 0]
+
+
+def test_overlapping_intervals_take_further_lanes_and_free_ones_are_used_again():
+    assert assign_lanes([(0, 4), (1, 3), (2, 6), (3, 5)]) == [0, 1, 2, 1]
+
+
+def test_no_intervals_need_no_lane():
+    assert assign_lanes([]) == []
+
+
+@given(intervals)
+def test_intervals_of_a_lane_never_overlap(spans):
+    spans = sorted(spans)
+    last: dict[int, float] = {}
+    for (start, end), lane in zip(spans, assign_lanes(spans), strict=True):
+        assert start >= last.get(lane, 0.0)
+        last[lane] = end
+
+
+@given(intervals)
+def test_lanes_are_no_more_than_the_intervals_that_overlap(spans):
+    spans = sorted(span for span in spans if span[1] > span[0])
+    most = max((sum(s <= at < e for s, e in spans) for at, _ in spans), default=0)
+    assert len(set(assign_lanes(spans))) == most
+
+
+# --- unions -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("spans", "union"),
+    [
+        ([], []),
+        ([(1, 1)], []),
+        ([(3, 4), (0, 1)], [(0, 1), (3, 4)]),
+        ([(0, 2), (1, 3), (3, 5)], [(0, 5)]),
+        ([(0, 9), (2, 3)], [(0, 9)]),
+    ],
+)
+def test_union_of_intervals(spans, union):
+    assert merge_intervals(spans) == union
+
+
+@given(intervals)
+def test_union_covers_what_the_intervals_cover(spans):
+    merged = merge_intervals(spans)
+    assert all(a[1] < b[0] for a, b in zip(merged, merged[1:], strict=False))
+    for at in np.arange(0.5, 70.0):
+        assert any(s <= at < e for s, e in spans) == any(s <= at < e for s, e in merged)
+
+
+# --- traffic ------------------------------------------------------------------------------------------------------
+
+
+def test_traffic_spreads_each_kernels_bytes_over_its_time():
+    outcome = mixed_outcome(kernels=(kernel("a", 0, 2), kernel("b", 1, 3, dram_bytes=4e6)))
+    steps = dram_traffic(outcome)
+    assert steps.times == pytest.approx([0.0, 0.001, 0.002, 0.003])
+    assert steps.values == pytest.approx([0.5e9, 2.5e9, 2e9, 0.0])
+
+
+def test_a_map_is_no_traffic_of_kernels():
+    outcome = mixed_outcome(kernels=(kernel("a", 1, 2, kind="map", kernel_class=""),))
+    assert dram_traffic(outcome).values.tolist() == [0.0]
+
+
+def test_traffic_of_an_empty_run_is_nothing():
+    steps = dram_traffic(mixed_outcome(kernels=()))
+    assert (steps.times.tolist(), steps.values.tolist()) == ([0.0], [0.0])
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_traffic_adds_up_to_the_bytes_of_all_kernels(split):
+    outcome = long_outcome("codl", 90, split=split)
+    moved = sum(r.dram_bytes for r in outcome.kernels if r.kind == "kernel")
+    assert integral(dram_traffic(outcome), outcome.duration_s) == pytest.approx(moved)
+
+
+# --- power --------------------------------------------------------------------------------------------------------
+
+
+def test_power_is_idle_power_and_more_while_busy():
+    steps = power_steps(mixed_outcome())["gpu"]
+    # 10 mJ in 10 ms, of which 2 mJ idle; the other 8 mJ within the 5 ms that kernels run.
+    assert steps.times == pytest.approx([0.0, 0.002, 0.005])
+    assert steps.values == pytest.approx([1.8, 1.8, 0.2])
+
+
+def test_power_of_dram_follows_its_traffic():
+    steps = power_steps(mixed_outcome())["dram"]
+    # 3 mJ beyond idle for 3 MB: 1 nJ/B.
+    assert steps.times == pytest.approx([0.0, 0.002, 0.005, 0.006, 0.008])
+    assert steps.values == pytest.approx([0.6, 0.1 + 1 / 3, 0.1, 0.6, 0.1])
+
+
+def test_two_kernels_at_once_on_one_core_keep_it_busy_once():
+    twice = (kernel("a", 0, 4, on="cpu", cores=(2,)), kernel("b", 1, 3, on="cpu", cores=(2,)))
+    once = (kernel("a", 0, 4, on="cpu", cores=(2,)),)
+    both, alone = (power_steps(mixed_outcome(kernels=k))["cpu.gold"] for k in (twice, once))
+    assert both.values.tolist() == alone.values.tolist()
+
+
+def test_a_component_that_nothing_keeps_busy_draws_its_mean():
+    steps = power_steps(mixed_outcome())["board"]
+    assert (steps.times.tolist(), steps.values) == ([0.0], pytest.approx([1.0]))
+
+
+def test_without_kernel_records_power_is_the_mean():
+    steps = power_steps(mixed_outcome(kernels=()))
+    assert {name: s.values.tolist() for name, s in steps.items()}["gpu"] == pytest.approx([1.0])
+    assert all(len(s.times) == 1 for s in steps.values())
+
+
+@pytest.mark.parametrize("outcome", [mixed_outcome(), long_outcome("gpu", 70), long_outcome("codl", 40, split=True)])
+def test_power_adds_up_to_energy(outcome):
+    steps = power_steps(outcome)
+    assert set(steps) == set(outcome.energy_j)
+    for name, joules in outcome.energy_j.items():
+        assert integral(steps[name], outcome.duration_s) == pytest.approx(joules)
+
+
+def test_a_run_without_time_has_no_power():
+    assert power_steps(replace(mixed_outcome(), duration_s=0.0)) == {}
