@@ -89,7 +89,13 @@ def test_energy_by_component_equals_energy_by_rail():
 
 def test_apps():
     row = frames.apps_frame(mixed_outcome(apps={"app": app_record(dtype="int8")})).iloc[0]
-    assert row[["scheduler", "dtype", "fallback_ops", "transfer_mb", "sync_ms"]].tolist() == ["gpu", "int8", 1, 2.0, 0.5]
+    assert row[["scheduler", "dtype", "fallback_ops", "transfer_mb", "sync_ms"]].tolist() == [
+        "gpu",
+        "int8",
+        1,
+        2.0,
+        0.5,
+    ]
 
 
 def test_tables_are_built_once():

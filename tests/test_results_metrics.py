@@ -98,7 +98,10 @@ def test_a_run_without_time_has_no_power():
 
 
 def test_a_network_without_operators_has_nothing_unsupported():
-    assert metrics(mixed_outcome(apps={"app": app_record(operators=0, unsupported=0)}))["unsupported_share"] == 0.0
+    assert (
+        metrics(mixed_outcome(apps={"app": app_record(operators=0, unsupported=0)}))["unsupported_share"]
+        == 0.0
+    )
 
 
 # --- deadlines ----------------------------------------------------------------------------------------------------
@@ -111,20 +114,28 @@ def test_late_and_dropped_inferences_miss_their_deadline():
 
 
 def test_finishing_at_the_deadline_is_in_time():
-    row = metrics(mixed_outcome(inferences=many_inferences([33.0] * 7, period_ms=0.1), duration_s=1.0), deadline_s=0.033)
+    row = metrics(
+        mixed_outcome(inferences=many_inferences([33.0] * 7, period_ms=0.1), duration_s=1.0), deadline_s=0.033
+    )
     assert row["deadline_miss_share"] == 0.0
 
 
 @pytest.mark.parametrize(("arrival", "share"), [(0.96, 1.0), (0.98, 0.0)])
 def test_an_unfinished_inference_counts_once_its_deadline_has_passed(arrival, share):
-    records = (InferenceRecord("app", 0, arrival, arrival, -1, "running"), *many_inferences([10], period_ms=1))
+    records = (
+        InferenceRecord("app", 0, arrival, arrival, -1, "running"),
+        *many_inferences([10], period_ms=1),
+    )
     row = metrics(mixed_outcome(inferences=records, duration_s=1.0), deadline_s=0.033)
     assert row["deadline_miss_share"] == pytest.approx(share / (1 + share))
 
 
 def test_no_inference_due_gives_no_share():
     records = (InferenceRecord("app", 0, 0.99, 0.99, -1, "running"),)
-    assert metrics(mixed_outcome(inferences=records, duration_s=1.0), deadline_s=0.5)["deadline_miss_share"] is None
+    assert (
+        metrics(mixed_outcome(inferences=records, duration_s=1.0), deadline_s=0.5)["deadline_miss_share"]
+        is None
+    )
 
 
 # --- applications -------------------------------------------------------------------------------------------------

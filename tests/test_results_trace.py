@@ -24,7 +24,9 @@ def slices(document):
     """(track, name, category, start us, duration us) of every slice."""
     track = names(document)
     return [
-        (track[e["tid"]], e["name"], e["cat"], e["ts"], e["dur"]) for e in document["traceEvents"] if e["ph"] == "X"
+        (track[e["tid"]], e["name"], e["cat"], e["ts"], e["dur"])
+        for e in document["traceEvents"]
+        if e["ph"] == "X"
     ]
 
 
@@ -34,7 +36,9 @@ def flows(document):
 
 
 def counter(document, name):
-    return [(e["ts"], e["args"]["value"]) for e in document["traceEvents"] if e["ph"] == "C" and e["name"] == name]
+    return [
+        (e["ts"], e["args"]["value"]) for e in document["traceEvents"] if e["ph"] == "C" and e["name"] == name
+    ]
 
 
 # --- the small run ------------------------------------------------------------------------------------------------
@@ -98,7 +102,10 @@ def test_overlapping_inferences_of_an_application_get_further_lines():
         InferenceRecord("app", 0, 0.0, 0.0, 0.004, "finished"),
         InferenceRecord("app", 1, 0.001, 0.002, 0.006, "finished"),
     )
-    found = [(track, name) for track, name, *_ in slices(trace_document(mixed_outcome(inferences=records, kernels=())))]
+    found = [
+        (track, name)
+        for track, name, *_ in slices(trace_document(mixed_outcome(inferences=records, kernels=())))
+    ]
     assert found == [("app", "app #0"), ("app (2)", "app #1")]
 
 
@@ -113,7 +120,10 @@ def test_kernels_that_share_a_core_in_time_get_further_lines():
 
 
 def test_an_unfinished_inference_lasts_until_the_end_and_a_queued_one_is_not_shown():
-    records = (InferenceRecord("app", 0, 0.0, 0.002, -1, "running"), InferenceRecord("app", 1, 0.0, -1, -1, "queued"))
+    records = (
+        InferenceRecord("app", 0, 0.0, 0.002, -1, "running"),
+        InferenceRecord("app", 1, 0.0, -1, -1, "queued"),
+    )
     document = trace_document(mixed_outcome(inferences=records, kernels=()))
     assert slices(document) == [("app", "app #0", "inference", 2000.0, 8000.0)]
 
@@ -136,7 +146,11 @@ def test_a_transform_is_work_of_the_accelerator_and_part_of_the_hand_over():
     document = trace_document(mixed_outcome(kernels=records))
     assert ("gpu", "transform b", "transform", 2000.0, 1000.0) in slices(document)
     assert ("gpu", "b", "operator", 2000.0, 3000.0) in slices(document)
-    assert [step[1:3] for step in flows(document)] == [("s", "core 0 (silver)"), ("t", "sharing"), ("f", "gpu")]
+    assert [step[1:3] for step in flows(document)] == [
+        ("s", "core 0 (silver)"),
+        ("t", "sharing"),
+        ("f", "gpu"),
+    ]
 
 
 def test_halves_of_an_operator_are_joined_where_the_next_kernel_reads_them():
@@ -171,14 +185,28 @@ times = st.tuples(st.floats(0, 9), st.floats(0, 3))
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(times, st.integers(0, 3), st.sampled_from(["kernel", "map", "sync", "transform"])), max_size=30))
+@given(
+    st.lists(
+        st.tuples(times, st.integers(0, 3), st.sampled_from(["kernel", "map", "sync", "transform"])),
+        max_size=30,
+    )
+)
 def test_any_records_give_a_sound_trace(drawn):
     records = []
     for i, ((start, length), place, kind) in enumerate(drawn):
         on, cores = ("gpu", ()) if place == 3 else ("cpu", (place, 3) if kind == "kernel" else ())
         source = "" if kind == "kernel" else "gpu" if on == "cpu" else "cpu"
         records.append(
-            kernel(f"op{i % 7}", start, start + length, on=on, cores=cores, kind=kind, source=source, inference=i % 2)
+            kernel(
+                f"op{i % 7}",
+                start,
+                start + length,
+                on=on,
+                cores=cores,
+                kind=kind,
+                source=source,
+                inference=i % 2,
+            )
         )
     ordered = tuple(sorted(records, key=lambda r: r.end_s))
     assert trace_faults(trace_document(mixed_outcome(kernels=ordered))) == []
@@ -199,7 +227,9 @@ def test_a_trace_is_read_back_gzipped_or_not(tmp_path):
         write_trace(outcome, tmp_path / name)
         assert read_trace(tmp_path / name) == trace_document(outcome)
     assert json.loads((tmp_path / "trace.json").read_text()) == trace_document(outcome)
-    assert gzip.decompress((tmp_path / "trace.json.gz").read_bytes()) == (tmp_path / "trace.json").read_bytes()
+    assert (
+        gzip.decompress((tmp_path / "trace.json.gz").read_bytes()) == (tmp_path / "trace.json").read_bytes()
+    )
 
 
 # --- the check itself ---------------------------------------------------------------------------------------------
@@ -223,7 +253,10 @@ def event(events, ph, name=""):
         (lambda ev: ev.remove(event(ev, "f")), "needs one start and one end"),
         (lambda ev: ev.append(dict(event(ev, "s"))), "needs one start and one end"),
         (lambda ev: event(ev, "f").update(ts=1000.0), "goes back in time"),
-        (lambda ev: event(ev, "s").update(ts=5100.0, tid=event(ev, "X", "conv1")["tid"]), "outside every slice"),
+        (
+            lambda ev: event(ev, "s").update(ts=5100.0, tid=event(ev, "X", "conv1")["tid"]),
+            "outside every slice",
+        ),
         (lambda ev: [e for e in ev if e["name"] == "power gpu [W]"][1].update(ts=-5.0), "goes back from"),
         (lambda ev: ev.remove(event(ev, "M", "thread_name")), "has no name"),
     ],

@@ -24,7 +24,9 @@ def check(files: tuple[str, ...], quiet: bool) -> None:
         except SocsimError as error:
             failed += 1
             text = str(error)
-            click.echo(text if isinstance(error, FileError) or text.startswith(file) else f"{file}: {text}", err=True)
+            click.echo(
+                text if isinstance(error, FileError) or text.startswith(file) else f"{file}: {text}", err=True
+            )
         else:
             if not quiet:
                 click.echo(f"{file}: {found}")
@@ -46,7 +48,9 @@ def check_file(file: str) -> str:
     if path.suffix == ".onnx":
         return _network(file)
     if path.suffix not in (".yaml", ".yml", ".json"):
-        raise UsageError(f"{file}: socsim reads .yaml, .json and .onnx files, got {path.suffix or 'no suffix'!r}")
+        raise UsageError(
+            f"{file}: socsim reads .yaml, .json and .onnx files, got {path.suffix or 'no suffix'!r}"
+        )
     return _KINDS[_kind(path)](file)
 
 

@@ -18,7 +18,9 @@ __all__ = ["compare", "report_options", "saved"]
 def report_options(command: Any) -> Any:
     """Add ``-o``, ``--json``, ``-v`` and ``-q``."""
     options = (
-        click.option("-o", "--output", metavar="DIR", help="Write tables, traces, pictures and a manifest to DIR."),
+        click.option(
+            "-o", "--output", metavar="DIR", help="Write tables, traces, pictures and a manifest to DIR."
+        ),
         json_option,
         click.option("-v", "--verbose", is_flag=True, help="Also say which operators fell back, and why."),
         click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors (and JSON)."),
@@ -32,11 +34,22 @@ def report_options(command: Any) -> Any:
 @click.option("-d", "--device", required=True, help="Name or file of a device.")
 @click.option("-m", "--model", required=True, help="Name of a network, or an ONNX file.")
 @click.option("-s", "--schedulers", required=True, help="Names or module:Class, separated by commas.")
-@click.option("-l", "--library", default="mace", show_default=True, help="Name or file of an inference library.")
-@click.option("--cores", default="", metavar="MASK", help="CPU cores, such as prime:1+gold:3. [default: the library's]")
+@click.option(
+    "-l", "--library", default="mace", show_default=True, help="Name or file of an inference library."
+)
+@click.option(
+    "--cores", default="", metavar="MASK", help="CPU cores, such as prime:1+gold:3. [default: the library's]"
+)
 @click.option("--dtype", type=click.Choice(["fp32", "fp16", "int8"]), default="fp32", show_default=True)
 @model_options
-@click.option("-n", "--inferences", type=click.IntRange(min=1), default=50, show_default=True, help="For each scheduler.")
+@click.option(
+    "-n",
+    "--inferences",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="For each scheduler.",
+)
 @click.option("--noise", is_flag=True, help="Draw the calibrated run-to-run spread.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the noise.")
 @report_options

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["console", "emit_json", "emit_table", "json_option", "show_fields"]
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
+)
 
 _WIDTH = 120
 """Columns when the output is not a terminal."""

@@ -24,7 +24,9 @@ def model_options(command: Command) -> Command:
         metavar="INPUT=1x3x224x224",
         help="Shape of an input of an ONNX file; repeat it for several inputs.",
     )
-    fuse = click.option("--no-fuse", is_flag=True, help="Keep batch normalisations and activations of an ONNX file.")
+    fuse = click.option(
+        "--no-fuse", is_flag=True, help="Keep batch normalisations and activations of an ONNX file."
+    )
     return shape(fuse(command))
 
 

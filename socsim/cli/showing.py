@@ -58,14 +58,26 @@ def _device(device: Device) -> dict[str, Any]:
             for c in device.clusters
         ],
         "accelerators": [
-            {"name": a.name, "model": a.model, "mhz": _mhz(a.opps), "gmacs_per_s": _peak(a), "layouts": list(a.layouts)}
+            {
+                "name": a.name,
+                "model": a.model,
+                "mhz": _mhz(a.opps),
+                "gmacs_per_s": _peak(a),
+                "layouts": list(a.layouts),
+            }
             for a in device.accelerators.values()
         ],
         "dram_gb_per_s": device.memory.bandwidth / 1e9,
         "board_w": device.board_power,
         "rails": {rail: list(components) for rail, components in device.rails.items()},
         "calibrations": [
-            {"library": c.library, "processor": c.processor, "dtype": c.dtype, "layout": c.layout, "grade": c.grade}
+            {
+                "library": c.library,
+                "processor": c.processor,
+                "dtype": c.dtype,
+                "layout": c.layout,
+                "grade": c.grade,
+            }
             for c in device.calibrations.values()
         ],
         "grades": dict(device.grades),
@@ -91,7 +103,9 @@ def _print_device(device: Device) -> None:
     memory = [("DRAM", f"{data['dram_gb_per_s']:.1f} GB/s usable"), ("board", f"{data['board_w']:.2f} W")]
     show_fields([*memory, *((f"rail {rail}", ", ".join(parts)) for rail, parts in data["rails"].items())])
     calibrated = [tuple(c.values()) for c in data["calibrations"]]
-    emit_table(("library", "processor", "data type", "layout", "grade"), calibrated, title="\ncalibrated kernels")
+    emit_table(
+        ("library", "processor", "data type", "layout", "grade"), calibrated, title="\ncalibrated kernels"
+    )
 
 
 def _unit_cells(unit: dict[str, Any]) -> tuple[str, ...]:
@@ -109,7 +123,9 @@ def _print_sources(origins: Iterable[Provenance]) -> None:
     rows = [
         (grade, str(len(paths)), _blocks(paths), source) for (grade, source), paths in sorted(places.items())
     ]
-    emit_table(("grade", ">numbers", "of", "source"), rows, title="\nwhere the numbers come from (-v lists each)")
+    emit_table(
+        ("grade", ">numbers", "of", "source"), rows, title="\nwhere the numbers come from (-v lists each)"
+    )
 
 
 def _blocks(paths: Iterable[str]) -> str:
@@ -144,7 +160,10 @@ def show_model(name: str, shapes: tuple[str, ...], no_fuse: bool, verbose: bool,
     )
     _print_types(graph)
     if verbose:
-        rows = [(op.name, op.type, _shape(graph.output_shape(op)), f"{op.macs / 1e6:,.2f}", op.weights) for op in graph]
+        rows = [
+            (op.name, op.type, _shape(graph.output_shape(op)), f"{op.macs / 1e6:,.2f}", op.weights)
+            for op in graph
+        ]
         emit_table(("operator", "type", "output", ">MMAC", ">parameters"), rows, title="\noperators")
 
 
@@ -174,7 +193,9 @@ def _print_types(graph: ModelGraph) -> None:
         entry = counts.setdefault(op.type, [0, 0])
         entry[0] += 1
         entry[1] += op.macs
-    rows = [(kind, n, f"{macs / 1e6:,.1f}") for kind, (n, macs) in sorted(counts.items(), key=lambda x: -x[1][1])]
+    rows = [
+        (kind, n, f"{macs / 1e6:,.1f}") for kind, (n, macs) in sorted(counts.items(), key=lambda x: -x[1][1])
+    ]
     emit_table(("operator type", ">count", ">MMAC"), rows, title="")
 
 
@@ -198,18 +219,34 @@ def show_library(name: str, as_json: bool) -> None:
             ("library", f"{library.title} ({library.name})"),
             ("CPU cores", library.cores),
             ("threads", threads),
-            ("work of a kernel is divided", {"static": "equally", "capacity": "by core speed"}[library.chunking]),
+            (
+                "work of a kernel is divided",
+                {"static": "equally", "capacity": "by core speed"}[library.chunking],
+            ),
         ]
     )
     rows = [
-        (backend["processor"], ", ".join(backend["dtypes"]), backend["layout"], len(backend["operators"]), backend["else"])
+        (
+            backend["processor"],
+            ", ".join(backend["dtypes"]),
+            backend["layout"],
+            len(backend["operators"]),
+            backend["else"],
+        )
         for backend in _library(library)["backends"]
     ]
     emit_table(("processor", "data types", "layout", ">operator types", "others"), rows, title="\nkernels")
     columns = [(b["processor"], b["layout"], b["operators"]) for b in _library(library)["backends"]]
     types = sorted({t for _, _, operators in columns for t in operators})
-    marks = [(t, *("yes" if t in ops and not ops[t] else "if" if t in ops else "-" for _, _, ops in columns)) for t in types]
-    emit_table(("operator type", *(f"{p} {x}".strip() for p, x, _ in columns)), marks, title="\nsupport (if: under conditions)")
+    marks = [
+        (t, *("yes" if t in ops and not ops[t] else "if" if t in ops else "-" for _, _, ops in columns))
+        for t in types
+    ]
+    emit_table(
+        ("operator type", *(f"{p} {x}".strip() for p, x, _ in columns)),
+        marks,
+        title="\nsupport (if: under conditions)",
+    )
 
 
 def _library(library: Library) -> dict[str, Any]:
@@ -224,7 +261,12 @@ def _library(library: Library) -> dict[str, Any]:
         for processor, backend in library.backends.items()
         for layout, table in backend.tables.items()
     ]
-    fields = {"name": library.name, "title": library.title, "cores": library.cores, "threads": library.threads}
+    fields = {
+        "name": library.name,
+        "title": library.title,
+        "cores": library.cores,
+        "threads": library.threads,
+    }
     return {**fields, "chunking": library.chunking, "host": library.host, "backends": backends}
 
 

@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from socsim.errors import MissingExtraError, UsageError
 from socsim.schedulers.base import StaticScheduler
+from socsim.schedulers.estimate import estimate
 from socsim.schedulers.heft import heft_slots, peft_slots
+from socsim.schedulers.mosaic import Mosaic
 from socsim.schedulers.plan import Plan
-from socsim.schedulers.single import preferred_layouts
+from socsim.schedulers.single import preferred_layouts, with_fallback
 from socsim.schedulers.tasks import Slot, TaskGraph
 from socsim.schedulers.view import View
 from socsim.workloads.graph import ModelGraph
 
-__all__ = ["Optimal", "replay", "solve"]
+__all__ = ["Optimal", "relative_gap", "replay", "solve"]
 
 RESOLUTION = 2e-6
 """Times are whole multiples of this share of a known solution's makespan."""
+
+ROUNDING = 1e-4
+"""Gaps up to this are put down to the rounding of times."""
 
 
 class Optimal(StaticScheduler):
     """Least predicted makespan of whole operators on one processor each, proven or with the gap that is left.
 
-    The model: each processor runs one operator at a time in any order that the network allows; a hand-over is a delay;
-    the first operator of a processor takes the fixed cost of an invocation more; input comes from the CPU and results
-    go back to it. The plan's ``gap`` is (makespan - proven bound) / makespan: 0 if the plan is optimal. Splits of
-    operators are not searched, so a plan of CoDL may be faster.
+    The solver's model: each processor runs one operator at a time in any order that the network allows; a hand-over is
+    a delay; the first operator of a processor takes the fixed cost of an invocation more; input comes from the CPU and
+    results go back to it. That layout changes keep an accelerator busy is not in the model, so its bound is true but
+    may be out of reach, and the solver's plan competes with the heuristics'. The plan's ``gap`` is
+    (predicted time - bound) / predicted time: 0 if the plan is optimal. Splits of operators are not searched, so a plan
+    of CoDL may be faster.
 
     Parameters
     ----------
     limit
-        Search time in deterministic seconds of the solver, about as many real ones; default 2. The same limit gives
+        Search time in deterministic seconds of the solver, some real ones each; default 0.5. The same limit gives
         the same plan on every machine.
     most_operators
         Larger networks are refused; default 200.
@@ -52,25 +60,30 @@ class Optimal(StaticScheduler):
 
     name = "optimal"
 
-    def __init__(self, limit: float = 2.0, most_operators: int = 200, seed: int = 0) -> None:
+    def __init__(self, limit: float = 0.5, most_operators: int = 200, seed: int = 0) -> None:
         if limit <= 0.0:
-            raise UsageError(f"limit must be positive seconds of search, got {limit!r}; the default is 2")
+            raise UsageError(f"limit must be positive seconds of search, got {limit!r}; the default is 0.5")
         self.limit, self.most_operators, self.seed = limit, most_operators, seed
 
     def plan(self, graph: ModelGraph, view: View) -> Plan:
-        """Solve, starting from the best heuristic plan."""
+        """The best of the solver's plan and the heuristics', by :func:`socsim.schedulers.estimate.estimate`."""
         if len(graph) > self.most_operators:
             raise UsageError(
                 f"the optimal scheduler takes networks of at most {self.most_operators} operators, {graph.name!r} has "
                 f"{len(graph)}; raise most_operators and limit, or take 'heft'"
             )
-        tasks = TaskGraph.of(graph, view, preferred_layouts(graph, view))
-        slots, gap = solve(tasks, self.limit, self.seed)
-        return tasks.plan(slots, gap)
+        layouts = preferred_layouts(graph, view)
+        tasks = TaskGraph.of(graph, view, layouts)
+        slots, bound = solve(tasks, self.limit, self.seed)
+        plans = [tasks.plan(slots), tasks.plan(heft_slots(tasks)), tasks.plan(peft_slots(tasks))]
+        plans += [with_fallback(graph, view, p, layout) for p, layout in layouts.items()]
+        plans.append(Plan.of(Mosaic().plan(graph, view), graph))
+        times = [estimate(plan, graph, view).makespan for plan in plans]
+        return replace(plans[times.index(min(times))], gap=relative_gap(min(times), bound))
 
 
 def solve(tasks: TaskGraph, limit: float, seed: int = 0) -> tuple[dict[str, Slot], float]:
-    """Slots of every task and the gap that is left.
+    """Slots of every task, and a time in s that no other solution can beat.
 
     Parameters
     ----------
@@ -91,7 +104,7 @@ def solve(tasks: TaskGraph, limit: float, seed: int = 0) -> tuple[dict[str, Slot
     except ImportError:
         raise MissingExtraError("the optimal scheduler", "optimal") from None
     start = _known_solution(tasks)
-    makespan = max(slot.finish for slot in start.values())
+    makespan = _makespan(start)
     if makespan <= 0.0:
         return start, 0.0
     model = _Model(cp_model.CpModel(), tasks, makespan * RESOLUTION, makespan)
@@ -101,17 +114,20 @@ def solve(tasks: TaskGraph, limit: float, seed: int = 0) -> tuple[dict[str, Slot
     solver.parameters.random_seed = seed
     solver.parameters.max_deterministic_time = limit
     status = solver.solve(model.model)
+    bound = solver.best_objective_bound * model.tick
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return start, _gap(makespan, solver.best_objective_bound * model.tick)
-    found = replay(tasks, *model.reading(solver))
-    best = min(found, start, key=lambda slots: max(slot.finish for slot in slots.values()))
-    return best, _gap(max(slot.finish for slot in best.values()), solver.best_objective_bound * model.tick)
+        return start, bound
+    return min(replay(tasks, *model.reading(solver)), start, key=_makespan), bound
 
 
-def _gap(makespan: float, bound: float) -> float:
-    """Rounding to ticks may put the bound a little above."""
-    gap = (makespan - bound) / makespan
-    return gap if gap > 1e-4 else 0.0
+def relative_gap(makespan: float, bound: float) -> float:
+    """(makespan - bound) / makespan; 0 where only the rounding to ticks is between them."""
+    gap = (makespan - bound) / makespan if makespan else 0.0
+    return gap if gap > ROUNDING else 0.0
+
+
+def _makespan(slots: Mapping[str, Slot]) -> float:
+    return max(slot.finish for slot in slots.values())
 
 
 def replay(tasks: TaskGraph, processors: Mapping[str, str], order: list[str]) -> dict[str, Slot]:
@@ -146,7 +162,7 @@ def _known_solution(tasks: TaskGraph) -> dict[str, Slot]:
         single = {task: p if p in own else next(iter(own)) for task, own in tasks.times.items()}
         placements.append((single, list(tasks.times)))
     solutions = [replay(tasks, processors, order) for processors, order in placements]
-    return min(solutions, key=lambda slots: max(slot.finish for slot in slots.values()))
+    return min(solutions, key=_makespan)
 
 
 class _Model:

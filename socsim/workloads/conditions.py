@@ -18,6 +18,7 @@ from socsim.workloads.graph import ModelGraph, Operator
 __all__ = ["CONDITIONS", "Condition", "Conditions", "check", "failure"]
 
 Shape = tuple[int, ...]
+_AXES: Mapping[str, int] = MappingProxyType({"batch": 0, "channel": 1, "last": -1})
 Conditions = Mapping[str, Any]
 """Condition name -> value, as a file writes them."""
 
@@ -30,7 +31,7 @@ class Condition:
     ----------
     kind
         What the value must be: ``"number"``, ``"numbers"`` (one or a list), ``"pair"`` or ``"pairs"`` (height and
-        width, or a list of those), ``"flag"``, ``"name"``, ``"names"`` or ``"lists"`` (a list of lists of numbers).
+        width, or a list of those), ``"flag"``, ``"names"``, ``"axis"`` or ``"lists"`` (a list of lists of numbers).
     test
         Whether the operator meets it.
     phrase
@@ -115,7 +116,7 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = MappingProxyType(
         "pair": (_pair, "two whole numbers, [height, width]"),
         "pairs": (_either(_pair), "two whole numbers, [height, width], or a list of such pairs"),
         "lists": (_list_of(_list_of(_number)), "a list of lists of whole numbers"),
-        "name": (_name, "a name"),
+        "axis": (lambda value: value in _AXES, "channel, last or batch"),
         "names": (_either(_name), "a name or a list of names"),
         "flag": (_flag, "true or false"),
     }
@@ -148,8 +149,7 @@ def _channels(shape: Shape) -> int:
 
 def _axis(op: Operator, graph: ModelGraph, wanted: str) -> bool:
     rank = _rank(op, graph)
-    axis = op.get("axis", 1) % rank
-    return axis == {"channel": min(1, rank - 1), "last": rank - 1, "batch": 0}.get(wanted, -1)
+    return bool(op.get("axis", 1) % rank == min(_AXES[wanted], rank - 1) % rank)
 
 
 def _height(op: Operator, graph: ModelGraph) -> int:
@@ -179,7 +179,7 @@ CONDITIONS: Mapping[str, Condition] = MappingProxyType(
             "takes at most {} dimensions",
         ),
         "batch": Condition("number", lambda o, g, v: _input(o, g)[0] == v, "needs a batch of {}"),
-        "axis": Condition("name", _axis, "needs the {} axis"),
+        "axis": Condition("axis", _axis, "needs the {} axis"),
         "axes": Condition(
             "lists", lambda o, g, v: list(o.get("axes", ())) in v, "reduces only over the axes {}"
         ),

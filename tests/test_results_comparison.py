@@ -1,0 +1,221 @@
+"""Comparisons, and what results and comparisons write."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+from results_samples import app_record, long_outcome, many_inferences, mixed_outcome, strict_json
+from rich.console import Console
+
+from socsim.errors import UsageError
+from socsim.results.comparison import Comparison
+from socsim.results.metrics import METRICS
+from socsim.results.result import Result, file_name, flat_row
+from socsim.results.trace_check import read_trace, trace_faults
+
+
+def result(scheduler, latency, **app):
+    """A run of four inferences of one latency in ms."""
+    record = app_record(scheduler=scheduler, **app)
+    return Result(
+        mixed_outcome(inferences=many_inferences([latency] * 4), apps={"app": record}, duration_s=1.0)
+    )
+
+
+def comparison(**config):
+    runs = [
+        result("cpu", 40),
+        result("gpu", 20),
+        result("dsp", 80, dtype="int8", unsupported=0, fallbacks={}),
+    ]
+    return Comparison(runs, config)
+
+
+# --- rows ---------------------------------------------------------------------------------------------------------
+
+
+def test_speedup_is_over_the_first_row():
+    assert [row["speedup"] for row in comparison().rows] == pytest.approx([1.0, 2.0, 0.5])
+
+
+def test_rows_have_the_documented_keys_and_are_json():
+    rows = comparison().rows
+    assert [list(row) for row in rows] == [[*METRICS, "speedup"]] * 3
+    assert strict_json(rows) == rows
+
+
+def test_without_a_latency_there_is_no_speedup():
+    nothing = Result(mixed_outcome(inferences=()))
+    assert [r["speedup"] for r in Comparison([result("cpu", 40), nothing]).rows] == [1.0, None]
+    assert [r["speedup"] for r in Comparison([nothing, result("cpu", 40)]).rows] == [None, None]
+
+
+def test_table_spreads_utilisation():
+    table = comparison().table()
+    assert table["scheduler"].tolist() == ["cpu", "gpu", "dsp"]
+    assert "utilization" not in table.columns
+    assert table["utilization_gpu"].tolist() == pytest.approx([0.005] * 3)
+
+
+def test_a_comparison_of_nothing_is_refused():
+    with pytest.raises(UsageError, match="at least one scheduler"):
+        Comparison([])
+
+
+def test_flat_row_leaves_plain_values_alone():
+    assert flat_row({"a": 1, "u": {"cpu": 0.5, "gpu": 0.1}}) == {"a": 1, "u_cpu": 0.5, "u_gpu": 0.1}
+
+
+# --- text ---------------------------------------------------------------------------------------------------------
+
+
+def render(subject, width=120):
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(subject.render())
+    return capture.get().splitlines()
+
+
+def test_the_table_has_units_and_one_line_per_scheduler():
+    lines = render(comparison(dtype="fp32"))
+    assert lines[0].strip() == "tiny on toy with mace, fp32, 4 inferences each"
+    assert lines[2].split()[:4] == ["scheduler", "ms", "ms", "up"]
+    assert lines[4].split() == [
+        "gpu",
+        "20.00",
+        "20.00",
+        "2.00",
+        "8.2",
+        "0.03",
+        "0",
+        "0",
+        "2.00",
+        "0.50",
+        "1",
+        "3.0",
+    ]
+
+
+def test_the_table_fits_120_columns_with_four_processors_and_long_names():
+    outcome = mixed_outcome(
+        busy_s=dict.fromkeys(("cpu", "gpu", "dsp", "npu"), 0.005),
+        inferences=many_inferences([123456.78]),
+        apps={"app": app_record(scheduler="LargeOperatorsOnTheGpu", peak_memory_bytes=4_123_456_789)},
+    )
+    lines = render(Comparison([Result(outcome)]))
+    assert max(len(line.rstrip()) for line in lines) <= 120
+    assert "LargeOperatorsOnTheGpu" in "\n".join(lines)
+    assert "123456.78" in "\n".join(lines)
+
+
+def test_numbers_are_aligned_to_the_right():
+    lines = render(comparison())
+    ends = {
+        line.index(text) + len(text)
+        for line, text in zip(lines[3:6], ("40.00", "20.00", "80.00"), strict=True)
+    }
+    assert len(ends) == 1
+
+
+def test_notes_tell_of_quantised_rows_and_fallbacks():
+    text = "\n".join(render(comparison(dtype="fp32")))
+    assert "dsp: runs in int8 (quantised), not fp32; accuracy is not simulated" in text
+    assert "gpu: 1 of 4 operators not supported, run on the CPU instead: no kernel (1)" in text
+    assert "dsp: 1 of" not in text
+
+
+def test_rows_in_the_data_type_asked_for_need_no_note():
+    runs = [result("cpu", 40, dtype="int8", unsupported=0, fallbacks={})]
+    assert render(Comparison(runs, {"dtype": "int8"}))[-1].startswith("cpu ")
+
+
+def test_missing_values_are_dashes():
+    lines = render(Comparison([Result(mixed_outcome(inferences=()))]))
+    assert lines[3].split()[1:5] == ["-", "-", "-", "-"]
+
+
+def test_as_text_it_is_the_table():
+    assert "tiny on toy" in str(comparison())
+    assert repr(comparison()) == "Comparison(cpu, gpu, dsp)"
+
+
+# --- files --------------------------------------------------------------------------------------------------------
+
+
+def files(directory):
+    return sorted(str(p.relative_to(directory)) for p in directory.rglob("*") if p.is_file())
+
+
+def test_a_result_is_saved(tmp_path):
+    saved = Result(mixed_outcome(), {"device": "toy", "apps": [{"model": "tiny"}]}).save(tmp_path / "out")
+    assert saved == (tmp_path / "out").resolve()
+    tables = [f"{t}.parquet" for t in ("apps", "energy", "inferences", "kernels", "power", "summary")]
+    others = ["experiment.yaml", "gantt.png", "manifest.json", "trace.json.gz"]
+    assert files(saved) == sorted([*tables, *others])
+    assert trace_faults(read_trace(saved / "trace.json.gz")) == []
+    assert pd.read_parquet(saved / "kernels.parquet")["operator"].tolist()[:2] == ["conv1", "conv2"]
+
+
+def test_manifest_of_a_result(tmp_path):
+    saved = Result(mixed_outcome(), {"device": "toy"}).save(tmp_path / "out", overrides=["seed=7"])
+    manifest = json.loads((saved / "manifest.json").read_text())
+    assert manifest["experiment"] == {"device": "toy"}
+    assert (manifest["seed"], manifest["device"], manifest["overrides"]) == (7, "toy", ["seed=7"])
+
+
+def test_a_run_without_kernel_records_has_no_picture(tmp_path):
+    saved = Result(mixed_outcome(kernels=())).save(tmp_path / "out")
+    assert "gantt.png" not in files(saved)
+    assert "trace.json.gz" in files(saved)
+
+
+def test_every_application_that_finished_something_has_a_picture(tmp_path):
+    apps = {"a/b": app_record(app="a/b"), "never": app_record(app="never")}
+    records = tuple(r._replace(app="a/b") for r in mixed_outcome().kernels)
+    outcome = mixed_outcome(apps=apps, kernels=records, inferences=many_inferences([8], app="a/b"))
+    saved = Result(outcome).save(tmp_path / "out")
+    assert [name for name in files(saved) if name.endswith(".png")] == ["gantt-a-b.png"]
+
+
+def test_a_run_without_applications_is_saved(tmp_path):
+    saved = Result(mixed_outcome(apps={}, inferences=(), kernels=())).save(tmp_path / "out")
+    assert "summary.parquet" not in files(saved)
+
+
+def test_a_comparison_is_saved(tmp_path):
+    runs = [Result(long_outcome(s, 30)) for s in ("cpu", "gpu")]
+    saved = Comparison(runs, {"device": "toy", "schedulers": ["cpu", "gpu"]}).save(tmp_path / "out")
+    tables = [f"{t}.parquet" for t in ("apps", "comparison", "energy", "inferences", "kernels", "power")]
+    pictures = [f"{s}/{f}" for s in ("cpu", "gpu") for f in ("gantt.png", "trace.json.gz")]
+    assert files(saved) == sorted([*tables, *pictures, "experiment.yaml", "manifest.json", "utilisation.png"])
+    kernels = pd.read_parquet(saved / "kernels.parquet")
+    assert kernels.columns[0] == "run"
+    assert kernels["run"].value_counts().to_dict() == {
+        "cpu": len(runs[0].kernels),
+        "gpu": len(runs[1].kernels),
+    }
+    assert pd.read_parquet(saved / "comparison.parquet")["speedup"].tolist() == [1.0, 1.0]
+
+
+def test_a_comparison_without_kernel_records_is_saved_with_empty_tables(tmp_path):
+    saved = comparison(device="toy")
+    for run in saved.results:
+        run.outcome = mixed_outcome(inferences=run.outcome.inferences, apps=run.outcome.apps, kernels=())
+    directory = saved.save(tmp_path / "out")
+    kernels = pd.read_parquet(directory / "kernels.parquet")
+    assert kernels.empty
+    assert kernels.columns[0] == "run"
+
+
+def test_schedulers_of_one_name_are_numbered():
+    assert Comparison([result("x", 1), result("y", 1), result("x", 2)]).titles == ["x-1", "y", "x-3"]
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [("gpu", "gpu"), ("a/b c", "a-b-c"), ("../x", "x"), ("μLayer", "Layer"), ("", "unnamed")],
+)
+def test_titles_become_file_names(title, name):
+    assert file_name(title) == name

@@ -1,0 +1,175 @@
+"""Pictures: what they draw, not how it looks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from results_samples import app_record, kernel, long_outcome, many_inferences, mixed_outcome
+
+from socsim.errors import UsageError
+from socsim.results.gantt import gantt_figure, save_gantt, typical_inference
+from socsim.results.metrics import metrics
+from socsim.results.palette import KIND_COLOURS, class_colours, processor_colour
+from socsim.results.plots import save_utilisation, utilisation_figure
+
+PNG = b"\x89PNG\r\n"
+
+
+def bars(figure):
+    """(left, right, row) of every bar of the time line."""
+    boxes = [path.get_extents() for path in figure.axes[0].collections[0].get_paths()]
+    return [(round(b.x0, 6), round(b.x1, 6), round((b.y0 + b.y1) / 2)) for b in boxes]
+
+
+def rows(figure):
+    return [label.get_text() for label in figure.axes[0].get_yticklabels()]
+
+
+def legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+# --- which inference ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("latencies", "index"), [([9, 5, 7], 2), ([5, 5, 5], 0), ([4, 9, 6, 5], 3), ([8], 0)]
+)
+def test_the_inference_nearest_to_the_median_is_drawn(latencies, index):
+    outcome = mixed_outcome(inferences=many_inferences(latencies))
+    assert typical_inference(outcome, "app").index == index
+
+
+def test_without_finished_inferences_or_kernels_there_is_nothing_to_draw():
+    with pytest.raises(UsageError, match="finished no inference"):
+        gantt_figure(mixed_outcome(inferences=()))
+    with pytest.raises(UsageError, match="kernels=True"):
+        gantt_figure(mixed_outcome(kernels=()))
+
+
+# --- the time line ------------------------------------------------------------------------------------------------
+
+
+def test_bars_of_a_small_run():
+    assert bars(gantt_figure(mixed_outcome())) == [
+        (6.0, 8.0, 0),
+        (0.0, 2.0, 1),
+        (2.0, 5.0, 1),
+        (5.0, 5.5, 2),
+        (5.5, 6.0, 2),
+    ]
+
+
+def test_rows_say_how_busy_they_are():
+    assert [row.split() for row in rows(gantt_figure(mixed_outcome()))] == [
+        ["cpu", "25%"],
+        ["gpu", "62%"],
+        ["sharing", "12%"],
+    ]
+
+
+def test_title_and_axis_say_what_is_shown():
+    figure = gantt_figure(mixed_outcome())
+    assert figure.axes[0].get_title(loc="left") == "tiny on toy, scheduler gpu (mace): 8.00 ms"
+    assert "[ms]" in figure.axes[0].get_xlabel()
+
+
+def test_legend_has_the_classes_by_time_then_the_other_kinds():
+    assert legend(gantt_figure(mixed_outcome())) == ["winograd", "gemm", "softmax", "map", "sync"]
+
+
+def test_sums_of_each_row_stand_beside_it():
+    figure = gantt_figure(mixed_outcome())
+    widths = [(round(p.get_y() + 0.4), round(p.get_width(), 6)) for p in figure.axes[1].patches]
+    assert widths == [(0, 2.0), (1, 3.0), (1, 2.0), (2, 0.5), (2, 0.5)]
+
+
+def test_processors_without_work_keep_their_row():
+    outcome = mixed_outcome(busy_s={"cpu": 0.0, "gpu": 0.005, "dsp": 0.0})
+    assert [row.split()[0] for row in rows(gantt_figure(outcome))] == ["cpu", "gpu", "dsp", "sharing"]
+
+
+def test_dispatching_has_a_row_of_its_own():
+    extra = kernel("conv1", 0, 0.5, on="cpu", cores=(3,), kind="dispatch", kernel_class="")
+    figure = gantt_figure(mixed_outcome(kernels=(extra, *mixed_outcome().kernels)))
+    assert [row.split()[0] for row in rows(figure)] == ["cpu", "gpu", "dispatch", "sharing"]
+
+
+def test_other_inferences_are_shown_in_grey_and_cut_at_the_edges():
+    other = kernel("x", 7, 12, app="other")
+    figure = gantt_figure(mixed_outcome(kernels=(*mixed_outcome().kernels, other)))
+    assert (7.0, 8.0, 1) in bars(figure)
+    assert legend(figure)[-1] == "other inferences"
+
+
+def test_time_starts_with_the_inference():
+    inferences = many_inferences([8, 8, 8], period_ms=10)
+    later = tuple(
+        r._replace(start_s=r.start_s + 0.01, end_s=r.end_s + 0.01, inference=1)
+        for r in mixed_outcome().kernels
+    )
+    outcome = mixed_outcome(inferences=inferences[1:], kernels=later)
+    assert bars(gantt_figure(outcome))[0] == (6.0, 8.0, 0)
+
+
+def test_an_application_can_be_chosen():
+    apps = {"app": app_record(), "other": app_record(app="other", model="big")}
+    records = tuple(r._replace(app="other") for r in mixed_outcome().kernels)
+    outcome = mixed_outcome(apps=apps, kernels=records, inferences=many_inferences([8], app="other"))
+    assert gantt_figure(outcome, "other").axes[0].get_title(loc="left").startswith("big on toy")
+
+
+@pytest.mark.parametrize("kernels", [5, 200, 700])
+def test_a_picture_is_written_whatever_the_number_of_kernels(tmp_path, kernels):
+    save_gantt(long_outcome("codl", kernels, split=True), tmp_path / "gantt.png")
+    assert (tmp_path / "gantt.png").read_bytes().startswith(PNG)
+
+
+def test_the_same_run_gives_the_same_picture(tmp_path):
+    for name in ("a.png", "b.png"):
+        save_gantt(long_outcome("gpu", 30), tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+# --- comparisons --------------------------------------------------------------------------------------------------
+
+
+def test_utilisation_has_a_bar_per_scheduler_and_processor():
+    data = [metrics(mixed_outcome(apps={"app": app_record(scheduler=s)})) for s in ("cpu", "gpu", "band")]
+    left, right = utilisation_figure(data).axes
+    assert [label.get_text() for label in left.get_yticklabels()] == ["cpu", "gpu", "band"]
+    assert [round(p.get_width(), 6) for p in right.patches] == [10.0] * 3 + [50.0] * 3
+    assert [text.get_text() for text in right.get_legend().get_texts()] == ["cpu", "gpu"]
+
+
+def test_a_scheduler_that_finished_nothing_is_said_to(tmp_path):
+    row = metrics(replace(mixed_outcome(), inferences=()))
+    left, _ = utilisation_figure([row]).axes
+    assert [text.get_text() for text in left.texts] == ["none finished"]
+    save_utilisation([row], tmp_path / "u.png")
+    assert (tmp_path / "u.png").read_bytes().startswith(PNG)
+
+
+def test_rows_of_several_networks_are_told_apart():
+    data = [metrics(mixed_outcome(apps={"app": app_record(model=m)})) for m in ("a", "b")]
+    left, _ = utilisation_figure(data).axes
+    assert [label.get_text() for label in left.get_yticklabels()] == ["a gpu", "b gpu"]
+
+
+# --- colours ------------------------------------------------------------------------------------------------------
+
+
+def test_a_class_has_one_colour_whatever_else_is_drawn():
+    assert class_colours(["gemm"])["gemm"] == class_colours(["softmax", "gemm", "x"])["gemm"]
+
+
+def test_classes_and_kinds_have_different_colours():
+    colours = class_colours(
+        ["winograd", "gemm", "direct", "depthwise", "grouped", "pool", "eltwise", "fc", "a", "b", "c"]
+    )
+    assert len({*colours.values(), *KIND_COLOURS.values()}) == len(colours) + len(KIND_COLOURS)
+
+
+def test_processors_have_different_colours():
+    assert len({processor_colour(p) for p in ("cpu", "gpu", "dsp", "npu", "unknown")}) == 5
