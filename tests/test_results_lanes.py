@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def integral(steps, duration):
     return float(np.sum(steps.values * (np.append(steps.times[1:], duration) - steps.times)))
 
 
-# --- lanes --------------------------------------------------------------------------------------------------------
+# --- lanes ----------------------------------------------------------------------------------------
 
 
 def test_touching_intervals_share_a_lane():
@@ -54,7 +55,7 @@ def test_lanes_are_no_more_than_the_intervals_that_overlap(spans):
     assert len(set(assign_lanes(spans))) == most
 
 
-# --- unions -------------------------------------------------------------------------------------------------------
+# --- unions ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -74,12 +75,12 @@ def test_union_of_intervals(spans, union):
 @given(intervals)
 def test_union_covers_what_the_intervals_cover(spans):
     merged = merge_intervals(spans)
-    assert all(a[1] < b[0] for a, b in zip(merged, merged[1:], strict=False))
+    assert all(a[1] < b[0] for a, b in pairwise(merged))
     for at in np.arange(0.5, 70.0):
         assert any(s <= at < e for s, e in spans) == any(s <= at < e for s, e in merged)
 
 
-# --- traffic ------------------------------------------------------------------------------------------------------
+# --- traffic --------------------------------------------------------------------------------------
 
 
 def test_traffic_spreads_each_kernels_bytes_over_its_time():
@@ -106,7 +107,7 @@ def test_traffic_adds_up_to_the_bytes_of_all_kernels(split):
     assert integral(dram_traffic(outcome), outcome.duration_s) == pytest.approx(moved)
 
 
-# --- power --------------------------------------------------------------------------------------------------------
+# --- power ----------------------------------------------------------------------------------------
 
 
 def test_power_is_idle_power_and_more_while_busy():

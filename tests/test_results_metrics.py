@@ -104,7 +104,7 @@ def test_a_network_without_operators_has_nothing_unsupported():
     )
 
 
-# --- deadlines ----------------------------------------------------------------------------------------------------
+# --- deadlines ------------------------------------------------------------------------------------
 
 
 def test_late_and_dropped_inferences_miss_their_deadline():
@@ -138,7 +138,7 @@ def test_no_inference_due_gives_no_share():
     )
 
 
-# --- applications -------------------------------------------------------------------------------------------------
+# --- applications ---------------------------------------------------------------------------------
 
 
 def test_applications_are_told_apart_by_name():

@@ -12,6 +12,7 @@ from socsim.results.gantt import gantt_figure, save_gantt, typical_inference
 from socsim.results.metrics import metrics
 from socsim.results.palette import KIND_COLOURS, class_colours, processor_colour
 from socsim.results.plots import save_utilisation, utilisation_figure
+from socsim.workloads.library import library_names, load_library
 
 PNG = b"\x89PNG\r\n"
 
@@ -30,7 +31,7 @@ def legend(figure):
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-# --- which inference ----------------------------------------------------------------------------------------------
+# --- which inference ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_without_finished_inferences_or_kernels_there_is_nothing_to_draw():
         gantt_figure(mixed_outcome(kernels=()))
 
 
-# --- the time line ------------------------------------------------------------------------------------------------
+# --- the time line --------------------------------------------------------------------------------
 
 
 def test_bars_of_a_small_run():
@@ -132,7 +133,7 @@ def test_the_same_run_gives_the_same_picture(tmp_path):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-# --- comparisons --------------------------------------------------------------------------------------------------
+# --- comparisons ----------------------------------------------------------------------------------
 
 
 def test_utilisation_has_a_bar_per_scheduler_and_processor():
@@ -157,7 +158,7 @@ def test_rows_of_several_networks_are_told_apart():
     assert [label.get_text() for label in left.get_yticklabels()] == ["a gpu", "b gpu"]
 
 
-# --- colours ------------------------------------------------------------------------------------------------------
+# --- colours --------------------------------------------------------------------------------------
 
 
 def test_a_class_has_one_colour_whatever_else_is_drawn():
@@ -169,6 +170,14 @@ def test_classes_and_kinds_have_different_colours():
         ["winograd", "gemm", "direct", "depthwise", "grouped", "pool", "eltwise", "fc", "a", "b", "c"]
     )
     assert len({*colours.values(), *KIND_COLOURS.values()}) == len(colours) + len(KIND_COLOURS)
+
+
+@pytest.mark.parametrize("library", library_names())
+def test_classes_of_a_library_have_fixed_and_different_colours(library):
+    classes = sorted({rule.result[0] for rule in load_library(library).classes} - {"other"})
+    colours = class_colours(classes)
+    assert len(set(colours.values())) == len(classes)
+    assert all(class_colours([c]) == {c: colours[c]} for c in classes)
 
 
 def test_processors_have_different_colours():

@@ -28,7 +28,7 @@ def names(directory):
     return sorted(p.name for p in Path(directory).iterdir())
 
 
-# --- writing ------------------------------------------------------------------------------------------------------
+# --- writing --------------------------------------------------------------------------------------
 
 
 def test_a_directory_holds_what_was_written_the_experiment_and_the_manifest(tmp_path):
@@ -118,7 +118,7 @@ def test_an_empty_directory_is_used(tmp_path):
     assert (tmp_path / "out" / "manifest.json").is_file()
 
 
-# --- refusing -----------------------------------------------------------------------------------------------------
+# --- refusing -------------------------------------------------------------------------------------
 
 
 def test_foreign_files_are_not_overwritten(tmp_path):
@@ -176,7 +176,7 @@ def test_what_a_link_points_to_is_checked(tmp_path):
         check_output(tmp_path / "link")
 
 
-# --- tables -------------------------------------------------------------------------------------------------------
+# --- tables ---------------------------------------------------------------------------------------
 
 FRAME = pd.DataFrame({"operator": ["a", "b"], "start_ms": [0.5, 1.25], "cores": ["", "2+3"]})
 
@@ -194,7 +194,7 @@ def test_tables_are_csv_without_pyarrow(tmp_path, monkeypatch):
     assert path.read_text().splitlines() == ["operator,start_ms,cores", "a,0.5,", "b,1.25,2+3"]
 
 
-# --- plain values -------------------------------------------------------------------------------------------------
+# --- plain values ---------------------------------------------------------------------------------
 
 
 class Sample:

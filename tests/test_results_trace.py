@@ -41,7 +41,7 @@ def counter(document, name):
     ]
 
 
-# --- the small run ------------------------------------------------------------------------------------------------
+# --- the small run --------------------------------------------------------------------------------
 
 
 def test_slices_of_a_small_run():
@@ -94,7 +94,7 @@ def test_slices_carry_what_is_known_of_them():
     assert args["map softmax"] | {"from": "gpu", "to": "cpu"} == args["map softmax"]
 
 
-# --- what else may happen -----------------------------------------------------------------------------------------
+# --- what else may happen -------------------------------------------------------------------------
 
 
 def test_overlapping_inferences_of_an_application_get_further_lines():
@@ -212,7 +212,7 @@ def test_any_records_give_a_sound_trace(drawn):
     assert trace_faults(trace_document(mixed_outcome(kernels=ordered))) == []
 
 
-# --- files --------------------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path):
@@ -232,7 +232,7 @@ def test_a_trace_is_read_back_gzipped_or_not(tmp_path):
     )
 
 
-# --- the check itself ---------------------------------------------------------------------------------------------
+# --- the check itself -----------------------------------------------------------------------------
 
 
 def broken(change):

@@ -65,7 +65,8 @@ def _device(file: str) -> str:
     from socsim.devices.profile import load_device
 
     device = load_device(file)
-    return f"device {device.title!r}, {', '.join(device.processors)}, {sum(device.grades.values())} graded numbers"
+    numbers = sum(device.grades.values())
+    return f"device {device.title!r}, {', '.join(device.processors)}, {numbers} graded numbers"
 
 
 def _library(file: str) -> str:
@@ -78,11 +79,24 @@ def _library(file: str) -> str:
 def _experiment(file: str) -> str:
     from socsim.experiments import check_experiment
 
-    check_experiment(file)
-    return "experiment"
+    return check_experiment(file)
 
 
-_KINDS = {"device": _device, "library": _library, "experiment": _experiment}
+def _comparison(file: str) -> str:
+    from socsim.cli.comparison_file import load_comparison
+    from socsim.devices.profile import load_device
+    from socsim.schedulers.registry import make_scheduler
+    from socsim.workloads.library import load_library
+
+    spec = load_comparison(file)
+    load_device(spec.device)
+    load_library(spec.library)
+    for scheduler in spec.schedulers:
+        make_scheduler(scheduler)
+    return f"comparison of {len(spec.schedulers)} schedulers on {spec.device}"
+
+
+_KINDS = {"device": _device, "library": _library, "experiment": _experiment, "comparison": _comparison}
 
 
 def _kind(path: Path) -> str:
@@ -99,7 +113,9 @@ def _kind(path: Path) -> str:
 
     root = yamlfile.read(path).root.value
     keys = set(root) if isinstance(root, dict) else set()
-    if keys & {"apps", "schedulers"}:
+    if "schedulers" in keys:
+        return "comparison"
+    if "apps" in keys:
         return "experiment"
     if keys & {"kernel_classes", "processors"}:
         return "library"

@@ -12,7 +12,7 @@ from socsim.cli.shapes import load, model_options, parse_shapes
 if TYPE_CHECKING:
     from socsim.results.comparison import Comparison
 
-__all__ = ["compare", "report_options", "saved"]
+__all__ = ["compare", "report", "report_options", "saved", "split_names"]
 
 
 def report_options(command: Any) -> Any:
@@ -33,7 +33,9 @@ def report_options(command: Any) -> Any:
 @click.command()
 @click.option("-d", "--device", required=True, help="Name or file of a device.")
 @click.option("-m", "--model", required=True, help="Name of a network, or an ONNX file.")
-@click.option("-s", "--schedulers", required=True, help="Names or module:Class, separated by commas.")
+@click.option(
+    "-s", "--schedulers", required=True, metavar="NAME,...", help="Names, name(option=value) or module:Class."
+)
 @click.option(
     "-l", "--library", default="mace", show_default=True, help="Name or file of an inference library."
 )
@@ -76,7 +78,7 @@ def compare(
 
     if output:
         check_output(output)
-    names = [name.strip() for name in schedulers.split(",") if name.strip()]
+    names = split_names(schedulers)
     options: dict[str, Any] = {"library": library, "inferences": inferences, "dtype": dtype, "cores": cores}
     graph = load(model, shapes, no_fuse)
     comparison = api.compare(
@@ -86,6 +88,18 @@ def compare(
     report(comparison, as_json=as_json, verbose=verbose, quiet=quiet)
     if output:
         saved(comparison.save(output), as_json or quiet)
+
+
+def split_names(text: str) -> list[str]:
+    """Names between commas, which options in parentheses may hold too: ``cpu,heft(predictor=flops)``."""
+    names, depth = [""], 0
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth == 0:
+            names.append("")
+        else:
+            names[-1] += character
+    return [name.strip() for name in names if name.strip()]
 
 
 def _origin(model: str, shapes: tuple[str, ...], no_fuse: bool) -> dict[str, Any]:

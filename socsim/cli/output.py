@@ -67,4 +67,6 @@ def _table(headers: Sequence[str], rows: Iterable[Sequence[object]], title: str)
 
 def show_fields(fields: Sequence[tuple[str, object]]) -> None:
     """Print names and values in two columns."""
-    emit_table(("", ""), [(f"{name}:", value) for name, value in fields])
+    width = max(len(name) for name, _ in fields) + 3
+    for name, value in fields:
+        click.echo(f"{name + ':':<{width}}{value}")

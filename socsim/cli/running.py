@@ -3,10 +3,72 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from socsim.cli.comparing import report, report_options, saved
-from socsim.cli.output import emit_json, emit_table
+from socsim.cli.output import console, emit_json
+
+if TYPE_CHECKING:
+    from socsim.results.result import Result
 
 __all__ = ["run"]
+
+
+@click.command()
+@click.argument("experiment", metavar="EXPERIMENT")
+@click.option(
+    "-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the file."
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Same as -s seed=N.")
+@report_options
+def run(
+    experiment: str,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    output: str | None,
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """Run an experiment: a YAML file, or the manifest or directory that an earlier run has written."""
+    from socsim.cli.comparison_file import is_comparison, run_comparison
+    from socsim.experiments import load_experiment
+    from socsim.results.store import check_output
+
+    if output:
+        check_output(output)
+    changes = [*overrides, *([] if seed is None else [f"seed={seed}"])]
+    path = _resolve(experiment)
+    if is_comparison(path):
+        comparison = run_comparison(path, changes, kernels=output is not None)
+        report(comparison, as_json=as_json, verbose=verbose, quiet=quiet)
+        written = comparison.save(output, overrides=changes) if output else None
+    else:
+        result = load_experiment(path, changes).run(kernels=output is not None)
+        _report(result, as_json=as_json, verbose=verbose, quiet=quiet)
+        written = result.save(output, overrides=changes) if output else None
+    if written:
+        saved(written, as_json or quiet)
+
+
+def _resolve(experiment: str) -> str:
+    """The experiment file that a manifest or an output directory stands for; other names as they are."""
+    from socsim.results.store import EXPERIMENT, MANIFEST
+
+    path = Path(experiment)
+    if path.name == MANIFEST:
+        path = path.parent
+    return str(path / EXPERIMENT) if (path / EXPERIMENT).is_file() else experiment
+
+
+def _report(result: Result, *, as_json: bool, verbose: bool, quiet: bool) -> None:
+    from socsim.results.render import render_applications
+
+    if as_json:
+        emit_json([{"app": app, **result.metrics(app)} for app in result.outcome.apps])
+    elif not quiet:
+        console().print(render_applications(result))
+        for operator, why in result.fallbacks.items() if verbose else ():
+            click.echo(f"{operator} on the CPU: {why}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Protocol
 
 from socsim.devices.device import Device
@@ -36,9 +37,12 @@ class Cores:
 
     def rate(self, team: Sequence[int], weights: Sequence[float]) -> float:
         """Speed of a team that meets at a barrier: its slowest thread's, 1 for everyone alone at the highest clock."""
-        return min(
-            self.speed[core] / (len(self._threads[core]) * weight) for core, weight in zip(team, weights, strict=True)
-        )
+        slowest = inf
+        for core, weight in zip(team, weights, strict=True):
+            rate = self.speed[core] / (len(self._threads[core]) * weight)
+            if rate < slowest:
+                slowest = rate
+        return slowest
 
     def host_rate(self, core: int) -> float:
         """Speed of a host thread on a core, relative to alone on the fastest core at its highest clock."""
@@ -48,22 +52,20 @@ class Cores:
         """Put a thread on each core of a team; those that share a core are replanned."""
         neighbours: dict[int, Thread] = {}
         for core in team:
-            for other in self._threads[core]:
-                neighbours[id(other)] = other
-            self._threads[core].append(thread)
-        self._tell(thread, neighbours)
+            threads = self._threads[core]
+            if threads:
+                neighbours.update((id(other), other) for other in threads if other is not thread)
+            threads.append(thread)
+        for other in neighbours.values():
+            other.replan()
 
     def leave(self, thread: Thread, team: Iterable[int]) -> None:
         """Take a thread off each core of a team; those that shared a core are replanned."""
         neighbours: dict[int, Thread] = {}
         for core in team:
-            self._threads[core].remove(thread)
-            for other in self._threads[core]:
-                neighbours[id(other)] = other
-        self._tell(thread, neighbours)
-
-    @staticmethod
-    def _tell(thread: Thread, neighbours: dict[int, Thread]) -> None:
+            threads = self._threads[core]
+            threads.remove(thread)
+            if threads:
+                neighbours.update((id(other), other) for other in threads if other is not thread)
         for other in neighbours.values():
-            if other is not thread:
-                other.replan()
+            other.replan()

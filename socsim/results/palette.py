@@ -21,18 +21,43 @@ KIND_COLOURS: Mapping[str, str] = MappingProxyType(
 
 _CLASS_COLOURS = MappingProxyType(
     {
+        # Algorithms of convolutions by hue: Winograd blue, matrix products green, direct ones red.
         "winograd": "#1f77b4",
+        "winograd_small": "#6baed6",
+        "winograd_thin": "#08306b",
         "gemm": "#2ca02c",
+        "sgemm": "#98d594",
+        "igemm": "#00611f",
         "direct": "#d62728",
+        "direct_1x1": "#f79c87",
+        "direct_small": "#8b0a1a",
+        "direct_shallow": "#fb6a4a",
+        "direct_narrow": "#fcc9b5",
+        "conv": "#a63603",
+        "conv_1x1": "#e6844a",
+        "conv_1x1_small": "#fcc9b5",
+        "conv_small": "#8b0a1a",
+        "conv_shallow": "#fb6a4a",
+        "conv_stem": "#c2185b",
+        "general": "#3b3b98",
         "depthwise": "#ff7f0e",
-        "grouped": "#9467bd",
+        "grouped": "#fdbe85",
+        "deconv": "#6a3d9a",
+        "matmul": "#9e7bd0",
+        "fc": "#8c564b",
         "pool": "#17becf",
         "eltwise": "#bcbd22",
-        "fc": "#8c564b",
+        "activation": "#e6d96a",
         "softmax": "#e377c2",
+        "norm": "#f5b5dc",
+        "reduce": "#006d75",
+        "resize": "#66c2a5",
+        "movement": "#c9b79c",
     }
 )
 _SPARE = ("#393b79", "#637939", "#8c6d31", "#843c39", "#7b4173", "#3182bd", "#31a354", "#756bb1", "#e6550d")
+"""For classes of a user's own library."""
+
 _PROCESSORS = MappingProxyType({"cpu": "#4c78a8", "gpu": "#f58518", "dsp": "#54a24b", "npu": "#b279a2"})
 
 

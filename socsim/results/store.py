@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from socsim import __version__
 from socsim.errors import UsageError
 from socsim.results.plain import plain
 
@@ -36,7 +37,7 @@ MANIFEST = "manifest.json"
 EXPERIMENT = "experiment.yaml"
 """The resolved experiment; ``socsim run`` reads it."""
 
-_PACKAGES = ("socsim", "numpy", "simpy", "pandas")
+_PACKAGES = ("numpy", "simpy", "pandas")
 
 
 @contextmanager
@@ -146,9 +147,14 @@ def _write_about(directory: Path, about: Mapping[str, Any]) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, the platform and the packages that results depend on."""
+    """Versions of socsim, Python, the platform and the packages that results depend on."""
     found = {package: _version(package) for package in _PACKAGES}
-    return {**found, "python": platform.python_version(), "platform": platform.platform()}
+    return {
+        "socsim": __version__,
+        **found,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }
 
 
 def _version(package: str) -> str:

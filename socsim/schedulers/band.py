@@ -25,9 +25,10 @@ __all__ = ["Band", "expected_time"]
 class Band(StaticScheduler):
     """The chain of subgraphs with the shortest expected latency, each a piece of its own on one processor.
 
-    Expected times are what profiling each subgraph alone would give: its operators and the fixed cost of handing it to
-    the worker, without moving tensors between workers. As the plan is for an idle phone, no worker has to be waited for;
-    with waits, :func:`socsim.schedulers.subgraphs.shortest_route` is what Band asks whenever a job is scheduled.
+    Expected times are what profiling each subgraph alone would give: its operators and the fixed cost of
+    handing it to the worker, without moving tensors between workers. As the plan is for an idle phone, no
+    worker has to be waited for; with waits, :func:`socsim.schedulers.subgraphs.shortest_route` is what Band
+    asks whenever a job is scheduled.
 
     Parameters
     ----------
@@ -49,7 +50,9 @@ class Band(StaticScheduler):
 
     def __init__(self, minimum_subgraph_size: int = 7) -> None:
         if minimum_subgraph_size < 1:
-            raise UsageError(f"minimum_subgraph_size must be at least 1, got {minimum_subgraph_size!r}; Band's is 7")
+            raise UsageError(
+                f"minimum_subgraph_size must be at least 1, got {minimum_subgraph_size!r}; Band's is 7"
+            )
         self.minimum_subgraph_size = minimum_subgraph_size
 
     def plan(self, graph: ModelGraph, view: View) -> Plan:
@@ -59,7 +62,8 @@ class Band(StaticScheduler):
         def supports(worker: str, op: Operator) -> bool:
             return view.supports(worker, op, layouts[worker])
 
-        units = unit_subgraphs(graph, effective_support(graph, view.processors, supports, self.minimum_subgraph_size))
+        support = effective_support(graph, view.processors, supports, self.minimum_subgraph_size)
+        units = unit_subgraphs(graph, support)
         expected = partial(expected_time, graph=graph, view=view, layouts=layouts)
         chosen = shortest_route(len(units), merge_units(graph, units), expected, {}).subgraphs
         workers = {name: subgraph.worker for subgraph in chosen for name in subgraph.operators}

@@ -1,9 +1,11 @@
-"""CoDL: operators divided between CPU and GPU by rows or channels, in chains, with the costs of sharing in mind."""
+"""CoDL: operators divided between CPU and GPU by rows or channels, in chains, with the costs of sharing in
+mind."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 
 from socsim.errors import UsageError
 from socsim.schedulers.base import StaticScheduler
@@ -24,13 +26,13 @@ PAPER_SYNC = 1e-3
 class CoDL(StaticScheduler):
     """Hybrid-dimension partitioning and operator chains, by a predictor that knows what sharing costs.
 
-    Tensors live in the GPU's memory. For each operator and dimension (rows ``H``; output channels ``OC`` where the
-    library can) the GPU's share runs over a grid; the CPU's part costs the layout change, mapping and synchronisation
-    of its input slice and the way back of its output slice. Chains of operators divided alike by rows pay these once,
-    for rows computed twice: from each operator not yet in a chain, for shares around its own, operators are appended
-    while that gains, and the share of the greatest gain stays. Chains of operators that are all on the CPU are found
-    in the same way. Of the plans for each of the GPU's layouts, for the GPU alone and for the CPU alone, the one that
-    should finish first is returned.
+    Tensors live in the GPU's memory. For each operator and dimension (rows ``H``; output channels ``OC``
+    where the library can) the GPU's share runs over a grid; the CPU's part costs the layout change, mapping
+    and synchronisation of its input slice and the way back of its output slice. Chains of operators divided
+    alike by rows pay these once, for rows computed twice: from each operator not yet in a chain, for shares
+    around its own, operators are appended while that gains, and the share of the greatest gain stays. Chains
+    of operators that are all on the CPU are found in the same way. Of the plans for each of the GPU's
+    layouts, for the GPU alone and for the CPU alone, the one that should finish first is returned.
 
     Parameters
     ----------
@@ -52,7 +54,8 @@ class CoDL(StaticScheduler):
 
     References
     ----------
-    .. [1] F. Jia et al., "CoDL: Efficient CPU-GPU co-execution for deep learning inference on mobile devices",
+    .. [1] F. Jia et al., "CoDL: Efficient CPU-GPU co-execution for deep learning inference on mobile
+    devices",
        MobiSys 2022, sections 4.1 and 4.2.
     """
 
@@ -62,9 +65,13 @@ class CoDL(StaticScheduler):
         self, layout: str = "", step: float = 0.1, delta: float = 0.3, longest: int = 30, sync: str = "mean"
     ) -> None:
         if not 0.0 < step <= 1.0:
-            raise UsageError(f"step of the share must be above 0 and at most 1, got {step!r}; the default is 0.1")
+            raise UsageError(
+                f"step of the share must be above 0 and at most 1, got {step!r}; the default is 0.1"
+            )
         if longest < 1:
-            raise UsageError(f"the longest chain must have at least 1 operator, got {longest!r}; the default is 30")
+            raise UsageError(
+                f"the longest chain must have at least 1 operator, got {longest!r}; the default is 30"
+            )
         if sync not in ("mean", "paper"):
             raise UsageError(f"sync must be 'mean' or 'paper', got {sync!r}; the default is 'mean'")
         self.layout, self.step, self.delta, self.longest, self.sync = layout, step, delta, longest, sync
@@ -137,9 +144,11 @@ class Costs:
         Time in s of a synchronisation instead of the device's mean.
     """
 
-    def __init__(self, graph: ModelGraph, view: View, layout: str, step: float, sync: float | None = None) -> None:
+    def __init__(
+        self, graph: ModelGraph, view: View, layout: str, step: float, sync: float | None = None
+    ) -> None:
         self.graph, self.view, self.layout, self.step = graph, view, layout, step
-        self.shares = [round(1.0 - i * step, 9) for i in range(round(1.0 / step))] + [0.0]
+        self.shares = [round(1.0 - i * step, 9) for i in range(ceil(1.0 / step - 1e-9))] + [0.0]
         self._splits: dict[str, tuple[str, ...]] = {}
         self._resync = 0.0 if sync is None else sync - view.transfer(0.0, "gpu", "cpu", layout="buffer")
 
@@ -159,12 +168,16 @@ class Costs:
     def chain(self, ops: list[Operator], share: float) -> float:
         """Operators divided alike by rows, with hand-overs before the first and after the last only."""
         cpu_share = round(1.0 - share, 9)
-        cpu, gpu = (chain_halos(self.graph, ops, s) if 0.0 < s < 1.0 else [0] * len(ops) for s in (cpu_share, share))
+        cpu, gpu = (
+            chain_halos(self.graph, ops, s) if 0.0 < s < 1.0 else [0] * len(ops) for s in (cpu_share, share)
+        )
         body = sum(self.compute(op, "H", share, halos) for op, *halos in zip(ops, cpu, gpu, strict=True))
         first, last = Part(cpu_share, "H", cpu[0]), Part(cpu_share, "H")
         return self.enter(ops[0], first) + body + self.leave(ops[-1], last)
 
-    def compute(self, op: Operator, dimension: str, share: float, halos: tuple[int, int] | list[int]) -> float:
+    def compute(
+        self, op: Operator, dimension: str, share: float, halos: tuple[int, int] | list[int]
+    ) -> float:
         """The slower half, with the rows that CPU and GPU compute beside their own."""
         gpu = cpu = 0.0
         if share > 0.0:
@@ -172,11 +185,14 @@ class Costs:
                 op, "gpu", layout=self.layout, share=share, dimension=dimension, halo_rows=halos[1]
             )
         if share < 1.0:
-            cpu = self.view.predict(op, "cpu", share=round(1.0 - share, 9), dimension=dimension, halo_rows=halos[0])
+            cpu = self.view.predict(
+                op, "cpu", share=round(1.0 - share, 9), dimension=dimension, halo_rows=halos[0]
+            )
         return max(cpu, gpu)
 
     def enter(self, op: Operator, part: Part) -> float:
-        """Layout change, mapping and synchronisation of the CPU's input slice, mapping of its output slice."""
+        """Layout change, mapping and synchronisation of the CPU's input slice, mapping of its output
+        slice."""
         if part.share <= 0.0:
             return 0.0
         size = self.graph.input_elements(op) * input_share(self.graph, op, part)
@@ -196,7 +212,8 @@ class Costs:
 
 
 def operator_choice(op: Operator, costs: Costs) -> Choice:
-    """The dimension and share of least predicted time of an operator alone; ties go to rows and to more GPU."""
+    """The dimension and share of least predicted time of an operator alone; ties go to rows and to more
+    GPU."""
     options = [
         Choice(dimension, share, costs.alone(op, dimension, share))
         for dimension in ("H", "OC")
@@ -242,7 +259,11 @@ def _grow(
     together = costs.alone(head, "H", share)
     while len(ops) < longest:
         after = follower(costs.graph, ops[-1])
-        if after is None or share not in costs.shares_of(after, "H") or len(costs.graph.predecessors(after)) > 1:
+        if (
+            after is None
+            or share not in costs.shares_of(after, "H")
+            or len(costs.graph.predecessors(after)) > 1
+        ):
             return
         ops, apart = [*ops, after], apart + own[after.name].time
         longer = costs.chain(ops, share)

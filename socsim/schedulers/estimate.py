@@ -1,8 +1,8 @@
 """How long a whole plan should take on an idle phone: what schedulers compare their candidates by.
 
-The rules are those of the simulation (each processor runs its operators in the plan's order, every change of processor
-is a hand-over, an invocation has a fixed cost), but with predicted times and without contention: a scheduler may know
-no more.
+The rules are those of the simulation (each processor runs its operators in the plan's order, every change of
+processor is a hand-over, an invocation has a fixed cost), but with predicted times and without contention: a
+scheduler may know no more.
 """
 
 from __future__ import annotations
@@ -19,8 +19,12 @@ from socsim.workloads.kernels import Part, input_share, output_share
 __all__ = ["Estimate", "estimate"]
 
 
+Place = tuple[str, str]
+CPU: Place = ("cpu", "")
+
+
 class Estimate(NamedTuple):
-    """Predicted times in s of a plan: when each operator has finished, and when the CPU can read the results."""
+    """When each operator of a plan has finished, and when the CPU can read the results, in s."""
 
     finish: Mapping[str, float]
     makespan: float
@@ -59,7 +63,7 @@ class _Clock:
         self.graph, self.view = graph, view
         self.free: dict[str, float] = {}
         self.finish: dict[str, float] = {}
-        self._readable: dict[str, dict[tuple[str, str], float]] = {t: {("cpu", ""): 0.0} for t in graph.inputs}
+        self._readable: dict[str, dict[Place, float]] = {t: {CPU: 0.0} for t in graph.inputs}
         self._open: set[str] = set()
         self._group = -1
 
@@ -78,9 +82,9 @@ class _Clock:
     def chain(self, ops: list[Operator], split: Split) -> None:
         """Run operators that are split alike; the halves meet only before the first and after the last."""
         home = self._place(next((p for p, _ in split.shares if p.processor != "cpu"), split.shares[0][0]))
-        rows = split.dimension == "H"
+        rows, none = split.dimension == "H", [0] * len(ops)
         parts = {
-            p: [Part(s, split.dimension, h) for h in (chain_halos(self.graph, ops, s) if rows else [0] * len(ops))]
+            p: [Part(s, split.dimension, h) for h in (chain_halos(self.graph, ops, s) if rows else none)]
             for p, s in split.shares
         }
         cpu = next((own for p, own in parts.items() if p.processor == "cpu"), None)
@@ -91,7 +95,7 @@ class _Clock:
         end = max(ends)
         if cpu is not None and home[0] != "cpu":
             size = self.graph.output_elements(ops[-1]) * cpu[-1].share
-            end = self._hand_over(size, ("cpu", ""), home, end)
+            end = self._hand_over(size, CPU, home, end)
         for op in ops:
             self._produce(op, home, end)
 
@@ -107,18 +111,20 @@ class _Clock:
             ready = self._run(where, time, ready)
         return ready
 
-    def _lend(self, op: Operator, part: Part, home: tuple[str, str], ready: float) -> float:
+    def _lend(self, op: Operator, part: Part, home: Place, ready: float) -> float:
         """Make the CPU's slices of input and output accessible to it."""
         size = self.graph.input_elements(op) * input_share(self.graph, op, part)
         written = self.graph.output_elements(op) * output_share(self.graph, op, part)
         view, p = self.view, home[0]
-        mapping = view.transfer(written, p, "cpu", layout="buffer") - view.transfer(0.0, p, "cpu", layout="buffer")
-        return self._hand_over(size, home, ("cpu", ""), ready) + mapping
+        mapping = view.transfer(written, p, "cpu", layout="buffer") - view.transfer(
+            0.0, p, "cpu", layout="buffer"
+        )
+        return self._hand_over(size, home, CPU, ready) + mapping
 
     def read(self, tensors: Iterable[str], processor: str, layout: str) -> float:
         """Time in s from which tensors are readable on a processor, handing them over where they are not."""
         where, ready = (processor, layout), 0.0
-        away: dict[tuple[str, str], list[str]] = {}
+        away: dict[Place, list[str]] = {}
         for tensor in dict.fromkeys(tensors):
             places = self._readable[tensor]
             if where in places:
@@ -133,11 +139,11 @@ class _Clock:
                 self._readable[tensor][where] = done
         return ready
 
-    def _hand_over(self, size: float, source: tuple[str, str], target: tuple[str, str], ready: float) -> float:
+    def _hand_over(self, size: float, source: Place, target: Place, ready: float) -> float:
         """Layout changes keep the accelerator busy; the rest is waiting."""
         if "cpu" not in (source[0], target[0]) and source[0] != target[0]:
-            ready = self._hand_over(size, source, ("cpu", ""), ready)
-            return self._hand_over(size, ("cpu", ""), target, ready)
+            ready = self._hand_over(size, source, CPU, ready)
+            return self._hand_over(size, CPU, target, ready)
         owner, layout = source if source[0] != "cpu" else target
         wait = self.view.transfer(size, source[0], target[0], layout="buffer")
         if source[0] == target[0]:
@@ -153,7 +159,7 @@ class _Clock:
         image = self.view.transfer(size, owner, "cpu", layout="image")
         return image - self.view.transfer(size, owner, "cpu", layout="buffer")
 
-    def _run(self, where: tuple[str, str], time: float, ready: float) -> float:
+    def _run(self, where: Place, time: float, ready: float) -> float:
         if where[0] not in self._open:
             self._open.add(where[0])
             time += self.view.fixed_cost(*where)
@@ -164,18 +170,18 @@ class _Clock:
         self.free[processor] = end
         return end
 
-    def _produce(self, op: Operator, where: tuple[str, str], at: float) -> None:
+    def _produce(self, op: Operator, where: Place, at: float) -> None:
         self.finish[op.name] = at
         for tensor in op.outputs:
             self._readable[tensor] = {where: at}
 
-    def _place(self, placement: Placement) -> tuple[str, str]:
+    def _place(self, placement: Placement) -> Place:
         if placement.processor == "cpu":
-            return ("cpu", "")
+            return CPU
         return (placement.processor, placement.layout or self.view.layouts(placement.processor)[0])
 
 
-def _nearest(places: Mapping[tuple[str, str], float], processor: str) -> tuple[str, str]:
+def _nearest(places: Mapping[Place, float], processor: str) -> Place:
     """The copy to start from: of the same processor, else the CPU's, else the first."""
     same = [p for p in places if p[0] == processor]
-    return same[0] if same else ("cpu", "") if ("cpu", "") in places else next(iter(places))
+    return same[0] if same else CPU if CPU in places else next(iter(places))

@@ -1,19 +1,20 @@
-"""A latency predictor that only counts operations: linear in FLOPs, as Neurosurgeon, uLayer and others assume."""
+"""A latency predictor that only counts operations, as uLayer and its successors assume."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from itertools import product
-from statistics import linear_regression
+
+import numpy as np
 
 from socsim.errors import PlanError
 from socsim.schedulers.plan import Placement
 from socsim.workloads.builder import GraphBuilder
 from socsim.workloads.graph import ModelGraph, Operator
-from socsim.workloads.kernels import Part, part_work
+from socsim.workloads.kernels import WHOLE, Part, part_work
 from socsim.workloads.pricing import Pricer
 
-__all__ = ["FlopsPredictor", "operator_kind", "profile_network"]
+__all__ = ["FlopsPredictor", "features", "operator_kind", "profile_network"]
 
 _KINDS = {
     "conv2d": "conv",
@@ -28,24 +29,33 @@ _KINDS = {
 
 
 class FlopsPredictor:
-    """Believes that time is linear in the operations, for each processor and kind of operator.
+    """Believes that time is linear in the factors of the operation count, for each processor and kind of
+    operator.
 
-    For each processor, layout and kind (:func:`operator_kind`) a line ``a + b * operations`` is fitted by least squares
-    to the times, alone on the idle phone, of the layers of :func:`profile_network`. Predictions are at least 0, and a
-    share of an operator takes that share of its time. Kernel algorithms, small sizes and memory traffic are beyond it:
-    CoDL's authors find 7 to 10.5 % of operators within 10 % of the truth.
+    For each processor, layout and kind (:func:`operator_kind`), ``a + b * f0 + c * f1`` is fitted by least
+    squares to the times, alone on the idle phone, of the layers of :func:`profile_network`; :func:`features`
+    are those that CoDL's authors gave the uLayer they compared with. Predictions are at least 0. Kernel
+    algorithms, small sizes and memory traffic are beyond it: the same authors find 7 to 10.5 % of operators
+    within 10 % of the truth.
 
     References
     ----------
-    .. [1] F. Jia et al., "CoDL: Efficient CPU-GPU co-execution for deep learning inference on mobile devices",
+    .. [1] F. Jia et al., "CoDL: Efficient CPU-GPU co-execution for deep learning inference on mobile
+    devices",
        MobiSys 2022, section 2.2 and table 6.
+    .. [2] Y. Kang et al., "Neurosurgeon: Collaborative intelligence between the cloud and mobile edge",
+    ASPLOS 2017.
     """
+
+    constant = True
+
+    constant = True
 
     def __init__(self, pricer: Pricer) -> None:
         self._pricer = pricer
         self._profile = Pricer(pricer.device, pricer.library, profile_network(), pricer.dtype)
         self._profile.cores = pricer.cores
-        self._lines: dict[tuple[str, Placement], tuple[float, float]] = {}
+        self._models: dict[tuple[str, Placement], tuple[float, ...]] = {}
 
     def time(self, op: Operator, placement: Placement, part: Part) -> float:
         """Predicted time in s of a part of an operator.
@@ -55,28 +65,31 @@ class FlopsPredictor:
         PlanError
             The library cannot run it there.
         """
-        where = (placement.processor, placement.layout, placement.dtype)
-        obstacle = self._pricer.obstacle(op, *where)
+        obstacle = self._pricer.obstacle(op, placement.processor, placement.layout, placement.dtype)
         if obstacle:
-            raise PlanError(f"operator {op.name!r} ({op.type}) cannot run on {placement.processor!r}: {obstacle}")
-        intercept, slope = self._line(operator_kind(op), placement)
-        return part.share * max(0.0, intercept + slope * part_work(self._pricer.graph, op))
+            raise PlanError(
+                f"operator {op.name!r} ({op.type}) cannot run on {placement.processor!r}: {obstacle}"
+            )
+        model = self._model(operator_kind(op), placement)
+        values = features(self._pricer.graph, op, part)
+        return max(0.0, sum(c * v for c, v in zip(model, values, strict=True)))
 
-    def _line(self, kind: str, placement: Placement) -> tuple[float, float]:
-        if (kind, placement) not in self._lines:
-            self._lines[kind, placement] = self._fit(kind, placement)
-        return self._lines[kind, placement]
+    def _model(self, kind: str, placement: Placement) -> tuple[float, ...]:
+        if (kind, placement) not in self._models:
+            self._models[kind, placement] = self._fit(kind, placement)
+        return self._models[kind, placement]
 
-    def _fit(self, kind: str, placement: Placement) -> tuple[float, float]:
-        """Intercept and slope; those of ``other`` for a kind of which the processor runs no profiled layer."""
+    def _fit(self, kind: str, placement: Placement) -> tuple[float, ...]:
+        """Coefficients; those of ``other`` for a kind of which the processor runs no profiled layer."""
         profile, where = self._profile, (placement.processor, placement.layout, placement.dtype)
-        layers = [op for op in profile.graph if operator_kind(op) == kind and not profile.obstacle(op, *where)]
+        alike = (op for op in profile.graph if operator_kind(op) == kind)
+        layers = [op for op in alike if not profile.obstacle(op, *where)]
         if not layers:
-            return self._line("other", placement) if kind != "other" else (0.0, 0.0)
+            return self._model("other", placement) if kind != "other" else (0.0, 0.0, 0.0)
         costs = [profile.cost(op, *where, placement.cores) for op in layers]
-        times = [max(cost.time, cost.dispatch) for cost in costs]
-        line = linear_regression([part_work(profile.graph, op) for op in layers], times)
-        return line.intercept, line.slope
+        times = np.array([max(cost.time, cost.dispatch) for cost in costs])
+        given = np.array([features(profile.graph, op, WHOLE) for op in layers])
+        return tuple(float(c) for c in np.linalg.lstsq(given, times, rcond=None)[0])
 
 
 def operator_kind(op: Operator) -> str:
@@ -84,23 +97,40 @@ def operator_kind(op: Operator) -> str:
     return _KINDS.get(op.type, "other")
 
 
+def features(graph: ModelGraph, op: Operator, part: Part) -> tuple[float, float, float]:
+    """(1, f0, f1) of a part of an operator.
+
+    f0 are the elements that it reads and f1 = (kernel / stride)^2 * output channels: their product is the
+    number of MACs of a convolution. A share of the output channels is a share of f1, a share of the rows one
+    of f0. Of kinds without a kernel f0 is the number of operations, and f1 nothing.
+    """
+    share_read, share_made = (part.share, 1.0) if part.dimension == "H" else (1.0, part.share)
+    if operator_kind(op) == "other":
+        return 1.0, part_work(graph, op) * part.share, 0.0
+    kernel, stride = op.get("kernel", (1, 1)), op.get("stride", (1, 1))
+    window = kernel[0] * kernel[1] / (stride[0] * stride[1])
+    shape = graph.output_shape(op)
+    made = shape[1] if len(shape) == 4 else shape[-1]
+    return 1.0, graph.input_elements(op) * share_read, window * made * share_made
+
+
 @lru_cache(maxsize=1)
 def profile_network() -> ModelGraph:
     """The layers that a profile times: independent, over a grid of shapes.
 
-    Convolutions: square maps of 13, 26, 52, 104 and 208 pixels, 16 to 1024 channels in powers of 4 (at most 2**22
-    elements) to as many or twice as many, kernels of 1, 3 and 5, strides of 1 and 2. Max pooling of windows of 2 and 3
-    over the same maps. Fully connected layers from 256, 1024, 4096 and 25088 to 10, 1000 and 4096 features. Rectifiers
-    over the same maps.
+    They follow the pyramids of image networks: maps of 208, 104, 52, 26 and 13 pixels with 32 channels on the
+    largest and twice as many on each smaller one, and with twice and four times as many as that. Over each of
+    these 15 maps: convolutions to as many and to half as many channels, pointwise, 3x3, and 3x3 with stride
+    2; max pooling over 2x2 and 3x3 with stride 2; a rectifier. Fully connected layers from 256, 1024, 4096
+    and 25088 to 10, 1000 and 4096 features.
     """
     builder = GraphBuilder("profile")
     outputs: list[str] = []
-    for size, channels in product((13, 26, 52, 104, 208), (16, 64, 256, 1024)):
-        if size * size * channels > 2**22:
-            continue
+    for level, factor in product(range(5), (1, 2, 4)):
+        size, channels = 208 >> level, (32 << level) * factor
         x = builder.input(1, channels, size, size, name=f"map_{size}_{channels}")
-        for wider, kernel, stride in product((1, 2), (1, 3, 5), (1, 2)):
-            outputs.append(builder.conv(x, wider * channels, kernel, stride))
+        for wide, (kernel, stride) in product((channels, channels // 2), ((1, 1), (3, 1), (3, 2))):
+            outputs.append(builder.conv(x, wide, kernel, stride))
         outputs += [builder.max_pool(x, 2), builder.max_pool(x, 3), builder.activation(x, "relu")]
     for width, features in product((256, 1024, 4096, 25088), (10, 1000, 4096)):
         vector = f"vector_{width}_{features}"

@@ -22,7 +22,8 @@ class Greedy(OnlineScheduler):
 
     References
     ----------
-    .. [1] O. H. Ibarra, C. E. Kim, "Heuristic algorithms for scheduling independent tasks on nonidentical processors",
+    .. [1] O. H. Ibarra, C. E. Kim, "Heuristic algorithms for scheduling independent tasks on nonidentical
+    processors",
        JACM 24(2), 1977.
     """
 
@@ -38,7 +39,8 @@ class Greedy(OnlineScheduler):
 
 
 def earliest_finish(job: Job, view: View) -> str:
-    """The processor where a job should finish first; ties go to the one that takes least time, then to the first."""
+    """The processor where a job should finish first; ties go to the one that takes least time, then to the
+    first."""
 
     def finish(processor: str) -> tuple[float, float]:
         time = view.predict(job, processor)

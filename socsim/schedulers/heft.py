@@ -51,7 +51,8 @@ class PEFT(_ListScheduler):
 
     References
     ----------
-    .. [1] H. Arabnejad, J. G. Barbosa, "List scheduling algorithm for heterogeneous systems by an optimistic cost
+    .. [1] H. Arabnejad, J. G. Barbosa, "List scheduling algorithm for heterogeneous systems by an optimistic
+    cost
        table", IEEE TPDS 25(3), 2014.
     """
 
@@ -65,7 +66,7 @@ class PEFT(_ListScheduler):
 def upward_ranks(tasks: TaskGraph) -> dict[str, float]:
     """Mean length in s of the longest path from each task's start to the end."""
     ranks: dict[str, float] = {}
-    for task in reversed(tasks.times):
+    for task in reversed(tuple(tasks.times)):
         tails = (tasks.mean_delay[task, s] + ranks[s] for s in tasks.successors[task])
         ranks[task] = tasks.mean_time[task] + max(tails, default=0.0)
     return ranks
@@ -81,9 +82,10 @@ def heft_slots(tasks: TaskGraph) -> dict[str, Slot]:
 
 
 def optimistic_costs(tasks: TaskGraph) -> dict[str, dict[str, float]]:
-    """Task -> processor -> least time in s from its end there to the end of all, if every processor is free."""
+    """Task -> processor -> least time in s from its end there to the end of all, if every processor is
+    free."""
     table: dict[str, dict[str, float]] = {}
-    for task in reversed(tasks.times):
+    for task in reversed(tuple(tasks.times)):
         table[task] = {
             p: max((_best_child(tasks, table, task, p, s) for s in tasks.successors[task]), default=0.0)
             for p in tasks.times[task]
@@ -95,7 +97,9 @@ def _best_child(
     tasks: TaskGraph, table: Mapping[str, Mapping[str, float]], task: str, processor: str, child: str
 ) -> float:
     moved = tasks.mean_delay[task, child]
-    return min(table[child][q] + t + (moved if q != processor else 0.0) for q, t in tasks.times[child].items())
+    return min(
+        table[child][q] + t + (moved if q != processor else 0.0) for q, t in tasks.times[child].items()
+    )
 
 
 def peft_slots(tasks: TaskGraph) -> dict[str, Slot]:

@@ -16,15 +16,17 @@ Switch = Callable[[int, str, str], float]
 
 
 class Mosaic(StaticScheduler):
-    """Cuts the list of operators into segments, each on one processor, for the least sum of times and hand-overs.
+    """Cuts the list of operators into segments, each on one processor, for the least sum of times and
+    hand-overs.
 
-    ``best[l, d] = T_d(l) + min(best[l-1, d], min_e best[l-1, e] + handover_ed(l))``, where the hand-over is that of all
-    that operator `l` reads. Exact for chains. Of networks with branches it sees the topological order only: branches
-    run one after the other, and what they read is handed over where a segment begins.
+    ``best[l, d] = T_d(l) + min(best[l-1, d], min_e best[l-1, e] + handover_ed(l))``, where the hand-over is
+    that of all that operator `l` reads. Exact for chains. Of networks with branches it sees the topological
+    order only: branches run one after the other, and what they read is handed over where a segment begins.
 
     References
     ----------
-    .. [1] M. Han, J. Hyun, S. Park, J. Park, W. Baek, "MOSAIC: Heterogeneity-, communication-, and constraint-aware
+    .. [1] M. Han, J. Hyun, S. Park, J. Park, W. Baek, "MOSAIC: Heterogeneity-, communication-, and
+    constraint-aware
        model slicing and execution for accurate and efficient inference", PACT 2019.
     """
 
@@ -58,8 +60,8 @@ def cheapest_path(times: Sequence[Mapping[str, float]], switch: Switch) -> tuple
     times
         Processor -> time in s, of each operator.
     switch
-        ``switch(row, source, target)``: time in s to change processor before an operator. Input comes from the CPU
-        (row 0), and results go back to it (row ``len(times)``).
+        ``switch(row, source, target)``: time in s to change processor before an operator. Input comes from
+        the CPU (row 0), and results go back to it (row ``len(times)``).
     """
     best: dict[str, tuple[float, tuple[str, ...]]] = {"cpu": (0.0, ())}
     for row, own in enumerate(times):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
-from math import inf
+from math import ceil, inf
 
 import networkx as nx
 
@@ -16,25 +16,28 @@ from socsim.workloads.graph import ModelGraph, Operator
 
 __all__ = ["MuLayer", "best_share", "branch_groups", "distribute"]
 
+Time = Callable[[float], float]
+
 MOST_BRANCHES = 8
 """Groups with more branches are not distributed: all assignments are tried."""
 
 
 class MuLayer(StaticScheduler):
-    """Channel splitting between CPU and GPU by a predictor that is linear in FLOPs and knows no sharing costs.
+    """Channel splitting between CPU and GPU by a linear predictor that knows no sharing costs.
 
-    It wants every operator on CPU and GPU, in buffers: those that can be divided by output channels in the ratio that
-    minimises the slower half's predicted time, all others on the GPU. What the library's buffer kernels do not support
-    is wanted all the same, and falls back. Where the network forks, whole branches go to the CPU or the GPU if that
-    should be faster than splitting their operators; all of them must be supported on both.
+    It wants every operator on CPU and GPU, in buffers: those that can be divided by output channels in the
+    ratio that minimises the slower half's predicted time, all others on the GPU. What the library's buffer
+    kernels do not support is wanted all the same, and falls back. Where the network forks, whole branches go
+    to the CPU or the GPU if that should be faster than splitting their operators; all of them must be
+    supported on both.
 
     Parameters
     ----------
     step
         Grid of the GPU's share, 0 to 1; default 0.1 as in CoDL's comparison, 0.25 in the paper.
     quantise
-        Processor-friendly quantisation: int8 on the CPU and fp16 on the GPU, where the library is calibrated for
-        them. Default off: both in the run's data type.
+        Processor-friendly quantisation: int8 on the CPU and fp16 on the GPU, where the library is calibrated
+        for them. Default off: both in the run's data type.
     branches
         Distribute branches; default on.
 
@@ -54,7 +57,9 @@ class MuLayer(StaticScheduler):
 
     def __init__(self, step: float = 0.1, quantise: bool = False, branches: bool = True) -> None:
         if not 0.0 < step <= 1.0:
-            raise UsageError(f"step of the share must be above 0 and at most 1, got {step!r}; the default is 0.1")
+            raise UsageError(
+                f"step of the share must be above 0 and at most 1, got {step!r}; the default is 0.1"
+            )
         self.step, self.quantise, self.branches = step, quantise, branches
 
     def plan(self, graph: ModelGraph, view: View) -> dict[str, Decision]:
@@ -78,7 +83,10 @@ class _Pair:
         self.view = view
         cpu_dtype = "int8" if quantise and view.layouts("cpu", "int8") else ""
         gpu_dtype = "fp16" if quantise and layout in view.layouts("gpu", "fp16") else ""
-        self.placements = {"cpu": Placement("cpu", dtype=cpu_dtype), "gpu": Placement("gpu", layout, dtype=gpu_dtype)}
+        self.placements = {
+            "cpu": Placement("cpu", dtype=cpu_dtype),
+            "gpu": Placement("gpu", layout, dtype=gpu_dtype),
+        }
 
     def decide(self, op: Operator, step: float) -> tuple[Decision, float]:
         """Decision and predicted time in s of one operator."""
@@ -88,55 +96,62 @@ class _Pair:
             return gpu, inf
         if "OC" not in self.view.splits(op, gpu.layout):
             return gpu, times["gpu"]
-        share, time = best_share(times["cpu"], times["gpu"], step)
+        share, time = best_share(lambda s: self._part(op, cpu, s), lambda s: self._part(op, gpu, s), step)
         if share in (0.0, 1.0):
             return (gpu if share else cpu), time
         return Split("OC", ((cpu, round(1.0 - share, 9)), (gpu, share))), time
+
+    def _part(self, op: Operator, where: Placement, share: float) -> float:
+        if share <= 0.0:
+            return 0.0
+        return self.view.predict(op, where.processor, layout=where.layout, dtype=where.dtype, share=share)
 
     def times(self, op: Operator) -> dict[str, float] | None:
         """Predicted times in s of a whole operator by processor; None if one of them does not support it."""
         placed = self.placements.values()
         if not all(self.view.supports(p.processor, op, p.layout, p.dtype) for p in placed):
             return None
-        return {p.processor: self.view.predict(op, p.processor, layout=p.layout, dtype=p.dtype) for p in placed}
+        return {
+            p.processor: self.view.predict(op, p.processor, layout=p.layout, dtype=p.dtype) for p in placed
+        }
 
 
-def best_share(cpu: float, gpu: float, step: float) -> tuple[float, float]:
-    """The GPU's share on a grid that minimises the slower half's time, and that time in s; ties go to more GPU.
+def best_share(cpu: Time, gpu: Time, step: float) -> tuple[float, float]:
+    """The GPU's share on a grid that minimises the slower half's time, and that time in s; ties go to more
+    GPU.
 
     Parameters
     ----------
     cpu, gpu
-        Times in s of the whole operator.
+        Share of the operator -> time in s.
     step
         Of the grid; 0 and 1 always belong to it.
     """
-    count = round(1.0 / step)
-    shares = [round(1.0 - i * step, 9) for i in range(count)] + [0.0]
-    best = min(shares, key=lambda s: max(cpu * (1.0 - s), gpu * s))
-    return best, max(cpu * (1.0 - best), gpu * best)
+    shares = [round(1.0 - i * step, 9) for i in range(ceil(1.0 / step - 1e-9))] + [0.0]
+    times = [max(cpu(round(1.0 - share, 9)), gpu(share)) for share in shares]
+    return shares[times.index(min(times))], min(times)
 
 
-# --- branches -------------------------------------------------------------------------------------------------
+# --- branches -----------------------------------------------------------------------------------------------
 
 
 def branch_groups(graph: ModelGraph) -> Iterator[list[list[str]]]:
     """Forks whose branches join again, outer ones before inner ones: for each the branches' operators.
 
-    A branch is a connected part of what lies between a fork and the first operator in which all its paths meet again;
-    a fork counts if at least two of its branches have operators.
+    A branch is a connected part of what lies between a fork and the first operator in which all its paths
+    meet again; a fork counts if at least two of its branches have operators.
     """
-    exit_ = object()
-    flow: nx.DiGraph[object] = nx.DiGraph(graph.dag.reverse(copy=False))
-    flow.add_edges_from((exit_, name) for name in graph.operators if not graph.dag.out_degree(name))
-    joins = nx.immediate_dominators(flow, exit_)
+    exit_, order = "", {name: i for i, name in enumerate(graph.operators)}
+    backwards: nx.DiGraph[str] = nx.DiGraph((reader, name) for name, reader in graph.dag.edges)
+    backwards.add_edges_from((exit_, name) for name in graph.operators if not graph.dag.out_degree(name))
+    joins = nx.immediate_dominators(backwards, exit_)
     for fork in graph.operators:
         join = joins[fork]
-        if graph.dag.out_degree(fork) < 2 or not isinstance(join, str):
+        if graph.dag.out_degree(fork) < 2 or not join:
             continue
         inner = nx.descendants(graph.dag, fork) & nx.ancestors(graph.dag, join)
-        parts = nx.weakly_connected_components(graph.dag.subgraph(inner))
-        branches = sorted([name for name in graph.operators if name in part] for part in parts)
+        parts = nx.connected_components(graph.dag.subgraph(inner).to_undirected())
+        branches = sorted((sorted(part, key=order.__getitem__) for part in parts), key=lambda b: order[b[0]])
         if len(branches) > 1:
             yield branches
 
@@ -163,7 +178,8 @@ def distribute(times: Sequence[Mapping[str, float]]) -> tuple[float, tuple[str, 
 
 
 def _distributed(graph: ModelGraph, pair: _Pair, layerwise: Mapping[str, float]) -> dict[str, Placement]:
-    """Placements of whole branches, where that should take less time than their operators one after the other."""
+    """Placements of whole branches, where that should take less time than their operators one after the
+    other."""
     placed: dict[str, Placement] = {}
     for group in branch_groups(graph):
         names = [name for branch in group for name in branch]

@@ -1,4 +1,5 @@
-"""The best placement of whole operators, by constraint programming: what the heuristics are measured against."""
+"""The best placement of whole operators, by constraint programming: what the heuristics are measured
+against."""
 
 from __future__ import annotations
 
@@ -29,18 +30,18 @@ ROUNDING = 1e-4
 class Optimal(StaticScheduler):
     """Least predicted makespan of whole operators on one processor each, proven or with the gap that is left.
 
-    The solver's model: each processor runs one operator at a time in any order that the network allows; a hand-over is
-    a delay; the first operator of a processor takes the fixed cost of an invocation more; input comes from the CPU and
-    results go back to it. That layout changes keep an accelerator busy is not in the model, so its bound is true but
-    may be out of reach, and the solver's plan competes with the heuristics'. The plan's ``gap`` is
-    (predicted time - bound) / predicted time: 0 if the plan is optimal. Splits of operators are not searched, so a plan
-    of CoDL may be faster.
+    The solver's model: each processor runs one operator at a time in any order that the network allows; a
+    hand-over is a delay; the first operator of a processor takes the fixed cost of an invocation more; input
+    comes from the CPU and results go back to it. That layout changes keep an accelerator busy is not in the
+    model, so its bound is true but may be out of reach, and the solver's plan competes with the heuristics'.
+    The plan's ``gap`` is (predicted time - bound) / predicted time: 0 if the plan is optimal. Splits of
+    operators are not searched, so a plan of CoDL may be faster.
 
     Parameters
     ----------
     limit
-        Search time in deterministic seconds of the solver, some real ones each; default 0.5. The same limit gives
-        the same plan on every machine.
+        Search time in deterministic seconds of the solver, some real ones each; default 0.5. The same limit
+        gives the same plan on every machine.
     most_operators
         Larger networks are refused; default 200.
     seed
@@ -66,11 +67,12 @@ class Optimal(StaticScheduler):
         self.limit, self.most_operators, self.seed = limit, most_operators, seed
 
     def plan(self, graph: ModelGraph, view: View) -> Plan:
-        """The best of the solver's plan and the heuristics', by :func:`socsim.schedulers.estimate.estimate`."""
+        """The best of the solver's plan and the heuristics', by
+        :func:`socsim.schedulers.estimate.estimate`."""
         if len(graph) > self.most_operators:
             raise UsageError(
-                f"the optimal scheduler takes networks of at most {self.most_operators} operators, {graph.name!r} has "
-                f"{len(graph)}; raise most_operators and limit, or take 'heft'"
+                f"the optimal scheduler takes networks of at most {self.most_operators} operators, "
+                f"{graph.name!r} has {len(graph)}; raise most_operators and limit, or take 'heft'"
             )
         layouts = preferred_layouts(graph, view)
         tasks = TaskGraph.of(graph, view, layouts)
@@ -131,7 +133,8 @@ def _makespan(slots: Mapping[str, Slot]) -> float:
 
 
 def replay(tasks: TaskGraph, processors: Mapping[str, str], order: list[str]) -> dict[str, Slot]:
-    """Slots of tasks that run on given processors, each as early as it can, in a given order on each processor.
+    """Slots of tasks that run on given processors, each as early as it can, in a given order on each
+    processor.
 
     Parameters
     ----------
@@ -170,11 +173,12 @@ class _Model:
 
     def __init__(self, model: Any, tasks: TaskGraph, tick: float, makespan: float) -> None:
         self.model, self.tasks, self.tick = model, tasks, tick
-        # Rounding may make the known solution a little longer: each task and each hand-over by half a tick at most.
+        # Rounding may make the known solution longer: each task and each hand-over by half a tick at most.
         self._horizon = round(makespan / tick) + 1 + len(tasks.times) + len(tasks.delays)
-        self.start = {t: self._time(f"start {t}") for t in tasks.times}
-        self.on = {(t, p): model.new_bool_var(f"{t} on {p}") for t, own in tasks.times.items() for p in own}
-        self._first = {key: model.new_bool_var(f"{key[0]} first on {key[1]}") for key in self.on if self._opens(*key)}
+        places = [(task, p) for task, own in tasks.times.items() for p in own]
+        self.start = {task: self._time(f"start {task}") for task in tasks.times}
+        self.on = {(t, p): model.new_bool_var(f"{t} on {p}") for t, p in places}
+        self._first = {(t, p): model.new_bool_var(f"{t} opens {p}") for t, p in places if self._opens(t, p)}
         self._end = {t: self.start[t] + sum(self._load(t, p) for p in own) for t, own in tasks.times.items()}
         self._makespan = self._time("makespan")
         for task, own in tasks.times.items():
@@ -194,13 +198,17 @@ class _Model:
 
     def _opens(self, task: str, processor: str) -> bool:
         """Whether a task pays a fixed cost if it is the first on a processor."""
-        return self.tasks.times[task][processor] > 0.0 and self._ticks(self.tasks.fixed.get(processor, 0.0)) > 0
+        return (
+            self.tasks.times[task][processor] > 0.0 and self._ticks(self.tasks.fixed.get(processor, 0.0)) > 0
+        )
 
     def _load(self, task: str, processor: str) -> Any:
         """Ticks that a task keeps a processor busy, 0 if it is elsewhere."""
         key = (task, processor)
         own = self._ticks(self.tasks.times[task][processor]) * self.on[key]
-        return own + self._ticks(self.tasks.fixed[processor]) * self._first[key] if key in self._first else own
+        return (
+            own + self._ticks(self.tasks.fixed[processor]) * self._first[key] if key in self._first else own
+        )
 
     def _processor(self, processor: str) -> None:
         tasks = [t for t, p in self.on if p == processor]
@@ -215,7 +223,9 @@ class _Model:
         if key in self._first:
             size += self._ticks(self.tasks.fixed[processor]) * self._first[key]
         end = self._time(f"end {task} on {processor}")
-        return self.model.new_optional_interval_var(self.start[task], size, end, self.on[key], f"{task}/{processor}")
+        return self.model.new_optional_interval_var(
+            self.start[task], size, end, self.on[key], f"{task}/{processor}"
+        )
 
     def _open(self, processor: str) -> None:
         """One task of a processor in use is its first, and no other starts earlier."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from socsim.errors import UnknownNameError
@@ -17,6 +18,9 @@ __all__ = ["ExactPredictor", "Predictor", "make_predictor", "predictor_names"]
 class Predictor(Protocol):
     """Predicts times of operators alone on their processor."""
 
+    constant: bool
+    """Whether the same question always has the same answer."""
+
     def time(self, op: Operator, placement: Placement, part: Part) -> float:
         """Predicted time in s of a part of an operator."""
 
@@ -24,12 +28,15 @@ class Predictor(Protocol):
 class ExactPredictor:
     """Knows the device's own cost law: an oracle for the idle phone at its highest clocks."""
 
+    constant = True
+
     def __init__(self, pricer: Pricer) -> None:
         self._pricer = pricer
 
     def time(self, op: Operator, placement: Placement, part: Part) -> float:
         """The kernel's time alone; its dispatch where that is longer."""
-        cost = self._pricer.cost(op, placement.processor, placement.layout, placement.dtype, placement.cores, part)
+        p = placement
+        cost = self._pricer.cost(op, p.processor, p.layout, p.dtype, p.cores, part)
         return max(cost.time, cost.dispatch)
 
 
@@ -51,4 +58,4 @@ def predictor_names() -> tuple[str, ...]:
     return tuple(_PREDICTORS)
 
 
-_PREDICTORS = {"exact": ExactPredictor, "flops": FlopsPredictor}
+_PREDICTORS: dict[str, Callable[[Pricer], Predictor]] = {"exact": ExactPredictor, "flops": FlopsPredictor}

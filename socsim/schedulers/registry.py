@@ -57,9 +57,9 @@ def make_scheduler(spec: Spec) -> Scheduler:
     Parameters
     ----------
     spec
-        A scheduler (returned); a class; a name; ``"name(option=value, ...)"``; ``"module:Class"``, found in the working
-        directory too; or a mapping with ``name`` and options, beside it or under ``options``. Every scheduler takes
-        ``predictor`` and ``decision_time`` (s) as options.
+        A scheduler (returned); a class; a name; ``"name(option=value, ...)"``; ``"module:Class"``, found in
+        the working directory too; or a mapping with ``name`` and options, beside it or under ``options``.
+        Every scheduler takes ``predictor`` and ``decision_time`` (s) as options.
 
     Raises
     ------
@@ -77,12 +77,14 @@ def make_scheduler(spec: Spec) -> Scheduler:
     elif isinstance(spec, Mapping):
         name, options = _unpacked(spec)
     else:
-        raise UsageError(f"a scheduler is a name, a class, an object or a mapping, got {type(spec).__name__}: {spec!r}")
+        raise UsageError(
+            f"a scheduler is a name, a class, an object or a mapping, got {type(spec).__name__}: {spec!r}"
+        )
     cls, given = _class(name)
     return _instance(cls, given | options, name)
 
 
-# --- specs ----------------------------------------------------------------------------------------------------
+# --- specs --------------------------------------------------------------------------------------------------
 
 
 def _parsed(spec: str) -> tuple[str, dict[str, Any]]:
@@ -109,7 +111,9 @@ def _value(text: str) -> Any:
 
 def _unpacked(spec: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if not isinstance(spec.get("name"), str):
-        raise UsageError(f"a scheduler's mapping needs a name, got the keys {', '.join(map(str, spec)) or 'none'}")
+        raise UsageError(
+            f"a scheduler's mapping needs a name, got the keys {', '.join(map(str, spec)) or 'none'}"
+        )
     name, options = _parsed(spec["name"])
     nested = spec.get("options") or {}
     if not isinstance(nested, Mapping):
@@ -118,7 +122,7 @@ def _unpacked(spec: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return name, options | dict(nested) | beside
 
 
-# --- classes --------------------------------------------------------------------------------------------------
+# --- classes ------------------------------------------------------------------------------------------------
 
 
 def _class(name: str) -> tuple[type, dict[str, Any]]:
@@ -141,7 +145,10 @@ def _offered() -> dict[str, EntryPoint]:
 
 def _imported(target: str) -> type:
     module_name, _, class_name = target.partition(":")
-    with _working_directory(), _clear_failure(f"scheduler {target!r}: importing module {module_name!r} failed"):
+    with (
+        _working_directory(),
+        _clear_failure(f"scheduler {target!r}: importing module {module_name!r} failed"),
+    ):
         module = importlib.import_module(module_name)
     found = getattr(module, class_name, None)
     if isinstance(found, type):
@@ -184,14 +191,16 @@ def _place(error: Exception) -> str:
     return place
 
 
-# --- instances ------------------------------------------------------------------------------------------------
+# --- instances ----------------------------------------------------------------------------------------------
 
 
 def _instance(cls: type, options: Mapping[str, Any], name: str) -> Scheduler:
     if not issubclass(cls, Scheduler):
-        raise UsageError(f"scheduler {name!r}: {cls.__name__} must be a subclass of StaticScheduler or OnlineScheduler")
+        raise UsageError(
+            f"scheduler {name!r}: {cls.__name__} must be a subclass of StaticScheduler or OnlineScheduler"
+        )
     if inspect.isabstract(cls):
-        missing = ", ".join(sorted(cls.__abstractmethods__))
+        missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
         raise UsageError(f"scheduler {name!r}: {cls.__name__} lacks {missing}()")
     own, common = _sorted_options(cls, options, name)
     with _clear_failure(f"scheduler {name!r}: making {cls.__name__} failed"):
@@ -201,7 +210,9 @@ def _instance(cls: type, options: Mapping[str, Any], name: str) -> Scheduler:
     return scheduler
 
 
-def _sorted_options(cls: type, options: Mapping[str, Any], name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _sorted_options(
+    cls: type, options: Mapping[str, Any], name: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Options for the constructor, and attributes to set."""
     parameters = inspect.signature(cls).parameters
     known = {n: p for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}

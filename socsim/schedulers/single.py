@@ -19,8 +19,8 @@ class SingleProcessor(StaticScheduler):
     processor
         ``"cpu"``, ``"gpu"``, ``"dsp"`` or ``"npu"``.
     layout
-        Memory type of its tensors; default the one with which the whole network should finish first, operators that
-        fall back included (images on Adreno, buffers on Mali under MACE).
+        Memory type of its tensors; default the one with which the whole network should finish first,
+        operators that fall back included (images on Adreno, buffers on Mali under MACE).
     cores
         CPU mask such as ``"prime:1+gold:3"``; default the run's.
     """
@@ -45,7 +45,9 @@ def with_fallback(graph: ModelGraph, view: View, processor: str, layout: str) ->
     """Every operator on a processor, those that it does not support on the CPU."""
     return Plan(
         {
-            op.name: Placement(processor, layout) if view.supports(processor, op, layout) else Placement("cpu")
+            op.name: Placement(processor, layout)
+            if view.supports(processor, op, layout)
+            else Placement("cpu")
             for op in graph
         }
     )
@@ -56,7 +58,9 @@ def best_layout(graph: ModelGraph, view: View, processor: str) -> str:
     layouts = view.layouts(processor)
     if len(layouts) == 1:
         return layouts[0]
-    return min(layouts, key=lambda x: estimate(with_fallback(graph, view, processor, x), graph, view).makespan)
+    return min(
+        layouts, key=lambda x: estimate(with_fallback(graph, view, processor, x), graph, view).makespan
+    )
 
 
 def preferred_layouts(graph: ModelGraph, view: View) -> dict[str, str]:

@@ -33,7 +33,8 @@ class Subgraph:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Subgraphs that together make up what is left of a network, and the predicted time in s at which they end."""
+    """Subgraphs that together make up what is left of a network, and the predicted time in s at which they
+    end."""
 
     latency: float
     subgraphs: tuple[Subgraph, ...]
@@ -44,8 +45,8 @@ def effective_support(
 ) -> dict[str, tuple[str, ...]]:
     """Workers of each operator, without those that support too little around it.
 
-    For each accelerator the network is cut into alternating supported and unsupported parts; parts of fewer than
-    `minimum` operators count as unsupported. The CPU supports everything.
+    For each accelerator the network is cut into alternating supported and unsupported parts; parts of fewer
+    than `minimum` operators count as unsupported. The CPU supports everything.
 
     Parameters
     ----------
@@ -59,8 +60,9 @@ def effective_support(
     accepted: dict[str, set[str]] = {"cpu": set(graph.operators)}
     for worker in workers:
         if worker != "cpu":
-            parts = cut(graph, "subgraph", lambda op, w=worker: (w,) if supports(w, op) else ())  # type: ignore[misc]
-            large = [part for part in parts if part.processors and len(part.operators) >= minimum]
+            able = {op.name: (worker,) if supports(worker, op) else () for op in graph}
+            parts = [part for part in unit_subgraphs(graph, able) if part.processors]
+            large = [part for part in parts if len(part.operators) >= minimum]
             accepted[worker] = {name for part in large for name in part.operators}
     return {name: tuple(w for w in workers if name in accepted[w]) for name in graph.operators}
 
@@ -95,7 +97,10 @@ def _ranges(units: Sequence[Unit], closed: Sequence[bool], worker: str) -> set[t
     for length in range(2, len(units) + 1):
         for i in range(len(units) - length + 1):
             j = i + length - 1
-            if any((i, k) in found and (k + 1, j) in found and _joins(units, closed, i, k, j) for k in range(i, j)):
+            if any(
+                (i, k) in found and (k + 1, j) in found and _joins(units, closed, i, k, j)
+                for k in range(i, j)
+            ):
                 found.add((i, j))
     return found
 
@@ -114,8 +119,8 @@ def shortest_route(
 ) -> Route:
     """The subgraphs that finish the rest of a network first, by dynamic programming over its units.
 
-    A subgraph starts when the one before it has ended and its worker is free; hand-overs between workers are not
-    counted. Ties go to the later subgraph in the list.
+    A subgraph starts when the one before it has ended and its worker is free; hand-overs between workers are
+    not counted. Ties go to the later subgraph in the list.
 
     Parameters
     ----------

@@ -48,14 +48,16 @@ class TaskGraph:
 
     @classmethod
     def of(cls, graph: ModelGraph, view: View, layouts: Mapping[str, str]) -> TaskGraph:
-        """The operators of a network on the processors that can share it, between a source and a sink on the CPU."""
+        """The operators of a network on the processors that can share it, between a source and a sink on the
+        CPU."""
         times: dict[str, Mapping[str, float]] = {SOURCE: {"cpu": 0.0}}
         for op in graph:
             able = [p for p in view.processors if view.supports(p, op, layouts[p])]
             times[op.name] = {p: view.predict(op, p, layout=layouts[p]) for p in able}
         times[SINK] = {"cpu": 0.0}
         delays = {
-            edge: _delays(size, times[edge[0]], times[edge[1]], view, layouts) for edge, size in _edges(graph).items()
+            edge: _delays(size, times[edge[0]], times[edge[1]], view, layouts)
+            for edge, size in _edges(graph).items()
         }
         fixed = {p: view.fixed_cost(p, layouts[p]) for p in view.processors}
         return cls(times, delays, fixed, layouts)
@@ -86,13 +88,15 @@ class TaskGraph:
 
     def ready(self, task: str, processor: str, slots: Mapping[str, Slot]) -> float:
         """Time in s from which all that a task waits for, already placed, is readable on a processor."""
-        arrivals = (slots[u].finish + self.delay(u, slots[u].processor, task, processor) for u in self.predecessors[task])
+        before = self.predecessors[task]
+        arrivals = (slots[u].finish + self.delay(u, slots[u].processor, task, processor) for u in before)
         return max(arrivals, default=0.0)
 
     def plan(self, slots: Mapping[str, Slot], gap: float | None = None) -> Plan:
         """A plan that runs operators in the order in which they start."""
         tasks = [t for t in self.times if t not in (SOURCE, SINK)]
-        decisions = {t: Placement(slots[t].processor, self.layouts.get(slots[t].processor, "")) for t in tasks}
+        chosen = {t: slots[t].processor for t in tasks}
+        decisions = {t: Placement(p, self.layouts.get(p, "")) for t, p in chosen.items()}
         return Plan(decisions, order=tuple(sorted(tasks, key=lambda t: slots[t].start)), gap=gap)
 
 
@@ -127,7 +131,11 @@ def _edges(graph: ModelGraph) -> dict[tuple[str, str], int]:
 
 
 def _delays(
-    size: int, sources: Mapping[str, float], targets: Mapping[str, float], view: View, layouts: Mapping[str, str]
+    size: int,
+    sources: Mapping[str, float],
+    targets: Mapping[str, float],
+    view: View,
+    layouts: Mapping[str, str],
 ) -> dict[tuple[str, str], float]:
     return {
         (p, q): view.transfer(size, p, q, layout=layouts[p if p != "cpu" else q])

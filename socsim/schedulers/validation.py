@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from socsim.errors import PlanError, nearest
 from socsim.schedulers.chains import follower
@@ -16,7 +16,8 @@ __all__ = ["resolve"]
 
 
 def resolve(raw: Plan | RawPlan, pricer: Pricer) -> Plan:
-    """Check a plan, fill layouts in, and move operators to the CPU where their processor does not support them.
+    """Check a plan, fill layouts in, and move operators to the CPU where their processor does not support
+    them.
 
     Parameters
     ----------
@@ -27,17 +28,20 @@ def resolve(raw: Plan | RawPlan, pricer: Pricer) -> Plan:
 
     Returns
     -------
-    A plan whose ``fallbacks`` tell why an operator was moved. A chain that loses an operator falls into pieces.
+    A plan whose ``fallbacks`` tell why an operator was moved. A chain that loses an operator falls into
+    pieces.
 
     Raises
     ------
     PlanError
-        An operator left out, unknown, on an unknown processor, wrongly split, or unsupported where the library does
-        not fall back; an order, a chain or a group that does not fit the network.
+        An operator left out, unknown, on an unknown processor, wrongly split, or unsupported where the
+        library does not fall back; an order, a chain or a group that does not fit the network.
     """
     graph = pricer.graph
     if not isinstance(raw, (Plan, Mapping)):
-        raise PlanError(f"a plan is a Plan or a mapping from operators to processors, got {type(raw).__name__}")
+        raise PlanError(
+            f"a plan is a Plan or a mapping from operators to processors, got {type(raw).__name__}"
+        )
     plan = Plan.of(raw, graph)
     decisions = {op.name: _filled(op, plan.decisions[op.name], pricer) for op in graph}
     _check_order(plan.order, graph)
@@ -53,7 +57,7 @@ def resolve(raw: Plan | RawPlan, pricer: Pricer) -> Plan:
     return replace(plan, decisions=decisions, chains=chains, fallbacks={**plan.fallbacks, **fallbacks})
 
 
-# --- decisions ------------------------------------------------------------------------------------------------
+# --- decisions ----------------------------------------------------------------------------------------------
 
 
 def _filled(op: Operator, decision: Decision, pricer: Pricer) -> Decision:
@@ -72,8 +76,8 @@ def _placed(op: Operator, placement: Placement, pricer: Pricer) -> Placement:
     layouts = pricer.layouts(placement.processor, placement.dtype)
     if not layouts:
         raise PlanError(
-            f"operator {op.name!r}: library {pricer.library.name!r} is not calibrated for {placement.dtype!r} "
-            f"on {placement.processor!r} of {pricer.device.name!r}"
+            f"operator {op.name!r}: library {pricer.library.name!r} is not calibrated for "
+            f"{placement.dtype!r} on {placement.processor!r} of {pricer.device.name!r}"
         )
     if placement.layout and placement.layout not in layouts:
         raise PlanError(f"operator {op.name!r}: {_unknown('layout', placement.layout, layouts)}")
@@ -86,8 +90,8 @@ def _check_processor(op: Operator, placement: Placement, pricer: Pricer) -> None
         raise PlanError(f"operator {op.name!r}: {unknown}")
     if placement.processor not in pricer.processors:
         raise PlanError(
-            f"operator {op.name!r}: library {pricer.library.name!r} does not run on {placement.processor!r} of "
-            f"{pricer.device.name!r}; it runs on {', '.join(pricer.processors)}"
+            f"operator {op.name!r}: library {pricer.library.name!r} does not run on "
+            f"{placement.processor!r} of {pricer.device.name!r}; it runs on {', '.join(pricer.processors)}"
         )
 
 
@@ -97,11 +101,15 @@ def _check_shares(op: Operator, split: Split) -> None:
     if not all(0.0 < share <= 1.0 for share in shares):
         raise PlanError(f"operator {op.name!r}: shares must be above 0 and at most 1, got {shares}")
     if abs(sum(shares) - 1.0) > 1e-9:
-        raise PlanError(f"operator {op.name!r}: shares must sum to 1, got {shares}, which sum to {sum(shares):.9g}")
+        raise PlanError(
+            f"operator {op.name!r}: shares must sum to 1, got {shares}, which sum to {sum(shares):.9g}"
+        )
     if len(set(processors)) != len(processors):
         raise PlanError(f"operator {op.name!r}: a split may name a processor once, got {processors}")
     if len(processors) > 1 and (len(processors) > 2 or "cpu" not in processors):
-        raise PlanError(f"operator {op.name!r}: a split is between the CPU and one accelerator, got {processors}")
+        raise PlanError(
+            f"operator {op.name!r}: a split is between the CPU and one accelerator, got {processors}"
+        )
 
 
 def _check_dimension(op: Operator, split: Split, pricer: Pricer) -> None:
@@ -110,16 +118,19 @@ def _check_dimension(op: Operator, split: Split, pricer: Pricer) -> None:
         if placement.processor != "cpu" and split.dimension not in known:
             allowed = f"may be split along {', '.join(known)}" if known else "cannot be split"
             raise PlanError(
-                f"operator {op.name!r} ({op.type}) {allowed} with layout {placement.layout!r}, got {split.dimension!r}"
+                f"operator {op.name!r} ({op.type}) {allowed} with layout {placement.layout!r}, "
+                f"got {split.dimension!r}"
             )
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
     guess = nearest(name, known)
-    return f"unknown {kind} {name!r}; " + (f"did you mean {guess!r}?" if guess else f"known: {', '.join(known)}")
+    return f"unknown {kind} {name!r}; " + (
+        f"did you mean {guess!r}?" if guess else f"known: {', '.join(known)}"
+    )
 
 
-# --- fallbacks ------------------------------------------------------------------------------------------------
+# --- fallbacks ----------------------------------------------------------------------------------------------
 
 
 def _fallbacks(decisions: Mapping[str, Decision], pricer: Pricer) -> dict[str, str]:
@@ -128,11 +139,12 @@ def _fallbacks(decisions: Mapping[str, Decision], pricer: Pricer) -> dict[str, s
     stuck: dict[str, list[str]] = {}
     for name, decision in decisions.items():
         for placement in placements(decision):
-            obstacle = pricer.obstacle(pricer.graph[name], placement.processor, placement.layout, placement.dtype)
+            processor, layout = placement.processor, placement.layout
+            obstacle = pricer.obstacle(pricer.graph[name], processor, layout, placement.dtype)
             if obstacle is None:
                 continue
-            if placement.processor == "cpu" or pricer.library.on_unsupported(placement.processor) == "fail":
-                stuck.setdefault(placement.processor, []).append(f"{name!r} ({obstacle})")
+            if processor == "cpu" or pricer.library.on_unsupported(processor) == "fail":
+                stuck.setdefault(processor, []).append(f"{name!r} ({obstacle})")
             else:
                 reasons.setdefault(name, obstacle)
     for processor, names in stuck.items():
@@ -148,7 +160,7 @@ def _pieces(chain: Sequence[str], lost: Mapping[str, str]) -> list[tuple[str, ..
     return [run for run in runs if len(run) > 1]
 
 
-# --- order, groups, chains ------------------------------------------------------------------------------------
+# --- order, groups, chains ----------------------------------------------------------------------------------
 
 
 def _check_order(order: Sequence[str], graph: ModelGraph) -> None:
@@ -160,7 +172,9 @@ def _check_order(order: Sequence[str], graph: ModelGraph) -> None:
     position = {name: i for i, name in enumerate(order)}
     for before, after in graph.dag.edges:
         if position[before] > position[after]:
-            raise PlanError(f"the order of {graph.name!r} puts {after!r} before {before!r}, whose output it reads")
+            raise PlanError(
+                f"the order of {graph.name!r} puts {after!r} before {before!r}, whose output it reads"
+            )
 
 
 def _check_groups(groups: Sequence[Sequence[str]], graph: ModelGraph) -> None:
@@ -168,7 +182,8 @@ def _check_groups(groups: Sequence[Sequence[str]], graph: ModelGraph) -> None:
     _check_known("groups", names, graph)
     if groups and sorted(names) != sorted(graph.operators):
         raise PlanError(
-            f"the groups of {graph.name!r} must name each of its {len(graph)} operators once, got {len(names)} names"
+            f"the groups of {graph.name!r} must name each of its {len(graph)} operators once, "
+            f"got {len(names)} names"
         )
 
 
@@ -178,7 +193,9 @@ def _check_known(what: str, names: Iterable[str], graph: ModelGraph) -> None:
             raise PlanError(f"the {what} of {graph.name!r}: {_unknown('operator', name, graph.operators)}")
 
 
-def _check_chains(chains: Sequence[Sequence[str]], decisions: Mapping[str, Decision], graph: ModelGraph) -> None:
+def _check_chains(
+    chains: Sequence[Sequence[str]], decisions: Mapping[str, Decision], graph: ModelGraph
+) -> None:
     _check_known("chains", (name for chain in chains for name in chain), graph)
     names = [name for chain in chains for name in chain]
     if len(set(names)) != len(names):
@@ -186,7 +203,7 @@ def _check_chains(chains: Sequence[Sequence[str]], decisions: Mapping[str, Decis
         raise PlanError(f"operator {twice!r} is in two chains of {graph.name!r}")
     for chain in chains:
         _check_splits(chain, decisions)
-        for before, after in zip(chain, chain[1:], strict=False):
+        for before, after in pairwise(chain):
             next_ = follower(graph, graph[before])
             if next_ is None or next_.name != after:
                 raise PlanError(f"chain {_short(chain)}: {after!r} is not the only reader of {before!r}")
@@ -199,7 +216,9 @@ def _check_splits(chain: Sequence[str], decisions: Mapping[str, Decision]) -> No
         if not isinstance(decision, Split):
             raise PlanError(f"chain {_short(chain)}: {name!r} is not split")
         if decision != first or decision.dimension != "H":
-            raise PlanError(f"chain {_short(chain)}: all must be split along H with the same shares, {name!r} is not")
+            raise PlanError(
+                f"chain {_short(chain)}: all must be split along H with the same shares, {name!r} is not"
+            )
 
 
 def _short(chain: Sequence[str]) -> str:

@@ -70,12 +70,15 @@ class Load:
         Predicted time in s until a processor has finished what is assigned to it.
     data_ready
         Predicted time in s until a job's inputs are readable on a processor.
+    invocations
+        Whether every job is an invocation of its own, with its fixed cost.
     """
 
     now: Callable[[], float]
     ready: Callable[[], tuple[Job, ...]]
     wait: Callable[[str], float]
     data_ready: Callable[[Job, str], float]
+    invocations: bool = False
 
 
 class View:
@@ -95,6 +98,7 @@ class View:
 
     def __init__(self, pricer: Pricer, predictor: Predictor, load: Load | None = None) -> None:
         self._pricer, self._predictor, self._load = pricer, predictor, load
+        self._jobs: dict[tuple[int, str, str, str], float] = {}
         self.processors, self.all_processors = pricer.peers, pricer.processors
 
     @property
@@ -151,11 +155,22 @@ class View:
         PlanError
             The library cannot run it there.
         """
-        placement = Placement(processor, layout=layout, dtype=dtype)
-        if isinstance(what, Operator):
-            part = WHOLE if share >= 1.0 else Part(share, dimension, halo_rows)
-            return self._predictor.time(what, placement, part)
-        return sum(self._predictor.time(self.graph[name], placement, WHOLE) for name in what.operators)
+        if isinstance(what, Job):
+            return self._predict_job(what, processor, layout, dtype)
+        part = WHOLE if share >= 1.0 else Part(share, dimension, halo_rows)
+        return self._predictor.time(what, Placement(processor, layout=layout, dtype=dtype), part)
+
+    def _predict_job(self, job: Job, processor: str, layout: str, dtype: str) -> float:
+        key = (job.unit, processor, layout, dtype)
+        time = self._jobs.get(key)
+        if time is None:
+            placement = Placement(processor, layout=layout, dtype=dtype)
+            time = sum(self._predictor.time(self.graph[name], placement, WHOLE) for name in job.operators)
+            if self._load is not None and self._load.invocations:
+                time += self.fixed_cost(processor, layout)
+            if self._predictor.constant:
+                self._jobs[key] = time
+        return time
 
     def fixed_cost(self, processor: str, layout: str = "") -> float:
         """Time in s that handing a subgraph to a processor costs, whatever its size."""

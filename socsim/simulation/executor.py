@@ -16,8 +16,8 @@ from socsim.devices.accelerator import CommandQueue, Server
 from socsim.devices.cpu import Cores
 from socsim.devices.device import Device
 from socsim.devices.memory import max_min_shares
-from socsim.simulation.kernelgraph import DELAY, Entry, KernelGraph
-from socsim.simulation.run import Run
+from socsim.simulation.kernelgraph import Entry, KernelGraph, Segment
+from socsim.simulation.run import Delay, Run
 
 __all__ = ["Executor", "Fragment"]
 
@@ -55,7 +55,13 @@ class Fragment:
     since: dict[int, float] = field(default_factory=dict)
     """Root delay -> the earlier instant in s at which it began."""
     left: int = 0
-    runs: list[Run] = field(default_factory=list)
+    runs: list[Run | Delay] = field(default_factory=list)
+
+    def finish_one(self) -> None:
+        """One of its segments has finished."""
+        self.left -= 1
+        if not self.left:
+            self.on_done(self)
 
 
 class Executor:
@@ -79,14 +85,14 @@ class Executor:
         device: Device,
         *,
         stepwise: bool = False,
-        on_run: Callable[[Run], None] | None = None,
+        on_run: Callable[[Run | Delay], None] | None = None,
     ) -> None:
         self.env, self.device, self.stepwise, self.on_run = env, device, stepwise, on_run
         self.cores = Cores(device)
         self.speed = dict.fromkeys(device.accelerators, 1.0)
         self.dram_bandwidth = device.memory.bandwidth
         self.dram_bytes = 0.0
-        self.busy = dict.fromkeys((*(f"cpu.{c.name}" for c in device.clusters), *device.accelerators), 0.0)
+        self._busy: dict[str | tuple[int, ...], float] = {}
         self.host_busy = [0.0] * len(device.cores)
         """Time in s at full speed that each core spent on dispatching."""
         self._servers = {name: Server() for name in device.accelerators}
@@ -103,43 +109,51 @@ class Executor:
         """Submit every segment of a fragment to its queue, in order."""
         graph = fragment.graph
         fragment.left = len(graph.segments)
-        fragment.runs = [Run(self, fragment, i) for i in range(fragment.left)]
+        fragment.runs = [(Run if s.queue else Delay)(self, fragment, s) for s in graph.segments]
         for run in fragment.runs:
-            if run.segment.queue != DELAY:
+            if isinstance(run, Run):
                 fragment.queues[run.segment.queue].submit(run)
+        now = self.env.now
         for root in graph.roots:
-            if graph.segments[root].queue == DELAY:
-                fragment.runs[root].start()
+            first = fragment.runs[root]
+            if isinstance(first, Delay):
+                first.start(fragment.since.get(root, now))
 
     # --- accounts ---------------------------------------------------------------------------------------------
 
-    def account(self, run: Run, busy: float) -> None:
-        """Book a finished segment that kept its processor busy for `busy` s."""
-        segment = run.segment
-        self.dram_bytes += run.moved_bytes()
-        if not segment.team:
-            self.busy[segment.queue] += busy
-        for core in segment.team:
-            self.busy[f"cpu.{self.device.cores[core].name}"] += busy
+    def account(self, segment: Segment, busy: float, moved: float) -> None:
+        """Book `busy` s of a segment's processor and `moved` B of DRAM traffic."""
+        user = segment.team or segment.queue
+        self._busy[user] = self._busy.get(user, 0.0) + busy
+        self.dram_bytes += moved
+
+    @property
+    def busy(self) -> dict[str, float]:
+        """Time in s during which an accelerator, or the cores of a cluster in sum, ran kernels."""
+        times = dict.fromkeys((*(f"cpu.{c.name}" for c in self.device.clusters), *self.device.accelerators), 0.0)
+        for user, time in self._busy.items():
+            for name in [user] if isinstance(user, str) else [f"cpu.{self.device.cores[i].name}" for i in user]:
+                times[name] += time
+        return times
 
     def close(self) -> None:
         """Book what runs still under way at the end of the simulation have used so far."""
         for run in list(self.active.values()):
             run.settle()
-            self.account(run, run.busy_so_far())
+            self.account(run.segment, run.busy_so_far(), run.bytes_so_far())
 
     # --- DRAM -------------------------------------------------------------------------------------------------
 
     def join_memory(self, run: Run) -> None:
         """Count a run among the users of DRAM; from too many on, everyone goes on entry by entry."""
-        if run.segment.demand:
-            self._moving[id(run)] = run
-            if not self.contended and self._demand() > self.dram_bandwidth:
-                self._switch(run, contended=True)
+        self._moving[id(run)] = run
+        if not self.contended and self._demand() > self.dram_bandwidth:
+            self._switch(run, contended=True)
 
     def leave_memory(self, run: Run) -> None:
         """Take a run off the users of DRAM."""
-        if self._moving.pop(id(run), None) is None or not self.contended:
+        del self._moving[id(run)]
+        if not self.contended:
             return
         if not self.stepwise and self._demand() <= self.dram_bandwidth:
             self._switch(run, contended=False)
@@ -147,7 +161,10 @@ class Executor:
             self.share_memory()
 
     def _demand(self) -> float:
-        return sum(run.segment.demand for run in self._moving.values())
+        total = 0.0
+        for run in self._moving.values():
+            total += run.segment.demand
+        return total
 
     def _switch(self, cause: Run, *, contended: bool) -> None:
         others = [run for run in self._moving.values() if run is not cause]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from socsim.simulation.kernelgraph import DELAY, Segment
 from socsim.simulation.records import KernelRecord
-from socsim.simulation.run import Run
+from socsim.simulation.run import Delay, Run
 
 __all__ = ["KernelRecorder"]
 
@@ -17,7 +17,7 @@ class KernelRecorder:
     def __init__(self) -> None:
         self._runs: list[tuple[str, int, Segment, list[tuple[float, float]]]] = []
 
-    def record(self, run: Run) -> None:
+    def record(self, run: Run | Delay) -> None:
         """Note a finished run."""
         self._runs.append((run.fragment.app, run.fragment.inference, run.segment, run.spans()))
 

@@ -62,7 +62,13 @@ def lower_plan(pricer: Pricer, plan: Plan, *, decision_time: float = 0.0) -> Ker
 
 
 def lower_job(
-    pricer: Pricer, names: Sequence[str], placement: Placement, inputs: Mapping[str, Place], outputs: Iterable[str]
+    pricer: Pricer,
+    names: Sequence[str],
+    placement: Placement,
+    inputs: Mapping[str, Place],
+    outputs: Iterable[str],
+    *,
+    opened: bool = False,
 ) -> tuple[KernelGraph, dict[int, tuple[str, ...]], dict[str, Place]]:
     """Lower some operators on one processor.
 
@@ -74,6 +80,8 @@ def lower_job(
         Where each tensor that they read from outside lies.
     outputs
         Tensors that the CPU must be able to read in the end (the network's own outputs among theirs).
+    opened
+        Whether the processor's fixed cost has been paid.
 
     Returns
     -------
@@ -81,6 +89,8 @@ def lower_job(
     tensor produced lies.
     """
     lowering = _Lowering(pricer, dict(inputs))
+    if opened:
+        lowering.opened.add(placement.processor)
     for name in names:
         lowering.operator(pricer.graph[name], placement)
     lowering.require(tuple(outputs), CPU, "output")
@@ -96,7 +106,8 @@ class _Lowering:
         self.pricer, self.graph, self.device = pricer, pricer.graph, pricer.device
         self.steps: list[Step] = []
         self._sources: dict[int, tuple[str, ...]] = {}
-        self._open: set[str] = set()
+        self.opened: set[str] = set()
+        """Processors whose fixed cost has been paid."""
         self._group: int = -1
         begin = _NOTHING
         if decision_time:
@@ -109,7 +120,7 @@ class _Lowering:
         """A new group is a new invocation: fixed costs are due again."""
         if group != self._group:
             self._group = group
-            self._open.clear()
+            self.opened.clear()
 
     def operator(self, op: Operator, decision: Decision) -> None:
         """Lower one operator, whole or split."""
@@ -209,9 +220,9 @@ class _Lowering:
 
     def _fixed(self, placement: Placement) -> float:
         """The fixed cost of an invocation, due at the first kernel of a processor."""
-        if placement.processor in self._open:
+        if placement.processor in self.opened:
             return 0.0
-        self._open.add(placement.processor)
+        self.opened.add(placement.processor)
         fixed = self.pricer.calibration(placement.processor, placement.layout, placement.dtype).inference_overhead
         accelerator = self.device.accelerators.get(placement.processor)
         return fixed + (accelerator.call_latency if accelerator else 0.0)

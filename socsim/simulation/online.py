@@ -29,6 +29,7 @@ class _State:
     waits: list[int]
     left: int
     start: float = -1.0
+    opened: frozenset[str] = frozenset()
     places: dict[str, Place] = field(default_factory=dict)
     ready_at: dict[str, float] = field(default_factory=dict)
 
@@ -44,7 +45,8 @@ class OnlineStream(Stream):
     """Runs an :class:`OnlineScheduler`.
 
     An assigned job keeps its place in its processor's queue while its inputs are on their way; a hand-over that only
-    takes time begins when the producer finishes, whoever reads it.
+    takes time begins when the producer finishes, whoever reads it. A subgraph or a whole network is an invocation of
+    its own and pays the library's fixed cost; single operators pay it once for each inference and processor.
 
     Parameters
     ----------
@@ -61,9 +63,12 @@ class OnlineStream(Stream):
         self._ready: dict[tuple[int, int], Job] = {}
         self._free_at: dict[str, float] = dict.fromkeys(self.pricer.processors, 0.0)
         self._lowered: dict[tuple[object, ...], _Lowered] = {}
+        self._handovers: dict[tuple[str, str, str], float] = {}
         self._totals = [0, 0.0, 0.0]
         self._deciding = False
-        self._view = View(self.pricer, predictor, Load(self._now, self._ready_jobs, self._wait, self._data_ready))
+        self._invocations = isinstance(self.scheduler, OnlineScheduler) and self.scheduler.granularity != "operator"
+        load = Load(self._now, self._ready_jobs, self._wait, self._data_ready, self._invocations)
+        self._view = View(self.pricer, predictor, load)
 
     # --- what the scheduler sees ------------------------------------------------------------------------------
 
@@ -77,16 +82,23 @@ class OnlineStream(Stream):
         return max(0.0, self._free_at[processor] - self._now())
 
     def _data_ready(self, job: Job, processor: str) -> float:
-        state, now = self._inferences[job.inference], self._now()
+        state, now = self._inferences[job.inference], self.executor.env.now
         latest = now
         for tensor in self.units[job.unit].inputs:
-            place = state.places[tensor]
-            if place.processor != processor:
-                size = self.pricer.graph.tensors[tensor].elements
-                latest = max(
-                    latest, state.ready_at[tensor] + self._view.transfer(size, place.processor, processor)
-                )
-        return latest - now
+            source = state.places[tensor].processor
+            if source != processor:
+                at = state.ready_at[tensor] + self._handover(tensor, source, processor)
+                if at > latest:
+                    latest = at
+        return float(latest - now)
+
+    def _handover(self, tensor: str, source: str, target: str) -> float:
+        key = (tensor, source, target)
+        time = self._handovers.get(key)
+        if time is None:
+            time = self._view.transfer(self.pricer.graph.tensors[tensor].elements, source, target)
+            self._handovers[key] = time
+        return time
 
     # --- life of an inference ---------------------------------------------------------------------------------
 
@@ -155,10 +167,15 @@ class OnlineStream(Stream):
     def _lower(self, job: Job, placement: Placement, state: _State) -> _Lowered:
         unit = self.units[job.unit]
         inputs = {tensor: state.places[tensor] for tensor in unit.inputs}
-        key = (job.unit, placement, tuple(inputs.values()))
-        if key not in self._lowered:
-            self._lowered[key] = _Lowered(*lower_job(self.pricer, unit.operators, placement, inputs, unit.results))
-        return self._lowered[key]
+        opened = placement.processor in state.opened
+        key = (job.unit, placement, opened, *inputs.values())
+        lowered = self._lowered.get(key)
+        if lowered is None:
+            lowered = _Lowered(*lower_job(self.pricer, unit.operators, placement, inputs, unit.results, opened=opened))
+            self._lowered[key] = lowered
+        if not self._invocations:
+            state.opened |= {placement.processor}
+        return lowered
 
     def _job_done(self, job: Job, lowered: _Lowered) -> None:
         state, now = self._inferences[job.inference], self._now()

@@ -2,15 +2,63 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
-from socsim.simulation.kernelgraph import DELAY, Entry, Segment
+from simpy.events import Timeout
+
+from socsim.simulation.kernelgraph import Entry, Segment
 from socsim.simulation.timeline import START, Progress, Timeline, advance, lay_out
 
 if TYPE_CHECKING:
     from socsim.simulation.executor import Executor, Fragment
 
-__all__ = ["Run"]
+__all__ = ["Delay", "Run"]
+
+
+class Delay:
+    """A segment that only takes time, on no queue.
+
+    Parameters
+    ----------
+    executor, fragment, segment
+        As of :class:`Run`.
+    """
+
+    def __init__(self, executor: Executor, fragment: Fragment, segment: Segment) -> None:
+        self.executor, self.fragment, self.segment = executor, fragment, segment
+        self.left = segment.needs
+        self._lengths = [entry.overhead for entry in segment.entries]
+        self._started = 0.0
+
+    def release(self) -> None:
+        """One of the segments that it needs has finished."""
+        self.left -= 1
+        if not self.left:
+            self.start(self.executor.env.now)
+
+    def start(self, since: float) -> None:
+        """Begin, as if at an instant that may already be past."""
+        env, draw = self.executor.env, self.fragment.delay_of
+        if draw is not None:
+            self._lengths = [draw(entry) for entry in self.segment.entries]
+        self._started = since
+        left = since + sum(self._lengths) - env.now
+        timer = Timeout(env, left if left > 0.0 else 0.0)
+        timer.callbacks.append(self._finish)
+
+    def _finish(self, event: Any) -> None:
+        executor, fragment = self.executor, self.fragment
+        if executor.on_run is not None:
+            executor.on_run(self)
+        for successor in self.segment.successors:
+            fragment.runs[successor].release()
+        fragment.finish_one()
+
+    def spans(self) -> list[tuple[float, float]]:
+        """(start, end) in s of every entry."""
+        ends = list(accumulate(self._lengths, initial=self._started))
+        return list(pairwise(ends))
 
 
 class Run:
@@ -20,46 +68,25 @@ class Run:
     ----------
     executor, fragment
         Where it runs, and what it is part of.
-    index
-        Its segment's number in the fragment's graph.
+    segment
+        What it executes.
     """
 
-    __slots__ = (
-        "_begun",
-        "_host_timer",
-        "_laid_out",
-        "_timer",
-        "bandwidth",
-        "executor",
-        "fragment",
-        "host_rate",
-        "in_body",
-        "index",
-        "left",
-        "marks",
-        "on_host",
-        "progress",
-        "rate",
-        "segment",
-        "share",
-        "timeline",
-    )
+    progress = START
+    timeline: Timeline | None = None
+    rate = host_rate = 1.0
+    bandwidth = share = 0.0
+    in_body = on_host = False
+    _laid_out = 0.0
+    _begun = -1.0
+    _timer: Any = None
+    _host_timer: Any = None
 
-    def __init__(self, executor: Executor, fragment: Fragment, index: int) -> None:
-        self.executor, self.fragment, self.index = executor, fragment, index
-        self.segment: Segment = fragment.graph.segments[index]
-        self.left = self.segment.needs
+    def __init__(self, executor: Executor, fragment: Fragment, segment: Segment) -> None:
+        self.executor, self.fragment, self.segment = executor, fragment, segment
+        self.left = segment.needs
         self.marks: list[tuple[float, float]] = []
         """(start, end) in s of every entry that ended before the present timeline."""
-        self.progress = START
-        self.timeline: Timeline | None = None
-        self.rate = self.host_rate = 1.0
-        self.bandwidth = self.share = 0.0
-        self.in_body = self.on_host = False
-        self._laid_out = 0.0
-        self._begun = -1.0
-        self._timer: Any = None
-        self._host_timer: Any = None
 
     # --- life -------------------------------------------------------------------------------------------------
 
@@ -71,36 +98,21 @@ class Run:
     def release(self) -> None:
         """One of the segments that it needs has finished."""
         self.left -= 1
-        if self.left == 0:
-            if self.segment.queue == DELAY:
-                self.start()
-            else:
-                self.fragment.queues[self.segment.queue].poke()
+        if not self.left:
+            self.fragment.queues[self.segment.queue].poke()
 
     def start(self) -> None:
         """Begin: take cores and DRAM, and plan the end."""
         executor, segment = self.executor, self.segment
-        if segment.queue == DELAY:
-            self._start_delay()
-            return
         executor.active[id(self)] = self
         if segment.team:
             executor.cores.enter(self, segment.team)
         if segment.dispatch:
             self.on_host = True
             executor.cores.enter(self, (self.fragment.host,))
-        executor.join_memory(self)
+        if segment.demand:
+            executor.join_memory(self)
         self.plan()
-
-    def _start_delay(self) -> None:
-        now = self.executor.env.now
-        at = self.fragment.since.get(self.index, now)
-        draw = self.fragment.delay_of
-        for entry in self.segment.entries:
-            end = at + (draw(entry) if draw else entry.overhead)
-            self.marks.append((at, end))
-            at = end
-        self._wake(max(0.0, at - now), self._finish)
 
     def _finish(self, event: Any) -> None:
         if event is not self._timer:
@@ -124,35 +136,31 @@ class Run:
         under_way = self.executor.env.now - self._begun if self._begun >= 0.0 else 0.0
         return under_way + sum(end - start for start, end in self.marks)
 
-    def moved_bytes(self) -> float:
-        """DRAM traffic in B so far; all of it once the run has finished."""
-        if self._timer is None and id(self) in self.executor.active:
-            done = sum(entry.bytes for entry in self.segment.entries[: self.progress.index])
-            return done + (1.0 - self.progress.body) * self.entry.bytes
-        return self.segment.dram_bytes
+    def bytes_so_far(self) -> float:
+        """DRAM traffic in B of a settled run."""
+        done = sum(entry.bytes for entry in self.segment.entries[: self.progress.index])
+        return done + (1.0 - self.progress.body) * self.entry.bytes
 
     def _end(self) -> None:
         executor, fragment, segment = self.executor, self.fragment, self.segment
         self._timer = None
-        if segment.queue != DELAY:
-            executor.account(self, self._busy())
-            del executor.active[id(self)]
-            if segment.team:
-                executor.cores.leave(self, segment.team)
+        executor.account(segment, self._busy(), segment.dram_bytes)
+        del executor.active[id(self)]
+        if segment.team:
+            executor.cores.leave(self, segment.team)
+        if self.on_host:
             self._leave_host(self._host_timer)
+        if segment.demand:
             executor.leave_memory(self)
         if executor.on_run is not None:
             executor.on_run(self)
         for successor in segment.successors:
             fragment.runs[successor].release()
-        if segment.queue != DELAY:
-            fragment.queues[segment.queue].finished()
-        fragment.left -= 1
-        if not fragment.left:
-            fragment.on_done(fragment)
+        fragment.queues[segment.queue].finished()
+        fragment.finish_one()
 
     def _wake(self, delay: float, action: Any) -> None:
-        self._timer = timer = self.executor.env.timeout(delay)
+        self._timer = timer = Timeout(self.executor.env, delay)
         timer.callbacks.append(action)
 
     # --- planning ---------------------------------------------------------------------------------------------
@@ -209,7 +217,7 @@ class Run:
         if self.on_host:
             self.host_rate = executor.cores.host_rate(self.fragment.host)
             left = max(0.0, segment.dispatch - self.progress.dispatched)
-            self._host_timer = timer = executor.env.timeout(left / self.host_rate)
+            self._host_timer = timer = Timeout(executor.env, left / self.host_rate)
             timer.callbacks.append(self._leave_host)
 
     def _leave_host(self, event: Any) -> None:

@@ -1,7 +1,7 @@
 """Named predicates on operators, which the files of inference libraries combine into their tables.
 
-A condition is a name and a value, such as ``rank: [2, 4]``; all conditions of a table entry must hold. ``any`` takes
-a list of alternatives. Where a value may be a number or a list of numbers, one of them must match.
+A condition is a name and a value, such as ``rank: [2, 4]``; all conditions of a table entry must hold.
+``any`` takes a list of alternatives. Where a value may be one or a list, one of the list must match.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Condition:
     Parameters
     ----------
     kind
-        What the value must be: ``"number"``, ``"numbers"`` (one or a list), ``"pair"`` or ``"pairs"`` (height and
-        width, or a list of those), ``"flag"``, ``"names"``, ``"axis"`` or ``"lists"`` (a list of lists of numbers).
+        What the value must be: ``"number"``, ``"numbers"`` (one or a list), ``"pairs"`` (height and width, or
+        a list of those), ``"lists"`` (of numbers), ``"flag"``, ``"names"`` (one or a list) or ``"axis"``.
     test
         Whether the operator meets it.
     phrase
@@ -51,7 +51,7 @@ def failure(op: Operator, graph: ModelGraph, conditions: Conditions) -> str | No
             if all(reasons):
                 return " or ".join(str(reason) for reason in reasons)
         elif not CONDITIONS[name].test(op, graph, value):
-            return CONDITIONS[name].phrase.format(_shown(value))
+            return CONDITIONS[name].phrase.format(_shown(value, CONDITIONS[name].kind))
     return None
 
 
@@ -82,7 +82,7 @@ def _check_alternatives(value: Any) -> None:
         check(alternative)
 
 
-# --- kinds of values ----------------------------------------------------------------------------------------------
+# --- kinds of values ------------------------------------------------------------------------------------
 
 
 def _number(value: Any) -> bool:
@@ -113,7 +113,6 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = MappingProxyType(
     {
         "number": (_number, "a whole number"),
         "numbers": (_either(_number), "a whole number or a list of them"),
-        "pair": (_pair, "two whole numbers, [height, width]"),
         "pairs": (_either(_pair), "two whole numbers, [height, width], or a list of such pairs"),
         "lists": (_list_of(_list_of(_number)), "a list of lists of whole numbers"),
         "axis": (lambda value: value in _AXES, "channel, last or batch"),
@@ -123,15 +122,16 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = MappingProxyType(
 )
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, kind: str) -> str:
+    """A value in words: alternatives with "or", a pair as 3x3, a list of axes as [2, 3]."""
+    if kind == "pairs":
+        return " or ".join(f"{height}x{width}" for height, width in ([value] if _pair(value) else value))
     if isinstance(value, list):
-        if all(isinstance(item, list) for item in value):
-            return " or ".join(_shown(item) for item in value)
-        return " or ".join(map(str, value)) if not _pair(value) else f"{value[0]}x{value[1]}"
+        return " or ".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-# --- what operators are like --------------------------------------------------------------------------------------
+# --- what operators are like ----------------------------------------------------------------------------
 
 
 def _rank(op: Operator, graph: ModelGraph) -> int:
@@ -188,9 +188,7 @@ CONDITIONS: Mapping[str, Condition] = MappingProxyType(
         ),
         "inputs": Condition("numbers", lambda o, g, v: _one_of(len(o.inputs), v), "needs {} inputs"),
         "max_inputs": Condition("number", lambda o, g, v: len(o.inputs) <= v, "takes at most {} inputs"),
-        "broadcast": Condition(
-            "flag", lambda o, g, v: _broadcasts(o, g) == v, "needs broadcasting to be {}"
-        ),
+        "broadcast": Condition("flag", lambda o, g, v: _broadcasts(o, g) == v, "needs broadcasting to be {}"),
         "constant_rank": Condition(
             "numbers",
             lambda o, g, v: o.get("constant_rank") is None or _one_of(o.get("constant_rank"), v),
@@ -247,9 +245,7 @@ CONDITIONS: Mapping[str, Condition] = MappingProxyType(
             lambda o, g, v: _channels(g.output_shape(o)) == v * _channels(_input(o, g)),
             "needs a channel multiplier of {}",
         ),
-        "function": Condition(
-            "names", lambda o, g, v: _one_of(o.get("function"), v), "computes only {}"
-        ),
+        "function": Condition("names", lambda o, g, v: _one_of(o.get("function"), v), "computes only {}"),
         "fused": Condition(
             "names",
             lambda o, g, v: o.get("activation") is None or _one_of(o.get("activation"), v),

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from socsim import yamlfile
 from socsim.errors import SocsimError, UnknownNameError, nearest
@@ -68,7 +67,8 @@ class Backend:
     dtypes
         Data types, the preferred one first.
     on_unsupported
-        What happens to operators without a kernel: ``"cpu"`` (they fall back) or ``"fail"`` (the network is refused).
+        What happens to operators without a kernel: ``"cpu"`` (they run there) or ``"fail"`` (the network
+        is refused).
     tables
         Layout (``""`` on the CPU), the preferred one first -> operator type -> conditions.
     """
@@ -78,9 +78,9 @@ class Backend:
     tables: Mapping[str, Cells]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Library:
-    """An inference library.
+    """An inference library; two are equal if they are the same object, as :func:`load_library` gives them.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ class Library:
         return tuple(self.backends)
 
     def layouts(self, processor: str) -> tuple[str, ...]:
-        """Memory types on a processor, the preferred one first; ``("",)`` on the CPU, () without kernels there."""
+        """Memory types on a processor, the preferred one first: ``("",)`` on the CPU, () without kernels."""
         return tuple(self.backends[processor].tables) if processor in self.backends else ()
 
     def dtypes(self, processor: str) -> tuple[str, ...]:
@@ -177,7 +177,7 @@ class Library:
         return "other"
 
     def split_dimensions(self, op: Operator, graph: ModelGraph, layout: str) -> tuple[str, ...]:
-        """How CPU and GPU can divide an operator: ``"H"`` (rows), ``"OC"`` (output channels), both or neither.
+        """How CPU and GPU can divide an operator: ``"H"`` (rows), ``"OC"`` (output channels), both, or not.
 
         Parameters
         ----------
@@ -220,7 +220,7 @@ def _load(path: Path, changed: int) -> Library:
     return yamlfile.validate(yamlfile.read(path), LibrarySpec).build()
 
 
-# --- what a file may say ------------------------------------------------------------------------------------------
+# --- what a file may say --------------------------------------------------------------------------------
 
 
 def _checked(value: dict[str, Any]) -> dict[str, Any]:
@@ -236,6 +236,10 @@ def _known_type(name: str) -> str:
         guess = nearest(name, OPERATOR_TYPES)
         raise ValueError(f"unknown operator type {name!r}{f'; did you mean {guess!r}?' if guess else ''}")
     return name
+
+
+def _all_types(value: Any) -> Any:
+    return {name: {} for name in OPERATOR_TYPES} if value == "all" else value
 
 
 When = Annotated[dict[str, Any], AfterValidator(_checked)]
@@ -256,8 +260,8 @@ class _RuleSpec(_Block):
     when: When = {}
 
     def rule(self, *result: str) -> Rule:
-        when = MappingProxyType(self.when)
-        return Rule(frozenset(self.types), frozenset(self.processors), frozenset(self.layouts), when, result)
+        where = frozenset(self.types), frozenset(self.processors), frozenset(self.layouts)
+        return Rule(*where, self.when, result)
 
 
 class ClassSpec(_RuleSpec):
@@ -277,11 +281,7 @@ class TableSpec(_Block):
 
     grade: Grade
     source: str
-    operators: dict[OperatorType, When] | Literal["all"]
-
-    def cells(self) -> Cells:
-        found = dict.fromkeys(OPERATOR_TYPES, {}) if self.operators == "all" else self.operators
-        return MappingProxyType({name: MappingProxyType(when) for name, when in found.items()})
+    operators: Annotated[dict[OperatorType, When], BeforeValidator(_all_types)]
 
 
 class BackendSpec(_Block):
@@ -300,8 +300,8 @@ class BackendSpec(_Block):
 
     def backend(self) -> Backend:
         tables = {"": self.table} if self.table else self.layouts
-        cells = {str(layout): table.cells() for layout, table in tables.items()}
-        return Backend(tuple(self.dtypes), self.on_unsupported, MappingProxyType(cells))
+        cells: dict[str, Cells] = {str(layout): table.operators for layout, table in tables.items()}
+        return Backend(tuple(self.dtypes), self.on_unsupported, cells)
 
 
 class LibrarySpec(_Block):
@@ -321,7 +321,8 @@ class LibrarySpec(_Block):
     def _cpu(self) -> LibrarySpec:
         for name, spec in self.processors.items():
             if (name == "cpu") != (spec.table is not None):
-                raise ValueError("the CPU has a 'table', every other processor has 'layouts'")
+                message = "the CPU has a 'table', every other processor has 'layouts'"
+                raise yamlfile.RelativeFaults([(("processors", name), message)])
         return self
 
     def build(self) -> Library:
@@ -330,5 +331,5 @@ class LibrarySpec(_Block):
         splits = tuple(spec.rule(*spec.dimensions) for spec in self.splits)
         return Library(
             self.name, self.title, self.cores, self.threads, self.chunking, self.host,
-            MappingProxyType(backends), classes, splits,
+            backends, classes, splits,
         )  # fmt: skip

@@ -36,6 +36,7 @@ class Pricer:
         self.dtype = self.dtype_on(self.processors[0])
         """Data type of the tensors that processors share."""
         self.cores = device.parse_cores(cores) if cores else self._default_cores()
+        self._layouts: dict[tuple[str, str], tuple[str, ...]] = {}
         self._costs: dict[tuple[object, ...], KernelCost] = {}
         self._supports: dict[tuple[str, str, str, str], str | None] = {}
 
@@ -82,7 +83,11 @@ class Pricer:
 
     def layouts(self, processor: str, dtype: str = "") -> tuple[str, ...]:
         """Layouts to choose from on a processor; ``("",)`` on the CPU."""
-        return self.device.layouts(self.library.name, processor, dtype or self.dtype_on(processor))
+        found = self._layouts.get((processor, dtype))
+        if found is None:
+            found = self.device.layouts(self.library.name, processor, dtype or self.dtype_on(processor))
+            self._layouts[processor, dtype] = found
+        return found
 
     def calibration(self, processor: str, layout: str = "", dtype: str = "") -> Calibration:
         """Parameter set of a processor; ``""`` takes the first layout and the run's data type."""

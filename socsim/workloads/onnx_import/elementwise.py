@@ -124,12 +124,12 @@ def arithmetic(function: str) -> Converter:
 
 def _constant(constants: list[Shape], x: Shape, out: Shape) -> dict[str, Any]:
     """How the constants vary: not at all, along one axis, or otherwise."""
-    if x != out:
-        return {"constant": "tensor"}
     wide = [
         {axis for axis, size in enumerate(shape, len(out) - len(shape)) if size > 1} for shape in constants
     ]
-    axes = set().union(*wide)
-    if not axes:
+    axes = set[int]().union(*wide)
+    if x == out and not axes:
         return {"constant": "scalar"}
-    return {"constant": "channel", "axis": axes.pop()} if len(axes) == 1 else {"constant": "tensor"}
+    if x == out and len(axes) == 1:
+        return {"constant": "channel", "constant_rank": 1, "axis": axes.pop()}
+    return {"constant": "tensor", "constant_rank": max(map(len, constants))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,10 @@ def _assemble(
     if not drafts or not outputs:
         raise ModelError("no operators are left after folding constants")
     renamed = _Renaming(source, aliases, outputs)
-    operators = [_operator(node, draft, shaped, renamed) for node, draft in drafts.values()]
+    read = {*source.outputs, *(tensor for node in source.active for tensor in node.inputs)}
+    operators = [
+        _operator(node, draft, _outputs(node, read), shaped, renamed) for node, draft in drafts.values()
+    ]
     entering = [renamed[tensor] for tensor in source.inputs]
     leaving = dict.fromkeys(renamed[tensor] for tensor in outputs)
     used = dict.fromkeys([*entering, *(tensor for op in operators for tensor in (*op.inputs, *op.outputs))])
@@ -105,9 +108,8 @@ class _Renaming:
         return self._original.get(tensor, tensor)
 
 
-def _operator(node: Node, draft: Draft, shaped: Shaped, renamed: _Renaming) -> Operator:
+def _operator(node: Node, draft: Draft, outputs: list[str], shaped: Shaped, renamed: _Renaming) -> Operator:
     read = [shaped.shape(tensor) for tensor in draft.inputs]
-    outputs = _outputs(node, shaped)
     shape = shaped.shape(outputs[0])
     kernel, groups = draft.attributes.get("kernel", (1, 1)), draft.attributes.get("groups", 1)
     macs = operator_macs(draft.type, read, shape, kernel, groups) if draft.macs is None else draft.macs
@@ -123,7 +125,7 @@ def _operator(node: Node, draft: Draft, shaped: Shaped, renamed: _Renaming) -> O
     )
 
 
-def _outputs(node: Node, shaped: Shaped) -> list[str]:
-    """All parts of a split; of other nodes those outputs whose shapes are known, the first at least."""
+def _outputs(node: Node, read: Set[str]) -> list[str]:
+    """All parts of a split, for its sake; of other nodes those outputs that somebody reads."""
     produced = [tensor for tensor in node.outputs if tensor]
-    return [t for t in produced if t in shaped.shapes] or produced
+    return produced if node.op == "Split" else [t for t in produced if t in read]

@@ -1,0 +1,92 @@
+"""Comparisons as files: what ``socsim compare`` leaves in its output directory can be run again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from socsim import api, yamlfile
+from socsim.errors import UsageError, nearest
+from socsim.results.comparison import Comparison
+
+__all__ = ["ComparisonSpec", "is_comparison", "load_comparison", "run_comparison"]
+
+Count = Annotated[int, Field(strict=True, gt=0)]
+
+
+class ComparisonSpec(BaseModel):
+    """What a comparison file says; fields as of :func:`socsim.compare`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    device: str
+    model: str
+    schedulers: Annotated[list[str | dict[str, Any]], Field(min_length=1)]
+    library: str = "mace"
+    inferences: Count = 50
+    dtype: Literal["", "fp32", "fp16", "int8"] = ""
+    cores: str = ""
+    noise: bool = False
+    seed: Annotated[int, Field(strict=True, ge=0)] = 0
+    shapes: dict[str, list[Count]] = {}
+    fuse: bool = True
+
+
+def is_comparison(path: str | Path) -> bool:
+    """Whether a file is a comparison: it names ``schedulers`` instead of ``apps``."""
+    file = Path(path)
+    if not file.is_file():
+        return False
+    root = yamlfile.read(file).root.value
+    return isinstance(root, dict) and "schedulers" in root
+
+
+def load_comparison(path: str | Path, overrides: Iterable[str] = ()) -> ComparisonSpec:
+    """Read a comparison file.
+
+    Parameters
+    ----------
+    overrides
+        ``key=value`` for keys at the top.
+
+    Raises
+    ------
+    FileError
+        Faults of the file.
+    UsageError
+        An override of a key that does not exist, or of a wrong value.
+    """
+    spec = yamlfile.validate(yamlfile.read(Path(path)), ComparisonSpec)
+    changes = dict(_override(text) for text in overrides)
+    try:
+        return ComparisonSpec.model_validate({**spec.model_dump(), **changes})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"{path} with overrides: {key}: {first['msg']}, got {first['input']!r}") from None
+
+
+def _override(text: str) -> tuple[str, Any]:
+    import yaml
+
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"an override is key=value, got {text!r}")
+    if key not in ComparisonSpec.model_fields:
+        guess = nearest(key, ComparisonSpec.model_fields) or ", ".join(ComparisonSpec.model_fields)
+        raise UsageError(f"a comparison has no key {key!r}; did you mean {guess}?")
+    return key, yaml.safe_load(value)
+
+
+def run_comparison(path: str | Path, overrides: Iterable[str] = (), *, kernels: bool = False) -> Comparison:
+    """Run a comparison file; ``kernels=True`` records every kernel."""
+    spec = load_comparison(path, overrides)
+    shapes = {name: tuple(shape) for name, shape in spec.shapes.items()}
+    graph = api.load_model(spec.model, shapes=shapes or None, fuse=spec.fuse)
+    options: dict[str, Any] = spec.model_dump(exclude={"device", "model", "schedulers", "shapes", "fuse"})
+    comparison = api.compare(spec.device, graph, spec.schedulers, **options, kernels=kernels)
+    comparison.config.update(spec.model_dump(exclude_defaults=True))
+    return comparison

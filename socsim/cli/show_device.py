@@ -1,0 +1,120 @@
+"""``socsim show device``."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from socsim.cli.output import emit_json, emit_table, json_option, show_fields
+
+if TYPE_CHECKING:
+    from socsim.devices.device import Device, Opp
+    from socsim.devices.provenance import Provenance
+
+__all__ = ["show_device"]
+
+
+@click.command("device")
+@click.argument("name")
+@click.option("-v", "--verbose", is_flag=True, help="List every number with its grade and source.")
+@json_option
+def show_device(name: str, verbose: bool, as_json: bool) -> None:
+    """Show a device, by name or file, and where its numbers come from."""
+    from socsim.devices.profile import load_device, provenance
+
+    device, origins = load_device(name), provenance(name)
+    if as_json:
+        emit_json({**_device(device), "provenance": [origin._asdict() for origin in origins]})
+        return
+    _print_device(device)
+    if verbose:
+        emit_table(("number", "value", "grade", "source"), origins, title="\nevery number")
+    else:
+        _print_sources(origins)
+
+
+def _device(device: Device) -> dict[str, Any]:
+    return {
+        "name": device.name,
+        "title": device.title,
+        "soc": device.soc,
+        "clusters": [
+            {"name": c.name, "core": c.core, "count": c.count, "mhz": _mhz(c.opps), "gmacs_per_s": _peak(c)}
+            for c in device.clusters
+        ],
+        "accelerators": [
+            {
+                "name": a.name,
+                "model": a.model,
+                "mhz": _mhz(a.opps),
+                "gmacs_per_s": _peak(a),
+                "layouts": list(a.layouts),
+            }
+            for a in device.accelerators.values()
+        ],
+        "dram_gb_per_s": device.memory.bandwidth / 1e9,
+        "board_w": device.board_power,
+        "rails": {rail: list(components) for rail, components in device.rails.items()},
+        "calibrations": [
+            {
+                "library": c.library,
+                "processor": c.processor,
+                "dtype": c.dtype,
+                "layout": c.layout,
+                "grade": c.grade,
+            }
+            for c in device.calibrations.values()
+        ],
+        "grades": dict(device.grades),
+    }
+
+
+def _mhz(opps: Iterable[Opp]) -> list[float]:
+    return [opp.frequency / 1e6 for opp in opps]
+
+
+def _peak(unit: Any) -> dict[str, float]:
+    """Peak multiply-accumulates of a core or an accelerator in 10^9/s, by data type."""
+    return {dtype: macs * unit.max_opp.frequency / 1e9 for dtype, macs in unit.macs_per_cycle.items()}
+
+
+def _print_device(device: Device) -> None:
+    data = _device(device)
+    show_fields([("device", f"{device.title} ({device.name})"), ("SoC", device.soc)])
+    rows = [(f"cpu {c['name']}", f"{c['count']} x {c['core']}", *_unit_cells(c)) for c in data["clusters"]]
+    rows += [(a["name"], a["model"], *_unit_cells(a)) for a in data["accelerators"]]
+    headers = ("processor", "model", "clock MHz", "points", "peak GMAC/s (CPU: one core)", "layouts")
+    emit_table(headers, rows, title="\nprocessors")
+    memory = [("DRAM", f"{data['dram_gb_per_s']:.1f} GB/s usable"), ("board", f"{data['board_w']:.2f} W")]
+    show_fields([*memory, *((f"rail {rail}", ", ".join(parts)) for rail, parts in data["rails"].items())])
+    calibrated = [tuple(c.values()) for c in data["calibrations"]]
+    emit_table(
+        ("library", "processor", "data type", "layout", "grade"), calibrated, title="\ncalibrated kernels"
+    )
+
+
+def _unit_cells(unit: dict[str, Any]) -> tuple[str, ...]:
+    mhz = unit["mhz"]
+    clock = f"{mhz[0]:.0f} to {mhz[-1]:.0f}" if len(mhz) > 1 else f"{mhz[0]:.0f}"
+    peak = ", ".join(f"{dtype} {value:.0f}" for dtype, value in unit["gmacs_per_s"].items())
+    return clock, str(len(mhz)), peak, ", ".join(unit.get("layouts", ()))
+
+
+def _print_sources(origins: Iterable[Provenance]) -> None:
+    """Numbers by grade and source, with the blocks that they are in."""
+    places: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for origin in origins:
+        places[origin.grade, origin.source].append(origin.path)
+    rows = [
+        (grade, str(len(paths)), _blocks(paths), source) for (grade, source), paths in sorted(places.items())
+    ]
+    emit_table(
+        ("grade", ">numbers", "of", "source"), rows, title="\nwhere the numbers come from (-v lists each)"
+    )
+
+
+def _blocks(paths: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(path.split(".")[0] for path in paths))

@@ -1,0 +1,49 @@
+"""``socsim show scheduler``."""
+
+from __future__ import annotations
+
+import inspect
+
+import click
+
+from socsim.cli.output import emit_json, json_option, show_fields
+
+__all__ = ["show_scheduler"]
+
+
+@click.command("scheduler")
+@click.argument("name")
+@json_option
+def show_scheduler(name: str, as_json: bool) -> None:
+    """Show a scheduler, by name or module:Class: what it does, and its options."""
+    from socsim.schedulers.registry import make_scheduler
+
+    scheduler = make_scheduler(name)
+    cls = type(scheduler)
+    options = {p.name: _default(p) for p in list(inspect.signature(cls.__init__).parameters.values())[1:]}
+    about = {
+        "name": name,
+        "class": f"{cls.__module__}:{cls.__qualname__}",
+        "kind": _base_name(cls),
+        "options": options,
+        "predictor": scheduler.predictor,
+        "decision_time_ms": scheduler.decision_time * 1e3,
+        "description": inspect.cleandoc(cls.__doc__ or ""),
+    }
+    if as_json:
+        emit_json(about)
+        return
+    click.echo(f"{about['description']}\n")
+    fields = [(key, about[key]) for key in ("class", "kind", "predictor", "decision_time_ms")]
+    show_fields([*fields, ("options", ", ".join(f"{k}={v!r}" for k, v in options.items()) or "none")])
+
+
+def _default(parameter: inspect.Parameter) -> object:
+    return "required" if parameter.default is parameter.empty else parameter.default
+
+
+def _base_name(cls: type) -> str:
+    from socsim.schedulers import base
+
+    kinds = (base.SplitScheduler, base.StaticScheduler, base.OnlineScheduler)
+    return next((kind.__name__ for kind in kinds if issubclass(cls, kind)), cls.__name__)
