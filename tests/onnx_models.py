@@ -26,7 +26,7 @@ def model(
 ) -> Any:
     """A ``ModelProto`` from the nodes' text.
 
-    `weights` become initializers whose data lies in a file that does not exist, so that no test depends on it;
+    `weights` become initializers whose data lies in a file that does not exist, so tests cannot use it;
     `constants` are initializers with values in onnx's text syntax, such as ``int64[2] s = {1, -1}``.
     """
     head = f'<ir_version: 8, opset_import: ["": {opset}]>'

@@ -91,8 +91,8 @@ def test_mace_on_the_cpu(device, index):
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("index", range(5), ids=NETWORKS)
 def test_mace_on_the_gpu(device, index):
-    """VGG-16 on the Kirin's buffers is 23 % too fast: its fully connected layers fall back to the CPU here, while
-    CoDL added a slow kernel for them to the GPU."""
+    """VGG-16 on the Kirin's buffers is 23 % too fast: its fully connected layers fall back to the CPU here,
+    while CoDL added a slow kernel for them to the GPU."""
     simulated = network_on(load_device(device), "mace", NETWORKS[index], GPU_LAYOUT[device])
     tolerance = TOLERANCE if (device, NETWORKS[index]) == ("honor-v30-pro", "vgg16") else 0.10
     assert close(simulated, MACE_GPU[device][index], tolerance)
@@ -121,7 +121,7 @@ def layer(height, width, inputs, outputs, kernel, stride=1):
 
 
 def layer_times(shape, share=1.0, dimension="H", layout="image"):
-    """(CPU's, GPU's) ms on a Xiaomi 9: the GPU does a share, the CPU the rest; for a share of 1, each does all."""
+    """(CPU's, GPU's) ms on a Xiaomi 9: the GPU does a share, the CPU the rest; at share 1, each does all."""
     device, (graph, op) = load_device("xiaomi-9"), layer(*shape)
     rest = Part(1.0 - share, dimension) if share < 1.0 else WHOLE
     gpu = accelerator_time(device, "mace", graph, op, ("gpu", "fp32", layout), Part(share, dimension))
@@ -151,7 +151,7 @@ def test_halves_of_a_small_convolution():
 
 
 def test_a_strided_convolution_belongs_on_the_gpu():
-    """CoDL: 15.5 ms at 90 % on the GPU, the best; 58.0 ms at the 60 % that a FLOPs-based predictor chooses."""
+    """CoDL: 15.5 ms at 90 % on the GPU, the best; 58.0 ms at the 60 % of a FLOPs-based predictor."""
     shape = (240, 320, 64, 128, 3, 2)
     times = {tenths: max(layer_times(shape, tenths / 10)) for tenths in range(1, 10)}
     assert min(times, key=times.__getitem__) == 9
@@ -239,7 +239,7 @@ def test_tflite_on_more_cores():
     assert close(network_on(device, "tflite", "efficientnet_lite0", ("gpu", "fp16", "image")), 6.0)
 
 
-# --- ncnn: its benchmark, OnePlus 7T (Snapdragon 855+: prime core at 2.96 GHz, GPU at 675 MHz) -----------------
+# --- ncnn: its benchmark, OnePlus 7T (Snapdragon 855+: prime core at 2.96 GHz, GPU at 675 MHz) --------------
 
 NCNN = {  # (one thread, four threads, Vulkan), ms; ResNet-50 is no part of the fit
     "squeezenet_1.1": (8.31, 3.64, 9.09),

@@ -192,8 +192,8 @@ SHAPE_CHAINS = {
         k = Div(m, h) t = Concat<axis = 0>(h, k) y = Reshape(x, t)""",
     "flatten by arithmetic": """
         s = Shape(x) i = Constant<value_ints = [1]>() j = Constant<value_ints = [4]>() tail = Slice(s, i, j)
-        f = Cast<to = 1>(tail) r = Cast<to = 7>(f) c = ReduceProd<keepdims = 1>(r) one = Constant<value_ints = [1]>()
-        a = Mul(c, one) b = Sub(a, one) d = Add(b, one) t = Concat<axis = 0>(one, d) y = Reshape(x, t)""",
+        f = Cast<to = 1>(tail) r = Cast<to = 7>(f) c = ReduceProd<keepdims = 1>(r)
+        one = Constant<value_ints = [1]>() a = Mul(c, one) b = Sub(a, one) d = Add(b, one) t = Concat<axis = 0>(one, d) y = Reshape(x, t)""",
     "flatten by where": """
         s = Constant<value_ints = [1, -1]>() one = Constant<value_ints = [-1, -1]>() e = Equal(s, one)
         k = Constant<value_ints = [192, 192]>() t = Where(e, k, s) y = Reshape(x, t)""",
@@ -211,8 +211,8 @@ SHAPE_CHAINS = {
         a = Min(s, lo) big = Shape<start = 1, end = 2>(x) b = Max(big, hi) ax = Constant<value_ints = [0]>()
         z = Constant<value_ints = [1]>() h = Slice(a, ax, z) t = Concat<axis = 0>(h, b) y = Reshape(x, t)""",
     "flatten by floor and squeeze": """
-        k = Constant<value_floats = [192.7]>() f = Floor(k) c = Cast<to = 7>(f) ax = Constant<value_ints = [0]>()
-        q = Squeeze(c, ax) u = Unsqueeze(q, ax) one = Constant<value_ints = [1]>()
+        k = Constant<value_floats = [192.7]>() f = Floor(k) c = Cast<to = 7>(f)
+        ax = Constant<value_ints = [0]>() q = Squeeze(c, ax) u = Unsqueeze(q, ax) one = Constant<value_ints = [1]>()
         t = Concat<axis = 0>(one, u) y = Reshape(x, t)""",
     "flatten by transposed table": """
         tab = Constant<value = int64[2, 2] {1, 7, 192, 9}>() tt = Transpose(tab) i = Constant<value_int = 0>()
@@ -229,9 +229,9 @@ def test_computed_shapes_fold(tmp_path, body):
 
 def test_computed_shapes_fold_in_old_operator_sets(tmp_path):
     body = """
-        s = Shape(x) zero = Constant<value = int64 {0}>() n = Gather<axis = 0>(s, zero) m = Unsqueeze<axes = [0]>(n)
-        tail = Slice<starts = [1], ends = [9223372036854775807], axes = [0]>(s) p = ReduceProd<axes = [0]>(tail)
-        t = Concat<axis = 0>(m, p) y = Reshape(x, t)"""
+        s = Shape(x) zero = Constant<value = int64 {0}>() n = Gather<axis = 0>(s, zero)
+        m = Unsqueeze<axes = [0]>(n) tail = Slice<starts = [1], ends = [9223372036854775807], axes = [0]>(s)
+        p = ReduceProd<axes = [0]>(tail) t = Concat<axis = 0>(m, p) y = Reshape(x, t)"""
     graph = load(tmp_path, body, opset=9, inputs="float[2,3,8,8] x")
     assert graph.output_shape(graph["y"]) == (2, 192)
 

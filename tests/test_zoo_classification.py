@@ -330,7 +330,8 @@ def test_one_image_in_one_vector_of_classes_out(name: str) -> None:
     classes = 1001 if name == "resnet50_v2" else 1000
     assert graph.name == name
     assert [graph.tensors[t].shape[:2] for t in graph.inputs] == [(1, 3)]
-    assert [graph.tensors[t].shape for t in graph.outputs] == [(1, classes)]
+    pooled_last = name.startswith("squeezenet")
+    assert [graph.tensors[t].shape for t in graph.outputs] == [(1, classes, 1, 1) if pooled_last else (1, classes)]
     assert [op.type for op in graph][-1] == "softmax"
 
 
@@ -376,7 +377,7 @@ def test_residual_sums_fuse_the_relu(name: str) -> None:
 def test_residual_units(name: str, units: int) -> None:
     graph = build_model(name)
     assert census(graph)["eltwise"] == units
-    assert heights(graph) == [112, 56, 28, 14, 7]
+    assert heights(graph) == [112, 56, 28, 14, 7, 1]
 
 
 def test_stride_moves_between_the_convolutions_of_a_bottleneck() -> None:

@@ -23,8 +23,7 @@ class Greedy(OnlineScheduler):
     References
     ----------
     .. [1] O. H. Ibarra, C. E. Kim, "Heuristic algorithms for scheduling independent tasks on nonidentical
-    processors",
-       JACM 24(2), 1977.
+       processors", JACM 24(2), 1977.
     """
 
     name = "greedy"

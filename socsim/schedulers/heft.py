@@ -52,8 +52,7 @@ class PEFT(_ListScheduler):
     References
     ----------
     .. [1] H. Arabnejad, J. G. Barbosa, "List scheduling algorithm for heterogeneous systems by an optimistic
-    cost
-       table", IEEE TPDS 25(3), 2014.
+       cost table", IEEE TPDS 25(3), 2014.
     """
 
     name = "peft"

@@ -26,8 +26,7 @@ class Mosaic(StaticScheduler):
     References
     ----------
     .. [1] M. Han, J. Hyun, S. Park, J. Park, W. Baek, "MOSAIC: Heterogeneity-, communication-, and
-    constraint-aware
-       model slicing and execution for accurate and efficient inference", PACT 2019.
+       constraint-aware model slicing and execution for accurate and efficient inference", PACT 2019.
     """
 
     name = "mosaic"

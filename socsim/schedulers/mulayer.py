@@ -7,6 +7,7 @@ from itertools import product
 from math import ceil, inf
 
 import networkx as nx
+from networkx.utils import UnionFind
 
 from socsim.errors import UsageError
 from socsim.schedulers.base import StaticScheduler
@@ -150,10 +151,12 @@ def branch_groups(graph: ModelGraph) -> Iterator[list[list[str]]]:
         if graph.dag.out_degree(fork) < 2 or not join:
             continue
         inner = nx.descendants(graph.dag, fork) & nx.ancestors(graph.dag, join)
-        parts = nx.connected_components(graph.dag.subgraph(inner).to_undirected())
-        branches = sorted((sorted(part, key=order.__getitem__) for part in parts), key=lambda b: order[b[0]])
+        parts = UnionFind(inner)
+        for before, after in graph.dag.subgraph(inner).edges:
+            parts.union(before, after)
+        branches = [sorted(part, key=order.__getitem__) for part in parts.to_sets()]
         if len(branches) > 1:
-            yield branches
+            yield sorted(branches, key=lambda branch: order[branch[0]])
 
 
 def distribute(times: Sequence[Mapping[str, float]]) -> tuple[float, tuple[str, ...]]:

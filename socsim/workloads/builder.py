@@ -234,6 +234,10 @@ class GraphBuilder:
         """Average pooling; options ``padding`` (default ``"valid"``), ``ceil``, ``name``."""
         return self._pool("avg_pool", x, kernel, stride, **options)
 
+    def avg_pool_all(self, x: str, *, name: str | None = None) -> str:
+        """Average pooling whose window is the whole image, as Caffe and TF-slim write their global pooling."""
+        return self.avg_pool(x, self._image(x)[2:], 1, name=name)
+
     def _pool(
         self, type_: str, x: str, kernel: Pair, stride: Pair, *, padding: Padding = "valid", ceil: bool = False,
         name: str | None = None,

@@ -42,8 +42,8 @@ def load_onnx(path: str | Path, *, shapes: Mapping[str, tuple[int, ...]] | None 
 
         An ``eltwise`` of one activation and a constant has the attribute ``constant``: ``"scalar"``,
         ``"channel"`` (one value for each index of the axis in ``axis``) or ``"tensor"``; ``constant_rank``,
-        absent for scalars and 1 for channels; and ``reversed=True`` where the constant is the left operand of a
-        difference, quotient or power.
+        absent for scalars and 1 for channels; and ``reversed=True`` where the constant is the left operand of
+        a difference, quotient or power.
 
         Convolutions and poolings of one dimension keep their (N, C, L) tensors and have kernels of height 1.
 

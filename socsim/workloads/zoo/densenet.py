@@ -30,7 +30,7 @@ def densenet121(*, resolution: int = 224, classes: int = 1000) -> ModelGraph:
             x = _transition(b, x)
         for _ in range(layers):
             x = _dense_layer(b, x)
-    x = b.global_avg_pool(_normalised(b, x), keepdims=False)
+    x = b.avg_pool_all(_normalised(b, x))
     return b.build(b.softmax(b.dense(x, classes)))
 
 

@@ -133,4 +133,4 @@ def _step(b: GraphBuilder, x: str, step: str) -> str:
 
 
 def _head(b: GraphBuilder, x: str, classes: int) -> ModelGraph:
-    return b.build(b.softmax(b.dense(b.global_avg_pool(x, keepdims=False), classes)))
+    return b.build(b.softmax(b.dense(b.avg_pool_all(x), classes)))

@@ -129,7 +129,7 @@ def mobilenet_v1(*, width: float = 1.0, resolution: int = 224, classes: int = 10
     for channels, stride in _V1:
         x = b.depthwise(x, 3, stride, activation="relu6")
         x = b.conv(x, scaled_channels(channels, width), activation="relu6")
-    return b.build(b.softmax(b.dense(b.global_avg_pool(x, keepdims=False), classes)))
+    return b.build(b.softmax(b.dense(b.avg_pool_all(x), classes)))
 
 
 def mobilenet_v2(

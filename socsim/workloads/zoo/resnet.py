@@ -90,7 +90,7 @@ def _stem(b: GraphBuilder, resolution: int) -> str:
 
 
 def _head(b: GraphBuilder, x: str, classes: int) -> ModelGraph:
-    return b.build(b.softmax(b.dense(b.global_avg_pool(x, keepdims=False), classes)))
+    return b.build(b.softmax(b.dense(b.avg_pool_all(x), classes)))
 
 
 def _basic(

@@ -26,7 +26,7 @@ def shufflenet_v2(*, resolution: int = 224, classes: int = 1000) -> ModelGraph:
         for _ in range(units - 1):
             x = _unit(b, x)
     x = b.conv(x, 1024, activation="relu")
-    return b.build(b.softmax(b.dense(b.global_avg_pool(x, keepdims=False), classes)))
+    return b.build(b.softmax(b.dense(b.avg_pool_all(x), classes)))
 
 
 def _unit(b: GraphBuilder, x: str) -> str:

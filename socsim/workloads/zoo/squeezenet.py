@@ -47,7 +47,7 @@ def _squeezenet(
             x = b.max_pool(x, 3, 2, ceil=True)
         x = _fire(b, x, squeezed)
     x = b.conv(x, classes, padding=border, activation="relu")
-    return b.build(b.softmax(b.global_avg_pool(x, keepdims=False)))
+    return b.build(b.softmax(b.avg_pool_all(x)))
 
 
 def _fire(b: GraphBuilder, x: str, squeezed: int) -> str:
