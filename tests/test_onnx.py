@@ -193,7 +193,8 @@ SHAPE_CHAINS = {
     "flatten by arithmetic": """
         s = Shape(x) i = Constant<value_ints = [1]>() j = Constant<value_ints = [4]>() tail = Slice(s, i, j)
         f = Cast<to = 1>(tail) r = Cast<to = 7>(f) c = ReduceProd<keepdims = 1>(r)
-        one = Constant<value_ints = [1]>() a = Mul(c, one) b = Sub(a, one) d = Add(b, one) t = Concat<axis = 0>(one, d) y = Reshape(x, t)""",
+        one = Constant<value_ints = [1]>() a = Mul(c, one) b = Sub(a, one)
+        d = Add(b, one) t = Concat<axis = 0>(one, d) y = Reshape(x, t)""",
     "flatten by where": """
         s = Constant<value_ints = [1, -1]>() one = Constant<value_ints = [-1, -1]>() e = Equal(s, one)
         k = Constant<value_ints = [192, 192]>() t = Where(e, k, s) y = Reshape(x, t)""",
@@ -212,8 +213,8 @@ SHAPE_CHAINS = {
         z = Constant<value_ints = [1]>() h = Slice(a, ax, z) t = Concat<axis = 0>(h, b) y = Reshape(x, t)""",
     "flatten by floor and squeeze": """
         k = Constant<value_floats = [192.7]>() f = Floor(k) c = Cast<to = 7>(f)
-        ax = Constant<value_ints = [0]>() q = Squeeze(c, ax) u = Unsqueeze(q, ax) one = Constant<value_ints = [1]>()
-        t = Concat<axis = 0>(one, u) y = Reshape(x, t)""",
+        ax = Constant<value_ints = [0]>() q = Squeeze(c, ax) u = Unsqueeze(q, ax)
+        one = Constant<value_ints = [1]>() t = Concat<axis = 0>(one, u) y = Reshape(x, t)""",
     "flatten by transposed table": """
         tab = Constant<value = int64[2, 2] {1, 7, 192, 9}>() tt = Transpose(tab) i = Constant<value_int = 0>()
         t = Gather(tt, i) y = Reshape(x, t)""",

@@ -315,8 +315,9 @@ SIZES = (-(2**63), -7, -1, 0, 1, 2, 3, 7, 100, 2**31, 2**62)
 
 BLOCK = """
     a = Conv<group = 1, pads = [1, 1, 0, 0], strides = [1, 1]>(x, w) n = BatchNormalization(a, s, s, s, s)
-    b = Relu(n) p = MaxPool<kernel_shape = [2, 2], strides = [1, 1]>(b) h = Shape(x) i = Constant<value_ints = [0]>()
-    j = Constant<value_ints = [1]>() k = Slice(h, i, j) m = Concat<axis = 0>(k, rest) r = Reshape(p, m)
+    b = Relu(n) p = MaxPool<kernel_shape = [2, 2], strides = [1, 1]>(b) h = Shape(x)
+    i = Constant<value_ints = [0]>() j = Constant<value_ints = [1]>() k = Slice(h, i, j)
+    m = Concat<axis = 0>(k, rest) r = Reshape(p, m)
     t = Transpose<perm = [1, 0]>(r) y = Softmax<axis = 1>(t)"""
 
 

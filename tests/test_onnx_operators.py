@@ -484,7 +484,10 @@ MOVES = {
     "Squeeze": ("Squeeze(x, a)", "int64[1] a = {0}", "squeeze", {}, (8, 6, 6)),
     "Transpose": ("Transpose<perm = [0, 2, 3, 1]>(x)", "", "transpose", {"axes": (0, 2, 3, 1)}, (1, 6, 6, 8)),
     "reversing": ("Transpose(x)", "", "transpose", {"axes": (3, 2, 1, 0)}, (6, 6, 8, 1)),
-    "Slice": ("Slice(x, a, b, c)", "int64[1] a={2}, int64[1] b={5}, int64[1] c={3}", "slice", {"axis": 3}, (1, 8, 6, 3)),
+    "Slice": (
+        "Slice(x, a, b, c)", "int64[1] a = {2}, int64[1] b = {5}, int64[1] c = {3}", "slice",
+        {"axis": 3}, (1, 8, 6, 3),
+    ),
     "Gather": ("Gather<axis = 1>(x, a)", "int64[2] a = {3, 1}", "gather", {"axis": 1}, (1, 2, 6, 6)),
     "one place": ("Gather<axis = 1>(x, a)", "int64 a = {3}", "slice", {"axis": 1}, (1, 6, 6)),
     "border": (
@@ -492,16 +495,22 @@ MOVES = {
         {"mode": "constant", "padding": (1, 2, 3, 4)}, (1, 8, 10, 12),
     ),
     "channels": (
-        'Pad<mode = "edge">(x, a)', "int64[8] a = {0, 1, 0, 0, 0, 0, 0, 0}", "pad", {"mode": "edge"}, (1, 9, 6, 6),
+        'Pad<mode = "edge">(x, a)', "int64[8] a = {0, 1, 0, 0, 0, 0, 0, 0}", "pad",
+        {"mode": "edge"}, (1, 9, 6, 6),
     ),
     "Resize": ("Resize(x, , a)", "float[4] a = {1, 1, 2, 2}", "resize", {"mode": "nearest"}, (1, 8, 12, 12)),
     "sized": (
-        'Resize<mode = "linear">(x, , , a)', "int64[4] a = {1, 8, 9, 9}", "resize", {"mode": "bilinear"}, (1, 8, 9, 9),
+        'Resize<mode = "linear">(x, , , a)', "int64[4] a = {1, 8, 9, 9}", "resize",
+        {"mode": "bilinear"}, (1, 8, 9, 9),
     ),
     "depth": ("DepthToSpace<blocksize = 2>(x)", "", "depth_to_space", {"block": 2}, (1, 2, 12, 12)),
     "space": ("SpaceToDepth<blocksize = 3>(x)", "", "space_to_depth", {"block": 3}, (1, 72, 2, 2)),
-    "Expand": ("Expand(x, a)", "int64[4] a = {2, 1, 1, 1}", "concat", {"axis": 0, "function": "tile"}, (2, 8, 6, 6)),
-    "Tile": ("Tile(x, a)", "int64[4] a = {1, 1, 2, 1}", "concat", {"axis": 2, "function": "tile"}, (1, 8, 12, 6)),
+    "Expand": (
+        "Expand(x, a)", "int64[4] a = {2, 1, 1, 1}", "concat", {"axis": 0, "function": "tile"}, (2, 8, 6, 6),
+    ),
+    "Tile": (
+        "Tile(x, a)", "int64[4] a = {1, 1, 2, 1}", "concat", {"axis": 2, "function": "tile"}, (1, 8, 12, 6),
+    ),
     "Cast": ("Cast<to = 10>(x)", "", "cast", {}, (1, 8, 6, 6)),
     "quantise": ("QuantizeLinear(x, a)", "float a = {0.1}", "cast", {}, (1, 8, 6, 6)),
 }  # fmt: skip

@@ -43,7 +43,7 @@ class Band(StaticScheduler):
     References
     ----------
     .. [1] J. S. Jeong et al., "Band: Coordinated multi-DNN inference on heterogeneous mobile processors",
-       MobiSys 2022, section 4.
+       MobiSys 2022.
     """
 
     name = "band"

@@ -11,8 +11,7 @@ __all__ = ["chain_halos", "follower"]
 
 
 def chain_halos(graph: ModelGraph, chain: Sequence[Operator], share: float) -> list[int]:
-    """Extra output rows of each operator of a chain, for a half that owns `share` of the rows (CoDL, section
-    4.2).
+    """Extra output rows of each operator of a chain, for a half that owns `share` of the rows (CoDL).
 
     The last operator computes its share only. Every earlier one computes the rows that the next one reads:
     ``(rows - 1) * stride + kernel - padding``, at most all of them.

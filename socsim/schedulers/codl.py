@@ -55,7 +55,7 @@ class CoDL(StaticScheduler):
     References
     ----------
     .. [1] F. Jia et al., "CoDL: Efficient CPU-GPU co-execution for deep learning inference on mobile
-       devices", MobiSys 2022, sections 4.1 and 4.2.
+       devices", MobiSys 2022.
     """
 
     name = "codl"

@@ -41,7 +41,7 @@ class FlopsPredictor:
     References
     ----------
     .. [1] F. Jia et al., "CoDL: Efficient CPU-GPU co-execution for deep learning inference on mobile
-       devices", MobiSys 2022, section 2.2 and table 6.
+       devices", MobiSys 2022.
     .. [2] Y. Kang et al., "Neurosurgeon: Collaborative intelligence between the cloud and mobile edge",
        ASPLOS 2017.
     """

@@ -150,7 +150,8 @@ def branch_groups(graph: ModelGraph) -> Iterator[list[list[str]]]:
         join = joins[fork]
         if graph.dag.out_degree(fork) < 2 or not join:
             continue
-        inner = nx.descendants(graph.dag, fork) & nx.ancestors(graph.dag, join)
+        below: set[str] = nx.descendants(graph.dag, fork)
+        inner = below.intersection(nx.ancestors(graph.dag, join))
         parts = UnionFind(inner)
         for before, after in graph.dag.subgraph(inner).edges:
             parts.union(before, after)

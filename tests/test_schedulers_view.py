@@ -1,0 +1,97 @@
+"""What a scheduler may know."""
+
+from __future__ import annotations
+
+import pytest
+from tiny import BACK, SYNC, TinyLibrary, convolutions, network, view_of
+
+from socsim.errors import PlanError, UnknownNameError
+from socsim.schedulers import Job
+from socsim.schedulers.view import Load
+
+GRAPH = network({"a": (4e6, ""), "b": (8e6, "a")})
+
+
+def test_processors_layouts_and_support():
+    view = view_of(GRAPH, TinyLibrary({"dsp": ["task"], "gpu/buffer": ["a"]}))
+    a, b = GRAPH
+    assert view.processors == view.all_processors == ("cpu", "gpu", "dsp")
+    assert (view.layouts("cpu"), view.layouts("gpu")) == (("",), ("image", "buffer"))
+    assert [view.supports(p, a) for p in view.processors] == [True, True, False]
+    assert [view.supports("gpu", op, "buffer") for op in (a, b)] == [False, True]
+
+
+def test_a_processor_of_quantised_kernels_is_no_peer():
+    view = view_of(GRAPH, dsp="int8")
+    assert (view.processors, view.all_processors) == (("cpu", "gpu"), ("cpu", "gpu", "dsp"))
+
+
+def test_layouts_of_a_data_type():
+    view = view_of(GRAPH)
+    assert view.layouts("gpu", "fp16") == ("buffer",)
+    assert view.layouts("gpu", "int8") == ()
+    assert view.layouts("cpu", "int8") == ("",)
+
+
+def test_predictions_are_work_by_speed():
+    view, (a, b) = view_of(GRAPH), GRAPH
+    assert [view.predict(a, p) for p in view.processors] == pytest.approx([2e-3, 1e-3, 4e-3])
+    assert view.predict(b, "gpu", layout="buffer") == pytest.approx(4e-3)
+    assert view.predict(b, "gpu", layout="buffer", dtype="fp16") == pytest.approx(2e-3)
+
+
+def test_a_job_takes_as_long_as_its_operators():
+    view = view_of(GRAPH)
+    job = Job(0, GRAPH, ("a", "b"), view.processors, 0.0, 0)
+    assert view.predict(job, "gpu") == pytest.approx(3e-3)
+    assert view.predict(job, "gpu", layout="buffer") == pytest.approx(6e-3)
+
+
+def test_shares_and_halos():
+    graph = convolutions(1, size=10)
+    (op,) = graph
+    view = view_of(graph)
+    whole = view.predict(op, "cpu")
+    assert view.predict(op, "cpu", share=0.5, dimension="H") == pytest.approx(whole / 2)
+    assert view.predict(op, "cpu", share=0.5, dimension="H", halo_rows=2) == pytest.approx(0.7 * whole)
+
+
+def test_unsupported_operators_have_no_price():
+    view = view_of(GRAPH, TinyLibrary({"gpu": ["a"]}))
+    with pytest.raises(PlanError, match="'a' .* cannot run on 'gpu'"):
+        view.predict(GRAPH["a"], "gpu")
+
+
+def test_transfers_depend_on_direction_and_layout():
+    view, size = view_of(GRAPH), 1e6  # 4 MB
+    assert view.transfer(size, "cpu", "cpu") == 0.0
+    assert view.transfer(size, "gpu", "cpu") == pytest.approx(SYNC + 4e-3 + 8e-3)
+    assert view.transfer(size, "gpu", "cpu", layout="buffer") == pytest.approx(SYNC + 4e-3)
+    assert view.transfer(size, "cpu", "gpu", layout="buffer") == pytest.approx(BACK)
+    through = view.transfer(size, "gpu", "cpu", layout="buffer") + view.transfer(size, "cpu", "dsp")
+    assert view.transfer(size, "gpu", "dsp", layout="buffer") == pytest.approx(through)
+
+
+def test_fixed_costs():
+    view = view_of(GRAPH, overhead={"gpu": 1e-3, "cpu": 2e-4})
+    assert (view.fixed_cost("gpu"), view.fixed_cost("cpu"), view.fixed_cost("dsp")) == (1e-3, 2e-4, 0.0)
+
+
+def test_an_idle_phone_makes_nobody_wait():
+    view = view_of(GRAPH)
+    job = Job(0, GRAPH, ("a",), ("cpu",), 0.0, 0)
+    assert (view.now, view.ready, view.wait("gpu"), view.data_ready(job, "gpu")) == (0.0, (), 0.0, 0.0)
+
+
+def test_loads_are_passed_on():
+    job = Job(0, GRAPH, ("a",), ("cpu",), 0.0, 0)
+    waits = {"gpu": 3.0}
+    load = Load(lambda: 5.0, lambda: (job,), lambda p: waits.get(p, 0.0), lambda j, p: 0.25)
+    view = view_of(GRAPH, load=load)
+    assert (view.now, view.ready, view.wait("gpu"), view.wait("cpu")) == (5.0, (job,), 3.0, 0.0)
+    assert view.data_ready(job, "cpu") == 0.25
+
+
+def test_unknown_processors_are_named():
+    with pytest.raises(UnknownNameError, match="unknown processor .*'gpx'"):
+        view_of(GRAPH).layouts("gpx")
