@@ -200,9 +200,13 @@ def test_every_shipped_experiment_is_sound(cli):
 
 
 def test_faults_of_all_files_are_told_with_their_places(cli, tmp_path):
-    (tmp_path / "a.yaml").write_text("device: xiaomi-9\nseeed: 3\napps:\n  - {kind: inference, model: resnet50}\n")
+    (tmp_path / "a.yaml").write_text(
+        "device: xiaomi-9\nseeed: 3\napps:\n  - {kind: inference, model: resnet50}\n"
+    )
     (tmp_path / "b.yaml").write_text("apps: [\n")
-    code, _, err = cli("check", tmp_path / "a.yaml", tmp_path / "b.yaml", ROOT / "device_profiles/xiaomi-9.yaml")
+    code, _, err = cli(
+        "check", tmp_path / "a.yaml", tmp_path / "b.yaml", ROOT / "device_profiles/xiaomi-9.yaml"
+    )
     assert code == 2
     assert f"{tmp_path / 'a.yaml'}:2:1: seeed: " in err
     assert f"{tmp_path / 'b.yaml'}:" in err
@@ -258,7 +262,11 @@ def test_compare_as_json_prints_one_document(cli):
 
 def test_compare_writes_a_directory_that_can_be_run_again(cli, here):
     first = json.loads(cli("compare", *QUICK, "-s", "gpu,codl", "-o", "out", "--json")[1])
-    assert {p.name for p in (here / "out").iterdir()} >= {"manifest.json", "comparison.parquet", "utilisation.png"}
+    assert {p.name for p in (here / "out").iterdir()} >= {
+        "manifest.json",
+        "comparison.parquet",
+        "utilisation.png",
+    }
     for scheduler in ("gpu", "codl"):
         assert trace_faults(read_trace(here / "out" / scheduler / "trace.json.gz")) == []
         assert (here / "out" / scheduler / "gantt.png").is_file()
@@ -267,7 +275,19 @@ def test_compare_writes_a_directory_that_can_be_run_again(cli, here):
 
 
 def test_compare_keeps_how_an_onnx_file_was_read(cli, here, network):
-    options = ("-d", "xiaomi-9", "-m", network, "--shape", "data=1x3x32x32", "--no-fuse", "-n", "1", "-s", "cpu")
+    options = (
+        "-d",
+        "xiaomi-9",
+        "-m",
+        network,
+        "--shape",
+        "data=1x3x32x32",
+        "--no-fuse",
+        "-n",
+        "1",
+        "-s",
+        "cpu",
+    )
     first = json.loads(cli("compare", *options, "-o", "out", "--json")[1])
     manifest = json.loads((here / "out" / "manifest.json").read_text())
     assert manifest["experiment"]["shapes"] == {"data": [1, 3, 32, 32]}
@@ -331,7 +351,10 @@ def test_run_prints_a_row_per_application(cli, experiment):
     assert (code, err) == (0, "")
     assert "eyes: squeezenet_1.1, scheduler gpu, mace" in out
     rows = json.loads(cli("run", experiment, "--json")[1])
-    assert [(row["app"], row["model"]) for row in rows] == [("eyes", "squeezenet_1.1"), ("ears", "mobilenet_v1")]
+    assert [(row["app"], row["model"]) for row in rows] == [
+        ("eyes", "squeezenet_1.1"),
+        ("ears", "mobilenet_v1"),
+    ]
 
 
 def test_run_writes_a_directory_that_can_be_run_again(cli, experiment, here):
@@ -373,7 +396,10 @@ def test_overrides_of_a_comparison(cli, here):
         (("compare", "-d", "xiaomi-9", "-m", "resnet50", "-s", "cpu", "-l", "mase"), "did you mean 'mace'?"),
         (("compare", "-d", "xiaomi-9", "-m", "resnet50", "-s", " , "), "at least one scheduler"),
         (("compare", "-d", "xiaomi-9", "-m", "x.onnx", "-s", "cpu", "--shape", "data=1x"), "--shape takes"),
-        (("compare", "-d", "xiaomi-9", "-m", "resnet50", "-s", "cpu", "--shape", "d=1x3"), "shapes are for ONNX"),
+        (
+            ("compare", "-d", "xiaomi-9", "-m", "resnet50", "-s", "cpu", "--shape", "d=1x3"),
+            "shapes are for ONNX",
+        ),
         (("compare", "-d", "xiaomi-9", "-m", "resnet50", "-s", "cpu", "--cores", "prim:1"), "prime"),
         (("compare", "-d", "xiaomi-9", "-m", "resnet50", "-s", "cpu", "-n", "0"), "0"),
         (("compare", "-d", "xiaomi-9", "-m", "resnet50"), "schedulers"),
@@ -437,7 +463,9 @@ def test_version_is_that_of_the_project(cli):
     assert socsim.__version__ == project["version"]
 
 
-@pytest.mark.parametrize("command", [(), ("list",), ("show",), ("show", "model"), ("check",), ("run",), ("compare",)])
+@pytest.mark.parametrize(
+    "command", [(), ("list",), ("show",), ("show", "model"), ("check",), ("run",), ("compare",)]
+)
 def test_every_command_has_help(cli, command):
     code, out, _ = cli(*command, "--help")
     assert code == 0

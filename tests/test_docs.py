@@ -1,8 +1,9 @@
 """README and guide: every block of code runs, and what commands are said to print is what they print.
 
-``python`` blocks of a file run one after the other in one namespace; ``yaml`` blocks that begin with ``# file: NAME``
-are written there; ``console`` blocks run their ``$ socsim`` lines and compare the output, where ``...`` stands for any
-lines. All of a file happens in one empty directory. ``SOCSIM_UPDATE_DOCS=1`` writes the present output into the file.
+``python`` blocks of a file run one after the other in one namespace; ``yaml`` blocks that begin with ``#
+file: NAME`` are written there; ``console`` blocks run their ``$ socsim`` lines and compare the output, where
+``...`` stands for any lines. All of a file happens in one empty directory. ``SOCSIM_UPDATE_DOCS=1`` writes
+the present output into the file.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Runner:
         self.capsys, self.namespace = capsys, {"__name__": "guide"}
 
     def python(self, text, where):
-        exec(compile(text, where, "exec"), self.namespace)  # noqa: S102
+        exec(compile(text, where, "exec"), self.namespace)
         return text
 
     def yaml(self, text, where):
@@ -87,7 +88,9 @@ def test_code_of_the_documents_runs(file, tmp_path, monkeypatch, capsys):
     try:
         updated = BLOCK.sub(run, text)
     finally:
-        for name in [n for n, m in sys.modules.items() if str(getattr(m, "__file__", "")).startswith(str(tmp_path))]:
+        for name in [
+            n for n, m in sys.modules.items() if str(getattr(m, "__file__", "")).startswith(str(tmp_path))
+        ]:
             del sys.modules[name]
     if UPDATE:
         file.write_text(updated)
@@ -102,7 +105,10 @@ def test_links_lead_somewhere(file):
 
 def test_readme_has_the_two_commands():
     readme = (ROOT / "README.md").read_text()
-    assert "pip install -e . && socsim compare -d xiaomi-9 -m resnet50 -s cpu,gpu,mulayer,codl,band,heft\n" in readme
+    assert (
+        "pip install -e . && socsim compare -d xiaomi-9 -m resnet50 -s cpu,gpu,mulayer,codl,band,heft\n"
+        in readme
+    )
     assert "pip install -e '.[dev]' && pytest\n" in readme
 
 

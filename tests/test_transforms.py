@@ -435,13 +435,10 @@ def test_random_chains_keep_their_work_and_outputs(steps, data):
     b, x = builder(1, 8, 2, 2)
     results = []
     for step in steps:
-        if len(results) < 3 or b.shape(x)[2] < 32:
-            x = STEPS[step](b, x)
+        x = STEPS[step](b, x)
         results.append(x)
     outputs = dict.fromkeys([x, *data.draw(st.lists(st.sampled_from(results), max_size=2))])
     graph = b.build(*outputs)
     fused = check(graph)
     assert sum(op.ops for op in fused) <= sum(op.ops for op in graph)
-    assert (
-        fused.parameters <= graph.parameters + 8 * steps.count("half") + sum(op.macs > 0 for op in graph) * 8
-    )
+    assert fused.parameters <= graph.parameters

@@ -78,7 +78,8 @@ class FlopsPredictor:
 
     def _fit(self, kind: str, placement: Placement) -> tuple[float, ...]:
         """Coefficients; those of ``other`` for a kind of which the processor runs no profiled layer."""
-        profile, where = self._profile, (placement.processor, placement.layout, placement.dtype)
+        profile, dtype = self._profile, placement.dtype or self._pricer.dtype_on(placement.processor)
+        where = (placement.processor, placement.layout, dtype)
         alike = (op for op in profile.graph if operator_kind(op) == kind)
         layers = [op for op in alike if not profile.obstacle(op, *where)]
         if not layers:
