@@ -37,6 +37,7 @@ Loc = tuple[str | int, ...]
 """Where a value is in a document: keys and list indices from the top."""
 
 Model = TypeVar("Model", bound=BaseModel)
+_Loader = yaml.constructor.SafeConstructor
 _LIMIT = 200_000
 _OTHER_BASE = "YAML reads {text!r} as {value}; write the number in plain decimal digits, or quote it"
 
@@ -175,8 +176,7 @@ def read(path: str | Path) -> Document:
     """
     text, name = _text(Path(path)), str(path)
     try:
-        loader = yaml.SafeLoader(text)
-        tree = loader.get_single_node()
+        loader, tree = _parsed(text)
         walker = _Walker(name, loader)
         root = walker.node(tree, ()) if tree is not None else None
     except yaml.MarkedYAMLError as error:
@@ -191,6 +191,19 @@ def read(path: str | Path) -> Document:
     if root is None or not isinstance(root.value, dict):
         raise fail(name, f"expected a mapping at the top, got {_kind(root.value if root else None)}")
     return Document(name, root)
+
+
+def _parsed(text: str) -> tuple[_Loader, yaml.Node | None]:
+    """The loader and its tree; by libyaml where there is one, whose messages are poorer, so faults are found again."""
+    fast = getattr(yaml, "CSafeLoader", None)
+    if fast is not None:
+        try:
+            loader = fast(text)
+            return loader, loader.get_single_node()
+        except (yaml.YAMLError, RecursionError):
+            pass
+    slow = yaml.SafeLoader(text)
+    return slow, slow.get_single_node()
 
 
 def _text(path: Path) -> str:
@@ -224,7 +237,7 @@ def _kind(value: object) -> str:
 class _Walker:
     """Turns PyYAML's node tree into ours, collecting faults."""
 
-    def __init__(self, file: str, loader: yaml.SafeLoader) -> None:
+    def __init__(self, file: str, loader: _Loader) -> None:
         self.file, self.loader = file, loader
         self.faults: list[FileFault] = []
         self._above: set[int] = set()

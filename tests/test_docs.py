@@ -1,9 +1,9 @@
 """README and guide: every block of code runs, and what commands are said to print is what they print.
 
-``python`` blocks of a file run one after the other in one namespace; ``yaml`` blocks that begin with ``#
-file: NAME`` are written there; ``console`` blocks run their ``$ socsim`` lines and compare the output, where
-``...`` stands for any lines. All of a file happens in one empty directory. ``SOCSIM_UPDATE_DOCS=1`` writes
-the present output into the file.
+All of a file happens in one empty directory: ``python`` blocks run one after the other in one namespace;
+``yaml`` blocks that begin with ``# file: NAME`` are written there; ``console`` blocks run their ``$ socsim``
+lines, and the output is compared, where ``...`` stands for any lines. ``SOCSIM_UPDATE_DOCS=1`` writes the
+present output into the file instead.
 """
 
 from __future__ import annotations
