@@ -301,7 +301,9 @@ def test_compare_takes_schedulers_of_the_working_directory(cli, here):
 
 
 def test_compare_says_where_results_are_and_which_operators_fell_back(cli, here):
-    _, out, _ = cli("compare", "-d", "xiaomi-9", "-m", "resnet50", "-n", "1", "-s", "gpu", "-v", "-o", "out")
+    _, out, _ = cli(
+        "compare", "-d", "xiaomi-9", "-m", "yolov4_tiny", "-n", "1", "-s", "gpu", "-v", "-o", "out"
+    )
     assert out.splitlines()[-1] == f"written to {(here / 'out').resolve()}"
     assert " on the CPU: " in out
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from socsim.errors import UsageError
 from socsim.results.comparison import Comparison
 from socsim.results.metrics import METRICS
+from socsim.results.render import render_applications
 from socsim.results.result import Result, file_name, flat_row
 from socsim.results.trace_check import read_trace, trace_faults
 
@@ -139,6 +140,45 @@ def test_missing_values_are_dashes():
 def test_as_text_it_is_the_table():
     assert "tiny on toy" in str(comparison())
     assert repr(comparison()) == "Comparison(cpu, gpu, dsp)"
+
+
+def applications(**app):
+    """A run of two applications, of which the first has a deadline of 30 ms."""
+    apps = {
+        "eyes": app_record(app="eyes", **app),
+        "ears": app_record(app="ears", model="big", scheduler="cpu"),
+    }
+    records = (*many_inferences([20, 40], app="eyes"), *many_inferences([5], app="ears"))
+    return Result(mixed_outcome(apps=apps, inferences=records, duration_s=1.0), deadlines_s={"eyes": 0.03})
+
+
+def render_run(run):
+    console = Console(width=120, color_system=None)
+    with console.capture() as capture:
+        console.print(render_applications(run))
+    return capture.get().splitlines()
+
+
+def test_a_run_has_a_line_per_application_and_says_what_each_is():
+    lines = render_run(applications())
+    assert lines[0].strip() == "toy, 1,000.0 ms simulated"
+    assert lines[3].split()[:4] == ["eyes", "30.00", "39.00", "50.0%"]
+    assert lines[4].split()[:4] == ["ears", "5.00", "5.00", "-"]
+    assert "eyes: tiny, scheduler gpu, mace" in lines
+    assert "ears: big, scheduler cpu, mace" in lines
+
+
+def test_deadlines_have_a_column_only_where_there_are_any():
+    run = applications()
+    assert "missed" in render_run(run)[1]
+    run.deadlines_s.clear()
+    assert "missed" not in render_run(run)[1]
+
+
+def test_a_run_tells_of_fallbacks_whatever_the_data_type():
+    lines = render_run(applications(dtype="int8"))
+    assert not any("quantised" in line for line in lines)
+    assert sum("operators not supported" in line for line in lines) == 2
 
 
 # --- files ----------------------------------------------------------------------------------------

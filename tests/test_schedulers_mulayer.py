@@ -33,7 +33,7 @@ def halves(gpu: float) -> Split:
     "cpu, gpu, step, share, time",
     [
         (1.0, 1.0, 0.1, 0.5, 0.5),
-        (3.0, 1.0, 0.1, 0.7, 0.9),  # 0.8 would take max(0.6, 0.8)
+        (3.0, 1.0, 0.1, 0.8, 0.8),  # 0.7 would take max(0.9, 0.7)
         (3.0, 1.0, 0.25, 0.75, 0.75),
         (30.0, 1.0, 0.1, 1.0, 1.0),
         (1.0, 30.0, 0.1, 0.0, 1.0),
@@ -43,8 +43,6 @@ def halves(gpu: float) -> Split:
     ],
 )
 def test_the_slower_half_decides(cpu, gpu, step, share, time):
-    if (cpu, gpu, step) == (3.0, 1.0, 0.1):
-        share, time = 0.8, 0.8
     found = best_share(lambda s: cpu * s, lambda s: gpu * s, step)
     assert found == (share, pytest.approx(time))
 
@@ -116,7 +114,7 @@ def test_quantisation_takes_the_types_that_are_calibrated():
 
 
 def test_quantisation_keeps_the_type_where_it_is_not_calibrated():
-    graph = build_model("squeezenet")
+    graph = build_model("mobilenet_v1")
     pricer = Pricer(load_device("xiaomi-9"), load_library("mace"), graph, "fp32")
     plan = resolve(MuLayer(quantise=True).plan(graph, View(pricer, make_predictor("flops", pricer))), pricer)
     used = {p.dtype for d in plan.decisions.values() for p, _ in getattr(d, "shares", ())}

@@ -111,8 +111,7 @@ def _kind(path: Path) -> str:
     """
     from socsim import yamlfile
 
-    root = yamlfile.read(path).root.value
-    keys = set(root) if isinstance(root, dict) else set()
+    keys = set(yamlfile.read(path).root.value)
     if "schedulers" in keys:
         return "comparison"
     if "apps" in keys:

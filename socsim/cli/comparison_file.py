@@ -36,12 +36,15 @@ class ComparisonSpec(BaseModel):
 
 
 def is_comparison(path: str | Path) -> bool:
-    """Whether a file is a comparison: it names ``schedulers`` instead of ``apps``."""
+    """Whether a file is a comparison: it names ``schedulers`` instead of ``apps``.
+
+    Raises
+    ------
+    FileError
+        The file is no YAML mapping.
+    """
     file = Path(path)
-    if not file.is_file():
-        return False
-    root = yamlfile.read(file).root.value
-    return isinstance(root, dict) and "schedulers" in root
+    return file.is_file() and "schedulers" in yamlfile.read(file).root.value
 
 
 def load_comparison(path: str | Path, overrides: Iterable[str] = ()) -> ComparisonSpec:

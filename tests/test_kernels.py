@@ -1,0 +1,232 @@
+"""The cost law of one kernel against its closed forms: roofline, Amdahl, chunks, saturation, and parts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from corekit import net, toy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from socsim.devices.device import Calibration, KernelRate
+from socsim.workloads.builder import GraphBuilder
+from socsim.workloads.kernels import (
+    WHOLE,
+    KernelCost,
+    Part,
+    accelerator_cost,
+    cpu_cost,
+    input_share,
+    output_share,
+    part_bytes,
+    part_rows,
+    part_work,
+)
+
+DEVICE = toy()
+BIG, LITTLE = DEVICE.clusters
+PLAIN = Calibration("toy", "cpu", "fp32", "", {"other": KernelRate(1.0), "half": KernelRate(0.5)})
+TASK = net("a:48 x")
+OP = TASK["a"]
+
+
+def cpu(*cores, calibration=PLAIN, kernel_class="other", bandwidth=1e9, **options) -> KernelCost:
+    return cpu_cost(TASK, OP, kernel_class, calibration, cores, bandwidth=bandwidth, **options)
+
+
+def gpu(kernel_class="other", part=WHOLE, **fields) -> KernelCost:
+    return accelerator_cost(
+        TASK, OP, kernel_class, replace(PLAIN, **fields), DEVICE.accelerators["gpu"], part=part
+    )
+
+
+# --- time -----------------------------------------------------------------------------------------------------
+
+
+@given(st.floats(0, 10), st.floats(0, 10), st.floats(0, 100), st.floats(0.1, 10))
+def test_roofline(overhead, compute, size, bandwidth) -> None:
+    cost = KernelCost(compute, size, bandwidth, overhead, 3.0, "other")
+    assert cost.time == overhead + max(compute, size / bandwidth)
+
+
+def test_one_core_takes_work_over_rate() -> None:
+    """48 operations on a core of 2 operations/s."""
+    assert cpu(BIG).compute == 24.0
+    assert cpu(LITTLE).compute == 48.0
+    assert cpu(BIG, kernel_class="half").compute == 48.0
+
+
+def test_an_unknown_class_runs_at_the_rate_of_other() -> None:
+    assert cpu(BIG, kernel_class="exotic").compute == 24.0
+    assert cpu(BIG, kernel_class="exotic").kernel_class == "exotic"
+
+
+@pytest.mark.parametrize("threads", [2, 3, 4])
+def test_amdahl(threads: int) -> None:
+    """T(n) = T(1) (s + (1 - s) / n) on equal cores."""
+    serial = 0.25
+    cost = cpu(*[BIG] * threads, calibration=replace(PLAIN, serial_share=serial))
+    assert cost.compute == pytest.approx(24.0 * (serial + (1 - serial) / threads))
+
+
+def test_one_thread_has_no_serial_share() -> None:
+    assert cpu(BIG, calibration=replace(PLAIN, serial_share=0.25)).compute == 24.0
+
+
+def test_the_first_core_runs_the_serial_share() -> None:
+    """12 serial operations on the little core, 18 each of the rest: 12 + 18 s; big first: 6 + 18 s."""
+    calibration = replace(PLAIN, serial_share=0.25)
+    assert cpu(LITTLE, BIG, calibration=calibration).compute == 30.0
+    assert cpu(BIG, LITTLE, calibration=calibration).compute == 24.0
+
+
+def test_equal_chunks_wait_for_the_little_core() -> None:
+    """24 operations each: 12 s on the big core, 24 s on the little one."""
+    assert cpu(BIG, LITTLE).compute == 24.0
+
+
+def test_chunks_by_capacity_finish_together() -> None:
+    """48 operations at 3 operations/s: 16 s."""
+    assert cpu(BIG, LITTLE, chunking="capacity").compute == 16.0
+
+
+@given(st.lists(st.sampled_from([BIG, LITTLE]), min_size=1, max_size=6))
+def test_chunks_by_capacity_are_never_slower(cores) -> None:
+    assert cpu(*cores, chunking="capacity").compute <= cpu(*cores).compute * (1 + 1e-12)
+
+
+def test_threads_are_started_and_joined() -> None:
+    calibration = replace(PLAIN, kernel_overhead=1.0, fork_join=0.25)
+    assert cpu(BIG, calibration=calibration).overhead == 1.0
+    assert cpu(BIG, BIG, LITTLE, calibration=calibration).overhead == 1.5
+
+
+def test_half_work_halves_the_rate_for_every_thread() -> None:
+    calibration = replace(PLAIN, kernels={"other": KernelRate(1.0, half_work=48.0)})
+    assert cpu(BIG, calibration=calibration).compute == 48.0
+    assert cpu(BIG, BIG, calibration=calibration).compute == 12.0 * 3
+
+
+def test_cores_reach_what_all_of_them_and_the_kernels_allow() -> None:
+    slow = replace(BIG, bandwidth=10.0)
+    assert cpu(slow).bandwidth == 10.0
+    assert cpu(slow, slow).bandwidth == 20.0
+    assert cpu(slow, slow, bandwidth=16.0).bandwidth == 16.0
+    assert cpu(slow, calibration=replace(PLAIN, bandwidth_share=0.5)).bandwidth == 5.0
+
+
+def test_an_accelerator() -> None:
+    """48 operations at 8 operations/s; the host's dispatch is told apart from the kernel's overhead."""
+    cost = gpu(kernel_overhead=0.5, dispatch=0.25, bandwidth_share=0.5)
+    assert (cost.compute, cost.overhead, cost.dispatch, cost.bandwidth) == (6.0, 0.5, 0.25, 5e8)
+    assert cost.time == 6.5
+    assert gpu("half").compute == 12.0
+
+
+def test_half_work_on_an_accelerator() -> None:
+    assert gpu(kernels={"other": KernelRate(1.0, half_work=144.0)}).compute == 24.0
+
+
+def test_no_work_takes_no_computing() -> None:
+    graph = net("a:0 x")
+    calibration = replace(PLAIN, kernels={"other": KernelRate(1.0, half_work=10.0)})
+    assert cpu_cost(graph, graph["a"], "other", calibration, [BIG], bandwidth=1e9).compute == 0.0
+    assert accelerator_cost(graph, graph["a"], "other", calibration, DEVICE.accelerators["gpu"]).compute == 0.0
+
+
+# --- parts ----------------------------------------------------------------------------------------------------
+
+
+def conv(height: int = 8, channels: int = 6, kernel: int = 3, stride: int = 1, padding: object = "same"):
+    b = GraphBuilder("one")
+    graph = b.build(b.conv(b.input(1, 4, height, 8), channels, kernel, stride=stride, padding=padding, name="c"))
+    return graph, graph["c"]
+
+
+def test_work_is_macs_or_elementary_operations_but_at_least_one_per_output() -> None:
+    graph = net("a:48 x; s:40:softmax a; e:3:eltwise s")
+    assert [part_work(graph, op) for op in graph] == [48, 40, 16]
+
+
+def test_channels_are_divided_whole() -> None:
+    graph, op = conv()
+    assert output_share(graph, op, Part(0.5)) == 0.5
+    assert output_share(graph, op, Part(0.4)) == 0.5  # 2.4 of 6 channels become 3
+    assert output_share(graph, op, Part(0.01)) == pytest.approx(1 / 6)
+    assert output_share(graph, op, WHOLE) == 1.0
+
+
+def test_features_are_divided_whole_too() -> None:
+    b = GraphBuilder("fc")
+    graph = b.build(b.dense(b.input(1, 8), 10, name="f"))
+    assert output_share(graph, graph["f"], Part(0.25)) == pytest.approx(0.3)
+
+
+def test_rows_are_divided_whole_with_their_halo() -> None:
+    graph, op = conv()
+    assert part_rows(graph, op, Part(0.5, "H")) == 4
+    assert part_rows(graph, op, Part(0.3, "H")) == 3
+    assert part_rows(graph, op, Part(0.5, "H", 2)) == 6
+    assert part_rows(graph, op, Part(0.9, "H", 5)) == 8
+    assert output_share(graph, op, Part(0.5, "H", 2)) == 0.75
+
+
+def test_rows_of_the_input_follow_the_window() -> None:
+    """4 rows of output read (4 - 1) * stride + kernel rows of input."""
+    graph, op = conv()
+    assert input_share(graph, op, Part(0.5, "H")) == 6 / 8
+    assert input_share(graph, op, Part(0.5, "OC")) == 1.0
+    assert input_share(graph, op, WHOLE) == 1.0
+    strided, op2 = conv(height=16, stride=2)
+    assert input_share(strided, op2, Part(0.5, "H")) == 9 / 16
+
+
+def test_a_part_reads_no_more_than_everything() -> None:
+    graph, op = conv(kernel=7)
+    assert input_share(graph, op, Part(0.75, "H")) == 1.0
+
+
+def test_operators_without_rows_share_their_input_as_their_output() -> None:
+    b = GraphBuilder("flat")
+    graph = b.build(b.activation(b.input(1, 8), "relu", name="r"))
+    assert input_share(graph, graph["r"], Part(0.5, "H")) == output_share(graph, graph["r"], Part(0.5, "H"))
+
+
+def test_bytes_of_a_whole_operator() -> None:
+    """256 inputs, 384 outputs, 6 * 4 * 9 + 6 = 222 weights, at the type's width."""
+    graph, op = conv()
+    assert part_bytes(graph, op, "fp32") == 4 * (256 + 384 + 222)
+    assert part_bytes(graph, op, "fp16") == 2 * (256 + 384 + 222)
+
+
+def test_channels_read_all_of_the_input_and_their_share_of_the_weights() -> None:
+    graph, op = conv()
+    assert part_bytes(graph, op, "fp32", Part(0.5, "OC")) == 4 * (256 + 192 + 111)
+
+
+def test_rows_read_their_share_of_the_input_and_all_weights() -> None:
+    graph, op = conv()
+    assert part_bytes(graph, op, "fp32", Part(0.5, "H")) == 4 * (192 + 192 + 222)
+
+
+def test_the_work_of_a_part_is_its_share_of_the_output() -> None:
+    graph, op = conv()
+    assert part_work(graph, op, Part(0.5, "OC")) == op.macs / 2
+    assert part_work(graph, op, Part(0.5, "H", 2)) == op.macs * 0.75
+
+
+@given(st.floats(0.01, 0.99), st.sampled_from(["OC", "H"]), st.integers(4, 20))
+def test_two_parts_do_at_least_the_whole_work(share, dimension, height) -> None:
+    graph, op = conv(height=height, channels=7)
+    parts = [part_work(graph, op, Part(s, dimension)) for s in (share, 1.0 - share)]
+    assert sum(parts) >= op.macs * (1 - 1e-9)
+    assert sum(parts) <= op.macs * (1 + 1 / min(7, height) + 1e-9)
+
+
+@given(st.integers(1, 64), st.sampled_from(["OC", "H"]))
+def test_a_share_of_whole_units_is_not_rounded_up(n, dimension) -> None:
+    """k / n of n rows or channels are k, whatever the floats say."""
+    graph, op = conv(height=n, channels=n)
+    for k in range(1, n):
+        assert output_share(graph, op, Part(k / n, dimension)) == k / n
