@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from socsim.workloads.graph import ModelGraph, Operator, Tensor
     from socsim.workloads.library import load_library
 
-__version__ = "0.1.0"
+from socsim._version import __version__ as __version__
 
 __all__ = [
     "Device",

@@ -103,7 +103,8 @@ def simulate(
         "noise": noise,
         "apps": [describe(app) for app in apps],
     }
-    return Result(outcome, dict(described))
+    deadlines = {s.name: s.app.deadline_s for s in simulation.streams if s.app.deadline_s is not None}
+    return Result(outcome, dict(described), deadlines_s=deadlines)
 
 
 def compare(

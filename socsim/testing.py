@@ -95,7 +95,7 @@ def check_causality(outcome: Outcome, network: ModelGraph) -> None:
         key = (record.inference, record.operator)
         begun[key] = min(begun.get(key, record.start_s), record.start_s)
         ended[key] = max(ended.get(key, record.end_s), record.end_s)
-    for inference in (r.index for r in outcome.inferences if r.status == "finished"):
+    for inference in (r.number for r in outcome.inferences if r.status == "finished"):
         for op in network:
             if (inference, op.name) not in begun:
                 raise SimulationError(f"operator {op.name!r} of {network.name!r} never ran in inference {inference}")

@@ -40,7 +40,7 @@ def test_an_unknown_operator_is_named_with_the_nearest():
 
 
 def test_a_value_that_is_no_decision_is_named():
-    with pytest.raises(PlanError, match="operator 'b': a decision is .* got 3"):
+    with pytest.raises(PlanError, match=r"operator 'b': a decision is .* got 3"):
         Plan.of({"a": "cpu", "b": 3}, GRAPH)
 
 

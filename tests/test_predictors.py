@@ -50,7 +50,12 @@ def test_kinds():
 def test_the_profile_is_the_documented_pyramid():
     graph = profile_network()
     sizes = [op.type for op in graph]
-    assert [sizes.count(t) for t in ("conv2d", "max_pool", "activation", "fully_connected")] == [90, 30, 15, 12]
+    assert [sizes.count(t) for t in ("conv2d", "max_pool", "activation", "fully_connected")] == [
+        90,
+        30,
+        15,
+        12,
+    ]
     assert not graph.dag.edges  # layers are independent: none waits for another
     maps = {graph.input_shapes(op)[0][1:3] for op in graph if op.type == "conv2d"}
     assert {m for m in maps if m[1] == 208} == {(32, 208), (64, 208), (128, 208)}
@@ -122,7 +127,7 @@ def test_a_kind_that_no_profiled_layer_has_is_taken_for_other():
 def test_flops_refuses_what_the_library_cannot_run():
     graph = network({"a": (1e6, "")})
     predictor = FlopsPredictor(pricer_of(graph, TinyLibrary({"gpu": ["a"]})))
-    with pytest.raises(PlanError, match="'a' .* cannot run on 'gpu'"):
+    with pytest.raises(PlanError, match=r"'a' .* cannot run on 'gpu'"):
         predictor.time(graph["a"], GPU, WHOLE)
 
 
@@ -158,7 +163,9 @@ def test_counting_operations_rarely_comes_close(processor, layout):
     pricer = Pricer(load_device("xiaomi-9"), load_library("mace"), graph)
     exact, flops = ExactPredictor(pricer), FlopsPredictor(pricer)
     where = Placement(processor, layout)
-    ratios = [flops.time(op, where, WHOLE) / exact.time(op, where, WHOLE) for op in graph if op.type == "conv2d"]
+    ratios = [
+        flops.time(op, where, WHOLE) / exact.time(op, where, WHOLE) for op in graph if op.type == "conv2d"
+    ]
     close = sum(abs(ratio - 1) <= 0.1 for ratio in ratios) / len(ratios)
     assert close <= 0.2
     assert max(ratios) > 2 * min(ratios)

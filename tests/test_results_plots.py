@@ -39,7 +39,7 @@ def legend(figure):
 )
 def test_the_inference_nearest_to_the_median_is_drawn(latencies, index):
     outcome = mixed_outcome(inferences=many_inferences(latencies))
-    assert typical_inference(outcome, "app").index == index
+    assert typical_inference(outcome, "app").number == index
 
 
 def test_without_finished_inferences_or_kernels_there_is_nothing_to_draw():

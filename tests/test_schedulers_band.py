@@ -38,7 +38,7 @@ def cover(units):
     return [unit.operators for unit in units]
 
 
-# --- support --------------------------------------------------------------------------------------------------
+# --- support ------------------------------------------------------------------------------------------------
 
 
 def test_small_segments_count_as_unsupported():
@@ -46,7 +46,8 @@ def test_small_segments_count_as_unsupported():
     graph, workers = chain(6), ("cpu", "gpu")
     supports = supporting(gpu=["t2"])
     by_size = {
-        n: [t for t, w in effective_support(graph, workers, supports, n).items() if "gpu" in w] for n in (1, 3, 4)
+        n: [t for t, w in effective_support(graph, workers, supports, n).items() if "gpu" in w]
+        for n in (1, 3, 4)
     }
     assert by_size == {1: ["t0", "t1", "t3", "t4", "t5"], 3: ["t3", "t4", "t5"], 4: []}
 
@@ -66,7 +67,7 @@ def test_segments_are_grown_before_they_are_cut():
     assert [t for t, w in support.items() if "gpu" in w] == ["a", "b", "d", "e"]
 
 
-# --- units ----------------------------------------------------------------------------------------------------
+# --- units --------------------------------------------------------------------------------------------------
 
 
 def test_units_are_what_the_same_workers_support():
@@ -87,7 +88,7 @@ def test_units_take_all_that_is_resolved():
     assert cover(unit_subgraphs(graph, support)) == [("a", "b"), ("c",), ("d",)]
 
 
-# --- merging --------------------------------------------------------------------------------------------------
+# --- merging ------------------------------------------------------------------------------------------------
 
 
 def merged(graph, support):
@@ -99,7 +100,8 @@ def test_neighbours_on_one_worker_merge():
     graph = chain(3)
     support = {"t0": ("cpu",), "t1": ("cpu", "gpu"), "t2": ("cpu",)}
     assert merged(graph, support) == [
-        ("cpu", 0, 0), ("cpu", 0, 1), ("cpu", 0, 2), ("cpu", 1, 1), ("cpu", 1, 2), ("cpu", 2, 2), ("gpu", 1, 1)
+        ("cpu", 0, 0), ("cpu", 0, 1), ("cpu", 0, 2), ("cpu", 1, 1), ("cpu", 1, 2), ("cpu", 2, 2),
+        ("gpu", 1, 1),
     ]  # fmt: skip
 
 
@@ -128,7 +130,7 @@ def test_a_piece_that_reads_the_networks_input_does_not_merge():
     assert merged(graph, support) == [("cpu", 0, 0), ("cpu", 1, 1), ("gpu", 0, 0)]
 
 
-# --- routes ---------------------------------------------------------------------------------------------------
+# --- routes -------------------------------------------------------------------------------------------------
 
 
 def piece(worker, first, last=None):
@@ -136,7 +138,8 @@ def piece(worker, first, last=None):
 
 
 TIMES = {
-    piece("cpu", 0): 3.0, piece("gpu", 0): 1.0, piece("cpu", 1): 1.0, piece("gpu", 1): 4.0, piece("cpu", 0, 1): 3.5
+    piece("cpu", 0): 3.0, piece("gpu", 0): 1.0, piece("cpu", 1): 1.0, piece("gpu", 1): 4.0,
+    piece("cpu", 0, 1): 3.5,
 }  # fmt: skip
 
 
@@ -176,7 +179,9 @@ def brute_force(count, times, waits):
         if unit == count:
             return start
         options = [(s, t) for s, t in times.items() if s.first == unit]
-        return min((finish(s.last + 1, t + max(waits.get(s.worker, 0.0), start)) for s, t in options), default=1e9)
+        return min(
+            (finish(s.last + 1, t + max(waits.get(s.worker, 0.0), start)) for s, t in options), default=1e9
+        )
 
     return finish(0, 0.0)
 
@@ -195,7 +200,7 @@ def test_the_shortest_route_is_the_best_of_all(data, count):
     assert all(a.last + 1 == b.first for a, b in pairwise(found.subgraphs))
 
 
-# --- the scheduler --------------------------------------------------------------------------------------------
+# --- the scheduler ------------------------------------------------------------------------------------------
 
 
 def test_a_supported_network_runs_whole_on_the_fastest_worker():
@@ -209,7 +214,13 @@ def test_what_is_missing_on_the_gpu_goes_to_the_next_worker():
     graph = chain(17)
     view = view_of(graph, TinyLibrary({"gpu": ["t8"]}))
     plan = Band().plan(graph, view)
-    assert [plan.decisions[t].processor for t in ("t0", "t7", "t8", "t9", "t16")] == ["gpu", "gpu", "cpu", "gpu", "gpu"]
+    assert [plan.decisions[t].processor for t in ("t0", "t7", "t8", "t9", "t16")] == [
+        "gpu",
+        "gpu",
+        "cpu",
+        "gpu",
+        "gpu",
+    ]
     assert [len(group) for group in plan.groups] == [8, 1, 8]
 
 
@@ -252,7 +263,12 @@ def test_sizes_below_one():
 )
 def test_plans_are_valid_and_their_groups_run_on_one_processor(edges, gpu, dsp, minimum):
     names = "abcdefghi"
-    graph = network({n: (1e5 * (i + 1), " ".join(names[e] for e in es if e < i)) for i, (n, es) in enumerate(zip(names, edges, strict=True))})  # noqa: E501
+    graph = network(
+        {
+            n: (1e5 * (i + 1), " ".join(names[e] for e in es if e < i))
+            for i, (n, es) in enumerate(zip(names, edges, strict=True))
+        }
+    )
     library = TinyLibrary({"gpu": [names[i] for i in gpu], "dsp": [names[i] for i in dsp]})
     pricer = pricer_of(graph, library)
     plan = resolve(Band(minimum).plan(graph, View(pricer, ExactPredictor(pricer))), pricer)

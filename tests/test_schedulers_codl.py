@@ -32,7 +32,7 @@ def costs_of(graph, library=None, layout="image", sync=None, **options):
     return Costs(graph, view_of(graph, library, **options), layout, 0.1, sync)
 
 
-# --- costs ----------------------------------------------------------------------------------------------------
+# --- costs --------------------------------------------------------------------------------------------------
 
 
 def test_costs_of_an_operator_by_hand():
@@ -84,7 +84,7 @@ def test_chains_on_one_processor_compute_nothing_twice(share, speed, sharing):
     assert costs_of(graph).chain(ops, share) == pytest.approx(sum(op.macs for op in ops) / speed + handed)
 
 
-# --- operators ------------------------------------------------------------------------------------------------
+# --- operators ----------------------------------------------------------------------------------------------
 
 
 def test_operators_are_divided_where_that_pays():
@@ -118,11 +118,13 @@ def test_what_cannot_be_divided_is_on_one():
 
 
 def test_decisions():
-    assert Choice("OC", 0.3, 1.0).decision("buffer") == Split("OC", ((CPU, 0.7), (Placement("gpu", "buffer"), 0.3)))
+    assert Choice("OC", 0.3, 1.0).decision("buffer") == Split(
+        "OC", ((CPU, 0.7), (Placement("gpu", "buffer"), 0.3))
+    )
     assert Choice("H", 1.0, 1.0).decision("buffer") == Placement("gpu", "buffer")
 
 
-# --- chains ---------------------------------------------------------------------------------------------------
+# --- chains -------------------------------------------------------------------------------------------------
 
 
 def chain_of(graph, *, delta=0.3, longest=30, head=None, **options):
@@ -168,12 +170,12 @@ def test_chains_on_the_cpu_are_found_too():
 def test_a_chain_may_have_another_share_than_its_head_alone():
     """Alone conv1 is left on the GPU as sharing is dear; in a chain of three sharing pays."""
     graph = convolutions(3, size=64, channels=64)
-    options = {"sync": 30e-3}
+    options = {"sync": 12e-3}
     costs = costs_of(graph, **options)
     assert {operator_choice(op, costs).share for op in graph} == {1.0}
     share, chain = chain_of(graph, **options)
     assert (share, len(chain)) == (0.7, 3)
-    assert chain_of(graph, delta=0.2, **options)[1] == ["conv1", "conv2", "conv3"]
+    assert chain_of(graph, delta=0.2, **options) == (0.8, chain)
     assert chain_of(graph, delta=0.0, **options) == (1.0, ["conv1"])
 
 
@@ -194,7 +196,7 @@ def test_a_chain_is_never_predicted_to_be_slower_than_its_operators(size, channe
     assert together <= alone + 1e-12
 
 
-# --- plans ----------------------------------------------------------------------------------------------------
+# --- plans --------------------------------------------------------------------------------------------------
 
 
 def test_a_plan_of_one_chain():
@@ -209,7 +211,10 @@ def test_the_layout_is_the_one_that_finishes_first():
     graph = convolutions(3, size=100, channels=32)
     fast_buffers = TinyLibrary({"gpu/image": ["conv2d"]})
     plan = CoDL().plan(graph, view_of(graph, fast_buffers))
-    assert {p.layout for d in plan.decisions.values() if isinstance(d, Split) for p, _ in d.shares} == {"", "buffer"}
+    assert {p.layout for d in plan.decisions.values() if isinstance(d, Split) for p, _ in d.shares} == {
+        "",
+        "buffer",
+    }
     forced = CoDL(layout="buffer").plan(graph, view_of(graph))
     assert all(d.shares[1][0].layout == "buffer" for d in forced.decisions.values())
 
@@ -227,7 +232,9 @@ def test_without_a_gpu_all_is_on_the_cpu():
     graph = convolutions(2)
     pricer = pricer_of(graph)
     pricer.peers = ("cpu",)
-    assert CoDL().plan(graph, View(pricer, ExactPredictor(pricer))) == Plan(dict.fromkeys(graph.operators, CPU))
+    assert CoDL().plan(graph, View(pricer, ExactPredictor(pricer))) == Plan(
+        dict.fromkeys(graph.operators, CPU)
+    )
 
 
 @pytest.mark.parametrize(
@@ -263,7 +270,7 @@ def test_a_plan_is_never_predicted_to_be_slower_than_one_processor(count, size, 
     assert estimate(plan, graph, view).makespan <= best + 1e-12
 
 
-# --- on calibrated phones -------------------------------------------------------------------------------------
+# --- on calibrated phones -----------------------------------------------------------------------------------
 
 
 def planned(phone, model, **options):

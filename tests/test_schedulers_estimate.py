@@ -19,7 +19,12 @@ from socsim.simulation.executor import Executor, Fragment
 from socsim.simulation.lowering import lower_plan
 from socsim.workloads.builder import GraphBuilder
 
-CPU, IMAGE, BUFFER, DSP = Placement("cpu"), Placement("gpu", "image"), Placement("gpu", "buffer"), Placement("dsp")
+CPU, IMAGE, BUFFER, DSP = (
+    Placement("cpu"),
+    Placement("gpu", "image"),
+    Placement("gpu", "buffer"),
+    Placement("dsp"),
+)
 MS = 1e-3
 
 # 1000 bytes a tensor: mapping 1 us, layout change 2 us.
@@ -118,7 +123,9 @@ def test_a_split_pays_for_its_slices():
     lend = 1e-9 * read * 0.7 + SYNC + 1e-9 * written * 0.5  # (5 - 1) + 3 = 7 of 10 input rows
     body = op.macs / 2 / 2e9  # both at 2e9 MAC/s
     out = 1e-9 * written + SYNC
-    assert estimate(Plan({"conv1": halves}), graph, view).makespan == pytest.approx(into + lend + body + BACK + out)
+    assert estimate(Plan({"conv1": halves}), graph, view).makespan == pytest.approx(
+        into + lend + body + BACK + out
+    )
 
 
 def test_a_chain_saves_hand_overs_and_computes_rows_twice():
@@ -141,7 +148,7 @@ def test_unsupported_placements_have_no_estimate():
         ms(graph, {"a": IMAGE}, library=TinyLibrary({"gpu": ["a"]}))
 
 
-# --- chains ---------------------------------------------------------------------------------------------------
+# --- chains -------------------------------------------------------------------------------------------------
 
 
 def test_halos_grow_towards_the_head():
@@ -164,8 +171,8 @@ def test_strides_halve_the_rows():
 
 
 def test_followers_are_only_readers():
-    r"""  a -> b -> c -> (result)
-            \________/   and b's result is an output too """
+    r"""a -> b -> c -> (result)
+    \________/   and b's result is an output too"""
     builder = GraphBuilder("g")
     a = builder.conv(builder.image(8, 8), 3, 1, name="a")
     b = builder.conv(a, 3, 1, name="b")
@@ -175,7 +182,7 @@ def test_followers_are_only_readers():
     assert [f.name if (f := follower(graph, graph[n])) else None for n in "abcd"] == [None, None, "d", None]
 
 
-# --- against the simulation -----------------------------------------------------------------------------------
+# --- against the simulation ---------------------------------------------------------------------------------
 
 
 def simulated(plan, pricer):
@@ -200,7 +207,10 @@ PLACES = [CPU, IMAGE, BUFFER, DSP]
 )
 def test_whole_operators_take_what_the_simulation_says(places, edges, work, overhead):
     names = "abcdef"
-    tasks = {n: (w * 1e5, " ".join(names[e] for e in es if e < i)) for i, (n, w, es) in enumerate(zip(names, work, edges, strict=True))}  # noqa: E501
+    tasks = {
+        n: (w * 1e5, " ".join(names[e] for e in es if e < i))
+        for i, (n, w, es) in enumerate(zip(names, work, edges, strict=True))
+    }
     graph = network(tasks)
     pricer = pricer_of(graph, overhead={"gpu": overhead, "cpu": overhead / 2})
     plan = Plan(dict(zip(names, places, strict=True)))

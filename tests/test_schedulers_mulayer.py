@@ -26,7 +26,7 @@ def halves(gpu: float) -> Split:
     return Split("OC", ((CPU, round(1 - gpu, 9)), (BUFFER, gpu)))
 
 
-# --- ratios ---------------------------------------------------------------------------------------------------
+# --- ratios -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_splitting_is_never_predicted_to_be_slower(cpu, gpu, step):
     assert time >= cpu * gpu / (cpu + gpu) - 1e-12
 
 
-# --- operators ------------------------------------------------------------------------------------------------
+# --- operators ----------------------------------------------------------------------------------------------
 
 
 def test_operators_are_split_by_channels_in_buffers():
@@ -125,7 +125,9 @@ def test_without_a_gpu_all_is_on_the_cpu():
     graph = convolutions(2)
     pricer = pricer_of(graph)
     pricer.peers = ("cpu",)
-    assert MuLayer().plan(graph, View(pricer, make_predictor("exact", pricer))) == dict.fromkeys(graph.operators, CPU)
+    assert MuLayer().plan(graph, View(pricer, make_predictor("exact", pricer))) == dict.fromkeys(
+        graph.operators, CPU
+    )
 
 
 @pytest.mark.parametrize("step", [0.0, -0.1, 1.5])
@@ -134,10 +136,11 @@ def test_steps_outside_the_range(step):
         MuLayer(step=step)
 
 
-# --- branches -------------------------------------------------------------------------------------------------
+# --- branches -----------------------------------------------------------------------------------------------
 
 FORKED = {
-    "a": (1e6, ""), "b1": (1e6, "a"), "b2": (1e6, "b1"), "c": (2e6, "a"), "d": (1e6, "a"), "e": (1e6, "b2 c d")
+    "a": (1e6, ""), "b1": (1e6, "a"), "b2": (1e6, "b1"), "c": (2e6, "a"), "d": (1e6, "a"),
+    "e": (1e6, "b2 c d"),
 }  # fmt: skip
 
 
@@ -157,7 +160,15 @@ def test_nested_forks_come_outer_first():
          `-> f ------------------'
     """
     graph = network(
-        {"a": (1, ""), "b": (1, "a"), "c": (1, "b"), "d": (1, "b"), "e": (1, "c d"), "f": (1, "a"), "g": (1, "e f")}
+        {
+            "a": (1, ""),
+            "b": (1, "a"),
+            "c": (1, "b"),
+            "d": (1, "b"),
+            "e": (1, "c d"),
+            "f": (1, "a"),
+            "g": (1, "e f"),
+        }
     )
     assert list(branch_groups(graph)) == [[["b", "c", "d", "e"], ["f"]], [["c"], ["d"]]]
 
@@ -181,7 +192,11 @@ def test_whole_branches_go_where_the_busier_processor_has_least():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.fixed_dictionaries({"cpu": st.floats(0.1, 9), "gpu": st.floats(0.1, 9)}), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.fixed_dictionaries({"cpu": st.floats(0.1, 9), "gpu": st.floats(0.1, 9)}), min_size=1, max_size=5
+    )
+)
 def test_distribution_is_no_worse_than_one_processor(times):
     best, choice = distribute(times)
     assert len(choice) == len(times)
@@ -218,7 +233,7 @@ def test_branches_that_one_processor_does_not_support_are_not_distributed():
     assert (plan["left"], plan["right"]) == (BUFFER, BUFFER)
 
 
-# --- on calibrated phones -------------------------------------------------------------------------------------
+# --- on calibrated phones -----------------------------------------------------------------------------------
 
 
 def test_resnet_on_buffers_falls_back_often():

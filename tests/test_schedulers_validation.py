@@ -17,14 +17,16 @@ TASKS = network({"a": (1e6, ""), "b": (1e6, "a"), "c": (1e6, "a"), "d": (1e6, "b
 
 
 def split(gpu=0.5, *, dimension="H", layout="image", cpu=None):
-    return Split(dimension, ((Placement("cpu"), 1 - gpu if cpu is None else cpu), (Placement("gpu", layout), gpu)))
+    return Split(
+        dimension, ((Placement("cpu"), 1 - gpu if cpu is None else cpu), (Placement("gpu", layout), gpu))
+    )
 
 
 def everywhere(decision, graph=CHAIN):
     return dict.fromkeys(graph.operators, decision)
 
 
-# --- layouts --------------------------------------------------------------------------------------------------
+# --- layouts ------------------------------------------------------------------------------------------------
 
 
 def test_layouts_are_filled_in():
@@ -39,7 +41,9 @@ def test_layouts_are_filled_in():
 
 
 def test_layouts_are_filled_into_splits():
-    plan = resolve(everywhere(Split("H", ((Placement("cpu"), 0.5), (Placement("gpu"), 0.5)))), pricer_of(CHAIN))
+    plan = resolve(
+        everywhere(Split("H", ((Placement("cpu"), 0.5), (Placement("gpu"), 0.5)))), pricer_of(CHAIN)
+    )
     assert plan.decisions["conv1"] == split()
 
 
@@ -63,7 +67,7 @@ def test_everything_else_of_a_plan_stays():
     assert (plan.gap, plan.fallbacks) == (0.25, {"a": "told"})
 
 
-# --- what is refused ------------------------------------------------------------------------------------------
+# --- what is refused ----------------------------------------------------------------------------------------
 
 GPU, CPU = Placement("gpu"), Placement("cpu")
 
@@ -81,7 +85,7 @@ GPU, CPU = Placement("gpu"), Placement("cpu")
         (split(float("nan")), "shares must be above 0"),
         (Split("H", ((GPU, 0.5), (GPU, 0.5))), "may name a processor once"),
         (Split("H", ((GPU, 0.5), (Placement("dsp"), 0.5))), "between the CPU and one accelerator"),
-        (Split("H", ((CPU, 0.4), (GPU, 0.3), (Placement("dsp"), 0.3))), "between the CPU and one accelerator"),
+        (Split("H", ((CPU, 0.5), (GPU, 0.25), (Placement("dsp"), 0.25))), "CPU and one accelerator"),
         (Split("H", ()), "shares must sum to 1"),
         (split(dimension="OC"), r"may be split along H with layout 'image', got 'OC'"),
         (split(dimension="W"), r"may be split along H with layout 'image', got 'W'"),
@@ -93,13 +97,17 @@ def test_bad_decisions(decision, message):
 
 
 def test_an_operator_that_cannot_be_split():
-    with pytest.raises(PlanError, match=r"operator 'a' \(task\) cannot be split with layout 'image', got 'H'"):
+    with pytest.raises(
+        PlanError, match=r"operator 'a' \(task\) cannot be split with layout 'image', got 'H'"
+    ):
         resolve(everywhere(split(), TASKS), pricer_of(TASKS))
 
 
 def test_a_processor_that_the_library_does_not_use():
     device_without = pricer_of(CHAIN, dsp="fp16")
-    with pytest.raises(PlanError, match="library 'tiny' does not run on 'dsp' of 'tiny'; it runs on cpu, gpu"):
+    with pytest.raises(
+        PlanError, match="library 'tiny' does not run on 'dsp' of 'tiny'; it runs on cpu, gpu"
+    ):
         resolve(everywhere("dsp"), device_without)
 
 
@@ -134,7 +142,7 @@ def test_bad_groups(groups):
         resolve(Plan(everywhere(CPU, TASKS), groups=groups), pricer_of(TASKS))
 
 
-# --- chains ---------------------------------------------------------------------------------------------------
+# --- chains -------------------------------------------------------------------------------------------------
 
 
 def test_a_chain_is_kept():
@@ -166,8 +174,8 @@ def test_chains_are_of_rows():
 
 
 def test_what_a_chain_passes_on_may_not_be_read_elsewhere():
-    r"""  a -> b -> sum
-           \_______/      """
+    r"""a -> b -> sum
+    \_______/"""
     builder = GraphBuilder("residual")
     a = builder.conv(builder.image(16, 16), 3, 3, name="a")
     b = builder.conv(a, 3, 3, name="b")
@@ -177,7 +185,7 @@ def test_what_a_chain_passes_on_may_not_be_read_elsewhere():
         resolve(Plan(decisions, chains=(("a", "b"),)), pricer_of(graph))
 
 
-# --- fallbacks ------------------------------------------------------------------------------------------------
+# --- fallbacks ----------------------------------------------------------------------------------------------
 
 
 def test_unsupported_operators_fall_back_to_the_cpu():
@@ -212,7 +220,9 @@ def test_a_split_of_an_unsupported_operator_need_not_be_possible():
 
 def test_libraries_without_fallback_refuse():
     library = TinyLibrary({"dsp": ["b", "d"]}, fails=["dsp"])
-    message = r"'tiny' cannot run 2 of 4 operators of 'tasks' on 'dsp' and does not fall back; first: 'b' \(no task"
+    message = (
+        r"'tiny' cannot run 2 of 4 operators of 'tasks' on 'dsp' and does not fall back; first: 'b' \(no task"
+    )
     with pytest.raises(PlanError, match=message):
         resolve(everywhere("dsp", TASKS), pricer_of(TASKS, library))
 
@@ -239,7 +249,9 @@ def test_a_resolved_plan_resolves_to_itself(places, missing):
     pricer = pricer_of(TASKS, TinyLibrary({"gpu": sorted(missing)}))
     plan = resolve(dict(zip("abcd", places, strict=True)), pricer)
     assert resolve(plan, pricer) == plan
-    assert set(plan.fallbacks) == {n for n, p in zip("abcd", places, strict=True) if p == "gpu" and n in missing}
+    assert set(plan.fallbacks) == {
+        n for n, p in zip("abcd", places, strict=True) if p == "gpu" and n in missing
+    }
     for op in TASKS:
         placed = plan.decisions[op.name]
         assert pricer.obstacle(op, placed.processor, placed.layout) is None

@@ -58,7 +58,7 @@ def test_shares_and_halos():
 
 def test_unsupported_operators_have_no_price():
     view = view_of(GRAPH, TinyLibrary({"gpu": ["a"]}))
-    with pytest.raises(PlanError, match="'a' .* cannot run on 'gpu'"):
+    with pytest.raises(PlanError, match=r"'a' .* cannot run on 'gpu'"):
         view.predict(GRAPH["a"], "gpu")
 
 
@@ -93,5 +93,5 @@ def test_loads_are_passed_on():
 
 
 def test_unknown_processors_are_named():
-    with pytest.raises(UnknownNameError, match="unknown processor .*'gpx'"):
+    with pytest.raises(UnknownNameError, match=r"unknown processor .*'gpx'"):
         view_of(GRAPH).layouts("gpx")

@@ -1,8 +1,8 @@
 """A phone and a library small enough to compute by hand, for tests of schedulers.
 
-Speeds in MAC/s: the CPU's two big cores together 2e9, the GPU 4e9 with images and 2e9 with buffers, the DSP 1e9.
-Sharing with the GPU: mapping 1 ns/B, layout change 2 ns/B, synchronisation 100 us, the way back 10 us. Memory is so
-fast that traffic never matters.
+Speeds in MAC/s: the CPU's two big cores together 2e9, the GPU 4e9 with images and 2e9 with buffers, the DSP
+1e9. Sharing with the GPU: mapping 1 ns/B, layout change 2 ns/B, synchronisation 100 us, the way back 10 us.
+Memory is so fast that traffic never matters.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class TinyLibrary:
         self, missing: Mapping[str, Sequence[str]] | None = None, *, fails: Sequence[str] = (),
         splits: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:  # fmt: skip
-        """`missing`: processor or processor/layout -> operator types or names; `splits`: layout -> dimensions."""
+        """`missing`: processor or processor/layout -> types or names; `splits`: layout -> dimensions."""
         self.missing, self.fails = missing or {}, fails
         self.splits = splits or {"image": ("H",), "buffer": ("H", "OC")}
 
@@ -80,8 +80,8 @@ def device(
 ) -> Device:  # fmt: skip
     """The phone.
 
-    `overhead`: processor -> fixed cost of an invocation in s; `rates`: (processor, kernel class) -> efficiency;
-    `dsp`: data type of the DSP's kernels.
+    `overhead`: processor -> fixed cost of an invocation in s; `rates`: (processor, kernel class) ->
+    efficiency; `dsp`: data type of the DSP's kernels.
     """
     opp, power = (Opp(1e9, 1.0),), PowerModel(1e-9)
     big = Cluster("big", "big", 2, opp, {"fp32": 1.0, "int8": 2.0}, 1024.0, FAST, power)
@@ -109,13 +109,16 @@ def device(
     )
 
 
-def pricer_of(graph: ModelGraph, library: TinyLibrary | None = None, *, dtype: str = "fp32", **options) -> Pricer:
+def pricer_of(
+    graph: ModelGraph, library: TinyLibrary | None = None, *, dtype: str = "fp32", **options
+) -> Pricer:
     """A network on the phone; options as of :func:`device`."""
     return Pricer(device(**options), library or TinyLibrary(), graph, dtype)
 
 
 def view_of(
-    graph: ModelGraph, library: TinyLibrary | None = None, *, predictor: str = "exact", load: Load | None = None,
+    graph: ModelGraph, library: TinyLibrary | None = None, *, predictor: str = "exact",
+    load: Load | None = None,
     **options,
 ) -> View:  # fmt: skip
     """What a scheduler sees of it."""

@@ -42,7 +42,11 @@ def report_options(command: Any) -> Any:
 @click.option(
     "--cores", default="", metavar="MASK", help="CPU cores, such as prime:1+gold:3. [default: the library's]"
 )
-@click.option("--dtype", type=click.Choice(["fp32", "fp16", "int8"]), default="fp32", show_default=True)
+@click.option(
+    "--dtype",
+    type=click.Choice(["fp32", "fp16", "int8"]),
+    help="Data type, where the library has it. [default: the library's]",
+)
 @model_options
 @click.option(
     "-n",
@@ -61,7 +65,7 @@ def compare(
     schedulers: str,
     library: str,
     cores: str,
-    dtype: str,
+    dtype: str | None,
     shapes: tuple[str, ...],
     no_fuse: bool,
     inferences: int,
@@ -79,7 +83,7 @@ def compare(
     if output:
         check_output(output)
     names = split_names(schedulers)
-    options: dict[str, Any] = {"library": library, "inferences": inferences, "dtype": dtype, "cores": cores}
+    options: dict[str, Any] = {"library": library, "inferences": inferences, "dtype": dtype or "", "cores": cores}
     graph = load(model, shapes, no_fuse)
     comparison = api.compare(
         device, graph, names, **options, noise=noise, seed=seed, kernels=output is not None

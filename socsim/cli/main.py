@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from socsim import __version__
+from socsim._version import __version__
 from socsim.cli.checking import check
 from socsim.cli.comparing import compare
 from socsim.cli.listing import list_things

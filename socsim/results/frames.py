@@ -79,7 +79,7 @@ def inferences_frame(outcome: Outcome) -> pd.DataFrame:
         start = r.start_s * 1e3 if r.start_s >= 0 else np.nan
         finish = r.finish_s * 1e3 if r.status == "finished" else np.nan
         arrival = r.arrival_s * 1e3
-        rows.append((r.app, r.index, arrival, start, finish, start - arrival, finish - arrival, r.status))
+        rows.append((r.app, r.number, arrival, start, finish, start - arrival, finish - arrival, r.status))
     return _frame("inferences", rows)
 
 

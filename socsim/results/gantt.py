@@ -51,7 +51,7 @@ def typical_inference(outcome: Outcome, app: str) -> InferenceRecord:
     latencies = sorted(r.finish_s - r.arrival_s for r in finished)
     median = latencies[(len(latencies) - 1) // 2]
     # Rounded to ns, so that equal latencies tie whatever the sum of floats says.
-    return min(finished, key=lambda r: (round(abs(r.finish_s - r.arrival_s - median) * 1e9), r.index))
+    return min(finished, key=lambda r: (round(abs(r.finish_s - r.arrival_s - median) * 1e9), r.number))
 
 
 def gantt_figure(outcome: Outcome, app: str | None = None) -> Figure:
@@ -83,7 +83,7 @@ def gantt_figure(outcome: Outcome, app: str | None = None) -> Figure:
     rows = _rows(outcome, records)
     figure = Figure(figsize=(12, 1.7 + 0.62 * len(rows)), layout="constrained")
     axes, totals = figure.subplots(1, 2, sharey=True, width_ratios=(6, 1))
-    own = [r for r in records if (r.app, r.inference) == (name, inference.index)]
+    own = [r for r in records if (r.app, r.inference) == (name, inference.number)]
     colours = class_colours(_classes_by_time(own))
     bars = _bars(records, rows, colours, inference)
     _draw(axes, bars)
@@ -140,7 +140,7 @@ def _bars(
 
 
 def _colour(record: KernelRecord, colours: dict[str, str], inference: InferenceRecord) -> str:
-    if (record.app, record.inference) != (inference.app, inference.index):
+    if (record.app, record.inference) != (inference.app, inference.number):
         return KIND_COLOURS["other inferences"]
     return colours[record.kernel_class] if record.kind == "kernel" else KIND_COLOURS[record.kind]
 

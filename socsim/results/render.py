@@ -19,13 +19,18 @@ __all__ = ["render_applications", "render_comparison"]
 Columns = tuple[tuple[str, str, str], ...]
 """(header, key, format) of columns."""
 
-_LATENCY: Columns = (("latency\nms", "latency_ms_mean", ".2f"), ("p95\nms", "latency_ms_p95", ".2f"))
+_LATENCY: Columns = (
+    ("latency\nms", "latency_ms_mean", ".2f"),
+    ("p50\nms", "latency_ms_p50", ".2f"),
+    ("p95\nms", "latency_ms_p95", ".2f"),
+)
 _SPEEDUP: Columns = (("speed-\nup", "speedup", ".2f"),)
 _MISSED: Columns = (("missed\n%", "deadline_miss_share", ".1%"),)
 _ENERGY: Columns = (("energy\nmJ/inf", "energy_mj", ".1f"), ("power\nW", "power_w", ".2f"))
 _AFTER: Columns = (
     ("moved\nMB/inf", "transfer_mb", ".2f"),
     ("sync\nms/inf", "sync_ms", ".2f"),
+    ("unsup-\nported", "unsupported_share", ".1%"),
     ("fall-\nbacks", "fallback_ops", "d"),
     ("memory\nMB", "peak_memory_mb", ".1f"),
 )

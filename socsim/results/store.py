@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from socsim import __version__
+from socsim._version import __version__
 from socsim.errors import UsageError
 from socsim.results.plain import plain
 

@@ -94,7 +94,7 @@ def _inference_slices(outcome: Outcome, app: str) -> Iterator[Slice]:
             end = r.finish_s if r.finish_s >= 0 else outcome.duration_s
             args = (("wait_ms", (r.start_s - r.arrival_s) * 1e3), ("status", r.status))
             span = nanoseconds(r.start_s), nanoseconds(end)
-            yield Slice(f"{app} #{r.index}", "inference", *span, args=args)
+            yield Slice(f"{app} #{r.number}", "inference", *span, args=args)
 
 
 def _work_tracks(group: str, name: str, records: list[KernelRecord]) -> Iterator[Track]:

@@ -151,7 +151,8 @@ def branch_groups(graph: ModelGraph) -> Iterator[list[list[str]]]:
         if graph.dag.out_degree(fork) < 2 or not join:
             continue
         below: set[str] = nx.descendants(graph.dag, fork)
-        inner = below.intersection(nx.ancestors(graph.dag, join))
+        above: set[str] = nx.ancestors(graph.dag, join)
+        inner = below & above
         parts = UnionFind(inner)
         for before, after in graph.dag.subgraph(inner).edges:
             parts.union(before, after)

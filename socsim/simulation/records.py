@@ -2,23 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
-__all__ = ["AppRecord", "ComponentPower", "InferenceRecord", "KernelRecord", "Outcome"]
+__all__ = ["AppRecord", "ComponentPower", "InferenceLog", "InferenceRecord", "KernelRecord", "Outcome"]
 
 
 class InferenceRecord(NamedTuple):
     """One inference. `start_s` and `finish_s` are -1 until it started or finished."""
 
     app: str
-    index: int
+    number: int
     arrival_s: float
     start_s: float
     finish_s: float
     status: str
     """``finished``, ``running``, ``queued`` or ``dropped`` at the end of the run."""
+
+
+class InferenceLog(Sequence[InferenceRecord]):
+    """Records of inferences in flat columns, so that a million of them cost what a million numbers cost.
+
+    A sequence of :class:`InferenceRecord`, in order of :meth:`add`.
+    """
+
+    def __init__(self) -> None:
+        self._apps: list[str] = []
+        self._of_app, self._numbers = array("l"), array("q")
+        self._arrivals, self._starts, self._finishes = array("d"), array("d"), array("d")
+        self._unfinished: dict[int, str] = {}
+
+    def add(self, app: str, number: int, arrival: float, start: float, finish: float) -> None:
+        """Append a finished inference; times in s."""
+        if not self._apps or self._apps[-1] != app:
+            self._apps.append(app)
+        self._of_app.append(len(self._apps) - 1)
+        self._numbers.append(number)
+        self._arrivals.append(arrival)
+        self._starts.append(start)
+        self._finishes.append(finish)
+
+    def extend(self, records: Iterable[InferenceRecord]) -> None:
+        """Append records of any status."""
+        for record in records:
+            if record.status != "finished":
+                self._unfinished[len(self)] = record.status
+            self.add(*record[:5])
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, key: int) -> InferenceRecord: ...
+    @overload
+    def __getitem__(self, key: slice) -> Sequence[InferenceRecord]: ...
+    def __getitem__(self, key: int | slice) -> InferenceRecord | Sequence[InferenceRecord]:
+        if isinstance(key, slice):
+            return [self[i] for i in range(*key.indices(len(self)))]
+        i = range(len(self))[key]
+        return InferenceRecord(
+            self._apps[self._of_app[i]],
+            self._numbers[i],
+            self._arrivals[i],
+            self._starts[i],
+            self._finishes[i],
+            self._unfinished.get(i, "finished"),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, InferenceLog):
+            return NotImplemented
+        return vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class KernelRecord(NamedTuple):
@@ -110,7 +168,7 @@ class Outcome:
     device: str
     seed: int
     duration_s: float
-    inferences: tuple[InferenceRecord, ...]
+    inferences: Sequence[InferenceRecord]
     kernels: tuple[KernelRecord, ...]
     apps: Mapping[str, AppRecord]
     busy_s: Mapping[str, float]

@@ -21,7 +21,7 @@ from socsim.simulation.executor import Executor
 from socsim.simulation.instruments import KernelRecorder
 from socsim.simulation.lowering import lower_plan
 from socsim.simulation.online import OnlineStream
-from socsim.simulation.records import Outcome
+from socsim.simulation.records import InferenceLog, Outcome
 from socsim.simulation.stream import Noise, StaticStream, Stream
 from socsim.workloads.apps import Inference
 from socsim.workloads.graph import ModelGraph, Operator
@@ -131,7 +131,15 @@ class Simulation:
         plan = resolve(scheduler.plan(pricer.graph, view), pricer)
         graph = lower_plan(pricer, plan, decision_time=scheduler.decision_time)
         return StaticStream(
-            self.executor, app, name, pricer, scheduler, noise, graph=graph, fallbacks=dict(plan.fallbacks)
+            self.executor,
+            app,
+            name,
+            pricer,
+            scheduler,
+            noise,
+            graph=graph,
+            fallbacks=dict(plan.fallbacks),
+            processors=plan.processors(),
         )
 
     def _online(
@@ -154,6 +162,15 @@ class Simulation:
                 "it never assigned all ready jobs"
             )
 
+    def _log(self) -> InferenceLog:
+        """All inferences: application by application, finished ones first."""
+        log = self.streams[0].log
+        log.extend(self.streams[0].unfinished())
+        for stream in self.streams[1:]:
+            log.extend(stream.log)
+            log.extend(stream.unfinished())
+        return log
+
     def _conclude(self) -> Outcome:
         executor, now = self.executor, float(self.env.now)
         energy = component_energy(executor, now)
@@ -163,7 +180,7 @@ class Simulation:
             device=self.device.name,
             seed=self.seed,
             duration_s=now,
-            inferences=tuple(r for s in self.streams for r in (*s.records, *s.unfinished())),
+            inferences=self._log(),
             kernels=tuple(self._recorder.records()) if self._recorder else (),
             apps={s.name: s.record() for s in self.streams},
             busy_s=_busy(executor),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from math import exp
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from socsim.schedulers.base import Scheduler
 from socsim.simulation.executor import Executor, Fragment
 from socsim.simulation.kernelgraph import Entry, KernelGraph
-from socsim.simulation.records import AppRecord, InferenceRecord
+from socsim.simulation.records import AppRecord, InferenceLog, InferenceRecord
 from socsim.workloads.apps import Inference
 from socsim.workloads.pricing import Pricer
 
@@ -81,9 +81,8 @@ class Stream(ABC):
         self.queues = executor.queues()
         self.host = host_core(pricer)
         self.noise = noise
-        self.records: list[InferenceRecord] = []
+        self.log = InferenceLog()
         self.arrived = 0
-        self.finished = 0
 
     def start(self) -> None:
         """Let inferences arrive."""
@@ -111,9 +110,7 @@ class Stream(ABC):
 
     def finish(self, index: int, arrival: float, start: float) -> None:
         """Record a finished inference; back to back, the next one arrives."""
-        self.finished += 1
-        now = self.executor.env.now
-        self.records.append(InferenceRecord(self.name, index, arrival, start, now, "finished"))
+        self.log.add(self.name, index, arrival, start, self.executor.env.now)
         if self.app.period_s is None:
             self._arrive_next()
 
@@ -148,11 +145,13 @@ class StaticStream(Stream):
         The lowered plan.
     fallbacks
         Operators that run on the CPU against the scheduler's wish, with the reason.
+    processors
+        Processors that the plan uses.
     """
 
-    def __init__(self, *args: Any, graph: KernelGraph, fallbacks: dict[str, str]) -> None:
+    def __init__(self, *args: Any, graph: KernelGraph, fallbacks: dict[str, str], processors: Sequence[str]) -> None:
         super().__init__(*args)
-        self.graph, self.fallbacks = graph, fallbacks
+        self.graph, self.fallbacks, self.processors = graph, fallbacks, processors
         self._queue: deque[tuple[int, float]] = deque()
         self._running: tuple[int, float, float] | None = None
 
@@ -184,18 +183,19 @@ class StaticStream(Stream):
     def record(self) -> AppRecord:
         """The plan's costs."""
         network = self.pricer.graph
+        dtypes = sorted({self.pricer.dtype_on(p) for p in self.processors})
         return AppRecord(
             app=self.name,
             model=network.name,
             library=self.pricer.library.name,
             scheduler=self.scheduler.title,
-            dtype=self.pricer.dtype,
+            dtype="+".join(dtypes),
             operators=len(network),
             unsupported=len(self.fallbacks),
             fallbacks=self.fallbacks,
             kernels=float(self.graph.kernels),
             transfer_bytes=self.graph.transfer_bytes,
             sync_s=self.graph.sync_s,
-            peak_memory_bytes=network.peak_memory_bytes(self.pricer.dtype),
+            peak_memory_bytes=max(network.peak_memory_bytes(dtype) for dtype in dtypes),
             macs=network.macs,
         )

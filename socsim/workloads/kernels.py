@@ -100,9 +100,11 @@ def part_work(graph: ModelGraph, op: Operator, part: Part = WHOLE) -> float:
 
 
 def part_bytes(graph: ModelGraph, op: Operator, dtype: str, part: Part = WHOLE) -> float:
-    """DRAM traffic of a part in B: activations read and written and weights read, once each."""
+    """DRAM traffic of a part in B: activations read and written and weights read, once each (of a table, the rows looked up)."""
     share = output_share(graph, op, part)
     reads, writes, weights = graph.input_elements(op), graph.output_elements(op), op.weights
+    if op.type == "gather":
+        weights = min(weights, writes)
     if part.share < 1.0 and part.dimension == "H":
         reads_share, weights_share = input_share(graph, op, part), 1.0
     else:
@@ -117,7 +119,7 @@ def input_share(graph: ModelGraph, op: Operator, part: Part) -> float:
     shape = graph.input_shapes(op)[0] if op.inputs else (1,)
     if len(shape) != 4:
         return output_share(graph, op, part)
-    kernel, stride = op.get("kernel", (1, 1))[0], op.get("stride", (1, 1))[0]
+    kernel, stride = int(op.get("kernel", (1, 1))[0]), int(op.get("stride", (1, 1))[0])
     rows = (part_rows(graph, op, part) - 1) * stride + kernel
     return min(1.0, rows / shape[2])
 

@@ -1,0 +1,494 @@
+"""Plans as kernels and hand-overs: whole traces of one inference, worked out by hand.
+
+The toy phone (see corekit): CPU 2 operations/s, GPU 8, DSP 4. A tensor of 64 B: map 1, transform 2, sync 0.5, and
+back to an accelerator unmap 0.125 and 0.25 until it sees it. Hand-overs are told as ``step reader@receiver``.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from corekit import BUFFER, CPU, DSP, GPU, Row, edges, net, networks, outcome, placed, resolved, toy, trace
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from socsim.schedulers.base import StaticScheduler
+from socsim.schedulers.plan import Placement, Plan, Split
+from socsim.simulation.lowering import CPU as CPU_PLACE
+from socsim.simulation.lowering import Place, lower_job, lower_plan
+
+
+def to_gpu(reader: str, at: float, *, image: bool = True) -> list[Row]:
+    """From the CPU: 0.375 s, and 2 s more into an image."""
+    steps = [(f"map {reader}@gpu", at, at + 0.125), (f"sync {reader}@gpu", at + 0.125, at + 0.375)]
+    return [*steps, (f"transform {reader}@gpu", at + 0.375, at + 2.375)] if image else steps
+
+
+def to_cpu(reader: str, at: float, *, image: bool = True) -> list[Row]:
+    """From an accelerator: 1.5 s, and 2 s before out of an image."""
+    begin = at + 2.0 if image else at
+    steps = [(f"map {reader}@cpu", begin, begin + 1.0), (f"sync {reader}@cpu", begin + 1.0, begin + 1.5)]
+    return [(f"transform {reader}@gpu", at, begin), *steps] if image else steps
+
+
+CHAIN = net("a:16 x; b:8 a")
+
+
+# --- one processor --------------------------------------------------------------------------------------------
+
+
+def test_the_cpu_needs_no_handover() -> None:
+    """16 / 2 and 8 / 2 s."""
+    assert trace(CHAIN, {"a": CPU, "b": CPU}) == [("a@cpu", 0.0, 8.0), ("b@cpu", 8.0, 12.0)]
+
+
+def test_cpu_overheads() -> None:
+    """1 s once for the inference, 0.5 s for each kernel."""
+    device = toy(cpu={"inference_overhead": 1.0, "kernel_overhead": 0.5})
+    assert trace(CHAIN, {"a": CPU, "b": CPU}, device) == [("a@cpu", 0.0, 9.5), ("b@cpu", 9.5, 14.0)]
+
+
+def test_the_gpu_takes_the_input_and_gives_the_output_back() -> None:
+    """a: 16 / 8 = 2 s from 2.375, b: 1 s, then out of the image to the CPU."""
+    assert trace(CHAIN, {"a": GPU, "b": GPU}) == [
+        *to_gpu("a", 0.0),
+        ("a@gpu", 2.375, 4.375),
+        ("b@gpu", 4.375, 5.375),
+        *to_cpu("output", 5.375),
+    ]
+
+
+def test_buffers_need_no_transform() -> None:
+    assert trace(CHAIN, {"a": BUFFER, "b": BUFFER}) == [
+        *to_gpu("a", 0.0, image=False),
+        ("a@gpu", 0.375, 2.375),
+        ("b@gpu", 2.375, 3.375),
+        *to_cpu("output", 3.375, image=False),
+    ]
+
+
+def test_gpu_overheads_and_dispatches_that_hide_behind_kernels() -> None:
+    """Dispatches end 0.5 and 1 s after the transform is enqueued: nobody waits. a: 1 + 0.25 + 2 s, b: 0.25 + 1 s."""
+    device = toy(gpu={"dispatch": 0.5, "kernel_overhead": 0.25, "inference_overhead": 1.0})
+    assert trace(CHAIN, {"a": GPU, "b": GPU}, device) == [
+        *to_gpu("a", 0.0),
+        ("a@gpu", 2.375, 5.625),
+        ("b@gpu", 5.625, 6.875),
+        *to_cpu("output", 6.875),
+    ]
+
+
+def test_a_slow_host_sets_the_pace() -> None:
+    """6 s for each dispatch from 0.375 on: a from 6.375, b from 12.375; core 0 dispatches for 12 s."""
+    device = toy(dsp={"dispatch": 6.0})
+    done = outcome(CHAIN, {"a": DSP, "b": DSP}, device, kernels=True)
+    assert trace(CHAIN, {"a": DSP, "b": DSP}, device) == [
+        ("map a@dsp", 0.0, 0.125),
+        ("sync a@dsp", 0.125, 0.375),
+        ("a@dsp", 6.375, 10.375),
+        ("b@dsp", 12.375, 14.375),
+        *to_cpu("output", 14.375, image=False),
+    ]
+    assert done.busy_s == {"cpu": 12.0 / 4, "gpu": 0.0, "dsp": 6.0}
+
+
+def test_a_host_that_computes_dispatches_at_half_speed() -> None:
+    """b (8 s) has core 0 alone until 0.375; then the dispatch of a (6 s) shares it, until 12.375.
+
+    b has done 0.375 + 6 s by then and needs 1.625 s more alone: until 14.
+    """
+    graph = net("a:16 x; b:16 x", outputs="a b")
+    assert trace(graph, {"a": DSP, "b": CPU}, toy(dsp={"dispatch": 6.0})) == [
+        ("map a@dsp", 0.0, 0.125),
+        ("b@cpu", 0.0, 14.0),
+        ("sync a@dsp", 0.125, 0.375),
+        ("a@dsp", 12.375, 16.375),
+        *to_cpu("output", 16.375, image=False),
+    ]
+
+
+def test_a_call_costs_its_latency_once() -> None:
+    rows = trace(CHAIN, {"a": DSP, "b": DSP}, toy(call_latency=3.0))
+    assert rows[2:4] == [("a@dsp", 0.375, 7.375), ("b@dsp", 7.375, 9.375)]
+
+
+def test_groups_are_invocations_of_their_own() -> None:
+    """Two groups on one processor: the fixed cost of 1 s is due twice."""
+    device = toy(cpu={"inference_overhead": 1.0})
+    plan = Plan({"a": CPU, "b": CPU}, groups=(("a",), ("b",)))
+    assert trace(CHAIN, plan, device) == [("a@cpu", 0.0, 9.0), ("b@cpu", 9.0, 14.0)]
+    together = Plan({"a": CPU, "b": CPU}, groups=(("a", "b"),))
+    assert trace(CHAIN, together, device) == [("a@cpu", 0.0, 9.0), ("b@cpu", 9.0, 13.0)]
+
+
+def test_an_order_of_one_s_own() -> None:
+    graph = net("a:16 x; b:8 x", outputs="a b")
+    plan = Plan({"a": CPU, "b": CPU}, order=("b", "a"))
+    assert trace(graph, plan) == [("b@cpu", 0.0, 4.0), ("a@cpu", 4.0, 12.0)]
+
+
+# --- changes of processor -------------------------------------------------------------------------------------
+
+
+def test_fallback_in_the_middle_pays_both_ways() -> None:
+    """s has no GPU kernel: out of the image, map, sync; 8 s on the CPU; unmap, sync, into the image."""
+    graph = net("a:16 x; s:16:softmax a; b:8 s")
+    assert trace(graph, {"a": GPU, "s": GPU, "b": GPU}) == [
+        *to_gpu("a", 0.0),
+        ("a@gpu", 2.375, 4.375),
+        *to_cpu("s", 4.375),
+        ("s@cpu", 7.875, 15.875),
+        *to_gpu("b", 15.875),
+        ("b@gpu", 18.25, 19.25),
+        *to_cpu("output", 19.25),
+    ]
+
+
+def test_between_layouts_only_the_transform_is_due() -> None:
+    assert trace(CHAIN, {"a": GPU, "b": BUFFER}) == [
+        *to_gpu("a", 0.0),
+        ("a@gpu", 2.375, 4.375),
+        ("transform b@gpu", 4.375, 6.375),
+        ("b@gpu", 6.375, 7.375),
+        *to_cpu("output", 7.375, image=False),
+    ]
+
+
+def test_accelerators_share_through_the_cpu() -> None:
+    """Out of the image 2, map 1, sync 0.5; unmap 0.125, sync 0.25."""
+    assert trace(CHAIN, {"a": GPU, "b": DSP}) == [
+        *to_gpu("a", 0.0),
+        ("a@gpu", 2.375, 4.375),
+        *to_cpu("b", 4.375),
+        ("map b@dsp", 7.875, 8.0),
+        ("sync b@dsp", 8.0, 8.25),
+        ("b@dsp", 8.25, 10.25),
+        *to_cpu("output", 10.25, image=False),
+    ]
+
+
+def test_inputs_of_two_processors_both_count() -> None:
+    r"""x -> a (gpu, done at 2.375) --.
+          `-> b (cpu, done at 8) ------+-> c (gpu buffer): b's tensor is there at 8.375
+    """
+    graph = net("a:16 x; b:16 x; c:8 a,b")
+    assert trace(graph, {"a": BUFFER, "b": CPU, "c": BUFFER}) == [
+        ("map a@gpu", 0.0, 0.125),
+        ("b@cpu", 0.0, 8.0),
+        ("sync a@gpu", 0.125, 0.375),
+        ("a@gpu", 0.375, 2.375),
+        *to_gpu("c", 8.0, image=False),
+        ("c@gpu", 8.375, 9.375),
+        *to_cpu("output", 9.375, image=False),
+    ]
+
+
+def test_a_tensor_is_handed_over_once_for_all_its_readers() -> None:
+    """c and d read a on the CPU; only c pays."""
+    graph = net("a:16 x; c:2 a; d:2 a", outputs="c d")
+    assert trace(graph, {"a": BUFFER, "c": CPU, "d": CPU})[3:] == [
+        *to_cpu("c", 2.375, image=False),
+        ("c@cpu", 3.875, 4.875),
+        ("d@cpu", 4.875, 5.875),
+    ]
+
+
+def test_two_tensors_of_one_processor_cross_together() -> None:
+    """128 B are mapped in 2 s, after one sync; they start when the later one is there."""
+    graph = net("a:16 x; b:16 x; c:2 a,b")
+    assert trace(graph, {"a": BUFFER, "b": BUFFER, "c": CPU})[2:] == [
+        ("a@gpu", 0.375, 2.375),
+        ("b@gpu", 2.375, 4.375),
+        ("map c@cpu", 4.375, 6.375),
+        ("sync c@cpu", 6.375, 6.875),
+        ("c@cpu", 6.875, 7.875),
+    ]
+
+
+def test_outputs_come_back_to_the_cpu_together_after_the_last() -> None:
+    graph = net("a:16 x; b:16 x", outputs="a b")
+    assert trace(graph, {"a": BUFFER, "b": BUFFER})[4:] == [
+        ("map output@cpu", 4.375, 6.375),
+        ("sync output@cpu", 6.375, 6.875),
+    ]
+
+
+def test_an_output_that_was_handed_over_already_is_there() -> None:
+    """a leaves the network and is read by b on the CPU: one hand-over serves both."""
+    graph = net("a:16 x; b:8 a", outputs="a b")
+    assert trace(graph, {"a": BUFFER, "b": CPU})[3:] == [
+        *to_cpu("b", 2.375, image=False),
+        ("b@cpu", 3.875, 7.875),
+    ]
+
+
+# --- splits ---------------------------------------------------------------------------------------------------
+
+CONV = net("a:64:conv2d x")
+"""4 channels of 4 rows; 64 operations."""
+
+
+def split(dimension: str, gpu: Placement = GPU) -> Split:
+    """A quarter on the CPU."""
+    return Split(dimension, ((CPU, 0.25), (gpu, 0.75)))
+
+
+def test_channels_divided() -> None:
+    """The CPU reads all of the input: transform 2, map 1, sync 0.5; it writes a quarter: map 0.25.
+
+    Halves: GPU 48 / 8 = 6 s, CPU 16 / 2 = 8 s. Its quarter goes back: unmap, sync, and 0.5 s into the image.
+    """
+    assert trace(CONV, {"a": split("OC")}) == [
+        *to_gpu("a", 0.0),
+        *to_cpu("a", 2.375),
+        ("map a@cpu", 5.875, 6.125),
+        ("a@gpu", 6.125, 12.125),
+        ("a@cpu", 6.125, 14.125),
+        ("map a@gpu", 14.125, 14.25),
+        ("sync a@gpu", 14.25, 14.5),
+        ("transform a@gpu", 14.5, 15.0),
+        *to_cpu("output", 15.0),
+    ]
+
+
+def test_rows_divided() -> None:
+    """One row of output reads three of four of the input: transform 1.5, map 0.75."""
+    assert trace(CONV, {"a": split("H")}) == [
+        *to_gpu("a", 0.0),
+        ("transform a@gpu", 2.375, 3.875),
+        ("map a@cpu", 3.875, 4.625),
+        ("sync a@cpu", 4.625, 5.125),
+        ("map a@cpu", 5.125, 5.375),
+        ("a@gpu", 5.375, 11.375),
+        ("a@cpu", 5.375, 13.375),
+        ("map a@gpu", 13.375, 13.5),
+        ("sync a@gpu", 13.5, 13.75),
+        ("transform a@gpu", 13.75, 14.25),
+        *to_cpu("output", 14.25),
+    ]
+
+
+def test_the_host_enqueues_the_gpu_s_half_before_it_computes_its_own() -> None:
+    """The main thread does both: 0.5 s of dispatching come before both halves, and are not paid again."""
+    device = toy(gpu={"dispatch": 0.5})
+    assert trace(CONV, {"a": split("H", BUFFER)}, device) == [
+        *to_gpu("a", 0.0, image=False),
+        ("map a@cpu", 0.375, 1.125),
+        ("sync a@cpu", 1.125, 1.625),
+        ("map a@cpu", 1.625, 1.875),
+        ("dispatch a@gpu", 1.875, 2.375),
+        ("a@gpu", 2.375, 8.375),
+        ("a@cpu", 2.375, 10.375),
+        *to_gpu("a", 10.375, image=False),
+        *to_cpu("output", 10.75, image=False),
+    ]
+
+
+def test_halves_that_end_together_join_at_once() -> None:
+    """Half of 32 operations on a CPU as fast as the GPU."""
+    halves = Split("OC", ((CPU, 0.5), (BUFFER, 0.5)))
+    rows = trace(CONV, {"a": halves}, toy(big_rate=8.0))
+    assert [row for row in rows if row[0] in ("a@cpu", "a@gpu")] == [("a@cpu", 2.375, 6.375), ("a@gpu", 2.375, 6.375)]
+    assert rows[-4][1] == 6.375
+
+
+def test_a_chain_pays_at_its_head_and_tail_only() -> None:
+    """b's row on the CPU needs two rows of a (and all four of the input); b's three on the GPU need all four.
+
+    a: CPU 32 / 2 = 16 s, GPU 64 / 8 = 8 s; b: CPU 8 s, GPU 6 s. Half of a's output is mapped for writing: 0.5 s.
+    """
+    graph = net("a:64:conv2d x; b:64:conv2d a")
+    plan = Plan({"a": split("H"), "b": split("H")}, chains=(("a", "b"),))
+    assert trace(graph, plan) == [
+        *to_gpu("a", 0.0),
+        *to_cpu("a", 2.375),
+        ("map a@cpu", 5.875, 6.375),
+        ("a@gpu", 6.375, 14.375),
+        ("a@cpu", 6.375, 22.375),
+        ("b@gpu", 14.375, 20.375),
+        ("b@cpu", 22.375, 30.375),
+        ("map b@gpu", 30.375, 30.5),
+        ("sync b@gpu", 30.5, 30.75),
+        ("transform b@gpu", 30.75, 31.25),
+        *to_cpu("output", 31.25),
+    ]
+
+
+def test_a_residual_inside_a_chain_is_made_readable_on_both_sides() -> None:
+    """y comes from the CPU: it is there; the GPU takes it into an image before its half of b."""
+    graph = net("a:64:conv2d x; b:64:conv2d a,y", inputs="x y")
+    plan = Plan({"a": split("H"), "b": split("H")}, chains=(("a", "b"),))
+    rows = trace(graph, plan)
+    assert ("transform b@gpu", 14.375, 16.375) in rows
+    assert ("b@gpu", 16.375, 22.375) in rows
+    assert ("b@cpu", 22.375, 30.375) in rows
+
+
+def test_outside_a_chain_every_operator_pays() -> None:
+    """Each operator: 0.75 of its input out of the image, mapped, seen; its quarter back into the image."""
+    graph = net("a:64:conv2d x; b:64:conv2d a")
+    rows = trace(graph, {"a": split("H"), "b": split("H")})
+    assert rows[-3:] == to_cpu("output", 14.25 + 8.875 + 3.0)
+    assert len([what for what, _, _ in rows if what.startswith("sync")]) == 1 + 2 + 2 + 1
+
+
+# --- deciding -------------------------------------------------------------------------------------------------
+
+
+class Slow(StaticScheduler):
+    """Takes 3 s to decide."""
+
+    decision_time = 3.0
+
+    def plan(self, graph, view):
+        return {op: "cpu" for op in graph}
+
+
+def test_deciding_takes_its_time_before_everything_else() -> None:
+    assert trace(CHAIN, Slow()) == [("call@cpu", 0.0, 3.0), ("a@cpu", 3.0, 11.0), ("b@cpu", 11.0, 15.0)]
+
+
+# --- what a plan costs ----------------------------------------------------------------------------------------
+
+
+def test_sums_of_a_lowering() -> None:
+    """Two kernels; 64 B mapped and transformed each way; 0.25 and 0.5 s of synchronising."""
+    own, plan = resolved(CHAIN, {"a": GPU, "b": GPU})
+    graph = lower_plan(own, plan)
+    assert (graph.kernels, graph.transfer_bytes, graph.sync_s) == (2, 4 * 64.0, 0.75)
+
+
+def test_records_of_bytes() -> None:
+    """A kernel reads and writes 64 B; a transform too, of which 64 B move; a map moves 64 B, a sync none."""
+    done = outcome(CHAIN, {"a": GPU, "b": GPU}, kernels=True)
+    assert {(r.kind, r.dram_bytes) for r in done.kernels} == {
+        ("kernel", 128.0), ("transform", 128.0), ("map", 64.0), ("sync", 0.0)
+    }  # fmt: skip
+
+
+def test_shares_and_cores_are_recorded() -> None:
+    done = outcome(CONV, {"a": split("OC")}, kernels=True)
+    kernels = {r.processor: r for r in done.kernels if r.kind == "kernel"}
+    assert (kernels["cpu"].share, kernels["cpu"].cores) == (0.25, (0,))
+    assert (kernels["gpu"].share, kernels["gpu"].cores) == (0.75, ())
+
+
+# --- jobs -----------------------------------------------------------------------------------------------------
+
+
+def test_a_job_of_the_middle() -> None:
+    """b alone on the DSP, its input in a GPU buffer: map and sync through the CPU, and no output to bring back."""
+    own, _ = resolved(net("a:16 x; b:8 a; c:4 b"), {"a": CPU, "b": CPU, "c": CPU})
+    graph, roots, produced = lower_job(own, ("b",), DSP, {"a": Place("gpu", "buffer")}, ())
+    assert [(s.queue, [e.kind for e in s.entries]) for s in graph.segments] == [
+        ("", ["map", "sync", "map", "sync"]), ("dsp", ["kernel"])
+    ]  # fmt: skip
+    assert roots == {0: ("a",)}
+    assert produced == {"b": Place("dsp", "buffer")}
+
+
+def test_a_job_that_has_its_inputs_waits_for_nothing() -> None:
+    own, _ = resolved(CHAIN, {"a": CPU, "b": CPU})
+    graph, roots, produced = lower_job(own, ("a", "b"), CPU, {"x": CPU_PLACE}, ("b",))
+    assert (len(graph.segments), roots) == (1, {})
+    assert produced == {"a": CPU_PLACE, "b": CPU_PLACE}
+
+
+def test_an_opened_processor_takes_no_fixed_cost() -> None:
+    own, _ = resolved(CHAIN, {"a": CPU, "b": CPU}, toy(cpu={"inference_overhead": 1.0}))
+    overheads = [
+        lower_job(own, ("a",), CPU, {"x": CPU_PLACE}, (), opened=opened)[0].segments[0].entries[0].overhead
+        for opened in (False, True)
+    ]
+    assert overheads == [1.0, 0.0]
+
+
+# --- properties -----------------------------------------------------------------------------------------------
+
+quick = settings(max_examples=60, deadline=None)
+
+
+@st.composite
+def plans(draw):
+    """A random network, and a random plan in which convolutions may be split."""
+    graph, plan = draw(placed())
+    for op in graph:
+        if op.type == "conv2d" and draw(st.booleans()):
+            share = draw(st.sampled_from([0.25, 0.5, 0.75]))
+            plan[op.name] = Split(
+                draw(st.sampled_from(["H", "OC"])), ((CPU, share), (draw(st.sampled_from([GPU, BUFFER])), 1.0 - share))
+            )
+    return graph, plan
+
+
+@quick
+@given(plans())
+def test_nothing_starts_before_its_inputs_are_there(case) -> None:
+    """Along every edge: reader after producer, and after the hand-overs made for it; outputs last."""
+    graph, plan = case
+    device = toy(gpu={"dispatch": 0.5}, dsp={"dispatch": 0.25})
+    done = outcome(graph, plan, device, kernels=True)
+    started, ended, handed = {}, {}, {}
+    for r in done.kernels:
+        if r.kind == "kernel":
+            started[r.operator] = min(started.get(r.operator, r.start_s), r.start_s)
+            ended[r.operator] = max(ended.get(r.operator, 0.0), r.end_s)
+    assert set(started) == set(graph.operators)
+    for before, after in edges(graph):
+        assert started[after] >= ended[before] - 1e-9
+    for r in done.kernels:
+        if r.kind in ("map", "sync", "transform") and r.operator in started and r.start_s < started[r.operator]:
+            handed[r.operator] = max(handed.get(r.operator, 0.0), r.end_s)
+    assert all(end <= started[name] + 1e-9 for name, end in handed.items())
+    assert done.inferences[0].finish_s >= max(ended.values()) - 1e-9
+
+
+@quick
+@given(placed())
+def test_a_crossing_costs_its_handover_at_least(case) -> None:
+    """From one processor to another nothing is read sooner than the steps of sharing take."""
+    graph, plan = case
+    kernels = {r.operator: r for r in outcome(graph, plan, kernels=True).kernels if r.kind == "kernel"}
+    for before, after in edges(graph):
+        source, target = kernels[before], kernels[after]
+        least = (0.0 if source.processor == "cpu" else 1.5) + (0.0 if target.processor == "cpu" else 0.375)
+        if source.processor != target.processor:
+            assert target.start_s >= source.end_s + least - 1e-9
+
+
+@quick
+@given(placed())
+def test_work_is_conserved(case) -> None:
+    """Every operator runs once, for as long as its price says; busy times are the sums of what ran."""
+    graph, plan = case
+    done = outcome(graph, plan, kernels=True)
+    own, ready = resolved(graph, plan)
+    kernels = [r for r in done.kernels if r.kind == "kernel"]
+    assert sorted(r.operator for r in kernels) == sorted(graph.operators)
+    for r in kernels:
+        where = ready.decisions[r.operator]
+        assert r.end_s - r.start_s == pytest.approx(own.cost(graph[r.operator], where.processor, where.layout).time)
+    for processor in ("gpu", "dsp"):
+        ran = [r for r in done.kernels if r.processor == processor and r.kind in ("kernel", "transform")]
+        assert done.busy_s[processor] == pytest.approx(sum(r.end_s - r.start_s for r in ran), abs=1e-9)
+
+
+@quick
+@given(plans())
+def test_lowering_is_pure(case) -> None:
+    graph, raw = case
+    own, plan = resolved(graph, raw)
+    before = copy.deepcopy(plan)
+    first, second = lower_plan(own, plan), lower_plan(own, plan)
+    fresh = lower_plan(resolved(graph, raw)[0], plan)
+    assert first == second == fresh
+    assert plan == before
+
+
+@quick
+@given(networks(), st.sampled_from([GPU, BUFFER]))
+def test_accelerators_never_run_two_things_at_once(graph, where) -> None:
+    done = outcome(graph, dict.fromkeys(graph.operators, where), kernels=True, count=2)
+    spans = sorted((r.start_s, r.end_s) for r in done.kernels if r.processor == "gpu" and r.kind in ("kernel", "transform"))
+    assert all(after[0] >= before[1] - 1e-9 for before, after in zip(spans, spans[1:], strict=False))
