@@ -131,7 +131,7 @@ def test_no_plan_of_whole_operators_is_better(edges, work, missing, overhead):
     plan = resolve(Optimal(limit=2.0).plan(graph, view), pricer)
     assert plan.fallbacks == {}
     time = estimate(plan, graph, view).makespan
-    for scheduler in (HEFT(), PEFT(), Mosaic(), Band(1)):
+    for scheduler in (HEFT(), PEFT(), Mosaic(), Band()):
         other = Plan.of(scheduler.plan(graph, view), graph)
         assert time <= estimate(other, graph, view).makespan * (1 + 1e-9)
         assert time * (1 - plan.gap) <= estimate(other, graph, view).makespan * (1 + 1e-4)

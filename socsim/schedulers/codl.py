@@ -1,11 +1,10 @@
-"""CoDL: operators divided between CPU and GPU by rows or channels, in chains, with the costs of sharing in
-mind."""
+"""CoDL: operators divided between CPU and GPU by rows or channels, in chains, minding what sharing costs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 
 from socsim.errors import UsageError
 from socsim.schedulers.base import StaticScheduler
@@ -161,8 +160,12 @@ class Costs:
 
     def alone(self, op: Operator, dimension: str, share: float) -> float:
         """An operator between its own hand-overs."""
+        return self.sharing(op, dimension, share) + self.compute(op, dimension, share, (0, 0))
+
+    def sharing(self, op: Operator, dimension: str, share: float) -> float:
+        """The hand-overs of an operator alone."""
         part = Part(round(1.0 - share, 9), dimension)
-        return self.enter(op, part) + self.compute(op, dimension, share, (0, 0)) + self.leave(op, part)
+        return self.enter(op, part) + self.leave(op, part)
 
     def chain(self, ops: list[Operator], share: float) -> float:
         """Operators divided alike by rows, with hand-overs before the first and after the last only."""
@@ -190,8 +193,7 @@ class Costs:
         return max(cpu, gpu)
 
     def enter(self, op: Operator, part: Part) -> float:
-        """Layout change, mapping and synchronisation of the CPU's input slice, mapping of its output
-        slice."""
+        """Layout change, mapping and wait for the CPU's input slice, mapping of its output slice."""
         if part.share <= 0.0:
             return 0.0
         size = self.graph.input_elements(op) * input_share(self.graph, op, part)
@@ -211,15 +213,16 @@ class Costs:
 
 
 def operator_choice(op: Operator, costs: Costs) -> Choice:
-    """The dimension and share of least predicted time of an operator alone; ties go to rows and to more
-    GPU."""
-    options = [
-        Choice(dimension, share, costs.alone(op, dimension, share))
-        for dimension in ("H", "OC")
-        for share in costs.shares_of(op, dimension)
-        if dimension == "H" or 0.0 < share < 1.0
-    ]
-    return min(options, key=lambda choice: choice.time)
+    """The dimension and share of least predicted time of an operator alone; ties go to rows and more GPU."""
+    best = Choice("H", 1.0, inf)
+    for dimension in ("H", "OC"):
+        for share in costs.shares_of(op, dimension):
+            # Sharing alone often takes longer than the GPU: then the halves need not be predicted.
+            sharing = costs.sharing(op, dimension, share)
+            if sharing < best.time:
+                time = sharing + costs.compute(op, dimension, share, (0, 0))
+                best = Choice(dimension, share, time) if time < best.time else best
+    return best
 
 
 def find_chain(

@@ -132,6 +132,9 @@ class _Clock:
             else:
                 away.setdefault(_nearest(places, processor), []).append(tensor)
         for source, group in away.items():
+            if "cpu" not in (source[0], processor) and source[0] != processor:
+                self.read(group, *CPU)
+                source = CPU
             size = sum(self.graph.tensors[t].elements for t in group)
             done = self._hand_over(size, source, where, max(self._readable[t][source] for t in group))
             ready = max(ready, done)
@@ -141,9 +144,6 @@ class _Clock:
 
     def _hand_over(self, size: float, source: Place, target: Place, ready: float) -> float:
         """Layout changes keep the accelerator busy; the rest is waiting."""
-        if "cpu" not in (source[0], target[0]) and source[0] != target[0]:
-            ready = self._hand_over(size, source, CPU, ready)
-            return self._hand_over(size, CPU, target, ready)
         owner, layout = source if source[0] != "cpu" else target
         wait = self.view.transfer(size, source[0], target[0], layout="buffer")
         if source[0] == target[0]:

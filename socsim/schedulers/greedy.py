@@ -38,8 +38,7 @@ class Greedy(OnlineScheduler):
 
 
 def earliest_finish(job: Job, view: View) -> str:
-    """The processor where a job should finish first; ties go to the one that takes least time, then to the
-    first."""
+    """The processor where a job should finish first; ties go to the least time, then to the first."""
 
     def finish(processor: str) -> tuple[float, float]:
         time = view.predict(job, processor)

@@ -81,8 +81,7 @@ def heft_slots(tasks: TaskGraph) -> dict[str, Slot]:
 
 
 def optimistic_costs(tasks: TaskGraph) -> dict[str, dict[str, float]]:
-    """Task -> processor -> least time in s from its end there to the end of all, if every processor is
-    free."""
+    """Task -> processor -> least time in s from its end there to the end, every processor free."""
     table: dict[str, dict[str, float]] = {}
     for task in reversed(tuple(tasks.times)):
         table[task] = {

@@ -183,8 +183,7 @@ def distribute(times: Sequence[Mapping[str, float]]) -> tuple[float, tuple[str, 
 
 
 def _distributed(graph: ModelGraph, pair: _Pair, layerwise: Mapping[str, float]) -> dict[str, Placement]:
-    """Placements of whole branches, where that should take less time than their operators one after the
-    other."""
+    """Placements of whole branches, where that should be faster than their operators one by one."""
     placed: dict[str, Placement] = {}
     for group in branch_groups(graph):
         names = [name for branch in group for name in branch]

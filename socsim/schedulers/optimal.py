@@ -1,5 +1,4 @@
-"""The best placement of whole operators, by constraint programming: what the heuristics are measured
-against."""
+"""The best placement of whole operators, by constraint programming, to measure heuristics against."""
 
 from __future__ import annotations
 
@@ -8,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from socsim.errors import MissingExtraError, UsageError
+from socsim.schedulers.band import Band
 from socsim.schedulers.base import StaticScheduler
 from socsim.schedulers.estimate import estimate
 from socsim.schedulers.heft import heft_slots, peft_slots
@@ -67,8 +67,7 @@ class Optimal(StaticScheduler):
         self.limit, self.most_operators, self.seed = limit, most_operators, seed
 
     def plan(self, graph: ModelGraph, view: View) -> Plan:
-        """The best of the solver's plan and the heuristics', by
-        :func:`socsim.schedulers.estimate.estimate`."""
+        """The best of the solver's plan and the heuristics', as a whole plan is estimated."""
         if len(graph) > self.most_operators:
             raise UsageError(
                 f"the optimal scheduler takes networks of at most {self.most_operators} operators, "
@@ -77,9 +76,10 @@ class Optimal(StaticScheduler):
         layouts = preferred_layouts(graph, view)
         tasks = TaskGraph.of(graph, view, layouts)
         slots, bound = solve(tasks, self.limit, self.seed)
-        plans = [tasks.plan(slots), tasks.plan(heft_slots(tasks)), tasks.plan(peft_slots(tasks))]
+        plans = [tasks.plan(own) for own in (slots, heft_slots(tasks), peft_slots(tasks))]
+        plans += [replace(plan, order=()) for plan in plans]
         plans += [with_fallback(graph, view, p, layout) for p, layout in layouts.items()]
-        plans.append(Plan.of(Mosaic().plan(graph, view), graph))
+        plans += [Plan.of(Mosaic().plan(graph, view), graph), Band().plan(graph, view)]
         times = [estimate(plan, graph, view).makespan for plan in plans]
         return replace(plans[times.index(min(times))], gap=relative_gap(min(times), bound))
 

@@ -33,8 +33,7 @@ class Subgraph:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Subgraphs that together make up what is left of a network, and the predicted time in s at which they
-    end."""
+    """Subgraphs that make up what is left of a network, and when they should end, in s."""
 
     latency: float
     subgraphs: tuple[Subgraph, ...]

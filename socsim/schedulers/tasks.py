@@ -48,8 +48,7 @@ class TaskGraph:
 
     @classmethod
     def of(cls, graph: ModelGraph, view: View, layouts: Mapping[str, str]) -> TaskGraph:
-        """The operators of a network on the processors that can share it, between a source and a sink on the
-        CPU."""
+        """The operators of a network on its processors, between a source and a sink on the CPU."""
         times: dict[str, Mapping[str, float]] = {SOURCE: {"cpu": 0.0}}
         for op in graph:
             able = [p for p in view.processors if view.supports(p, op, layouts[p])]
