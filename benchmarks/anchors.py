@@ -13,7 +13,7 @@ import csv
 import json
 import statistics
 import sys
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ import socsim
 _TABLE = Path(__file__).with_name("anchors.csv")
 
 
-@lru_cache(maxsize=None)
+@cache
 def simulated_ms(device: str, library: str, scheduler: str, dtype: str, cores: str, model: str) -> float:
     """Latency of one inference on the idle phone."""
     comparison = socsim.compare(
@@ -49,7 +49,9 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """Ratios between schedulers, simulated and measured."""
 
     def pair(device: str, model: str, over: str, under: str) -> dict[str, float]:
-        found = {r["scheduler"].partition("(")[0]: r for r in rows if (r["device"], r["model"]) == (device, model)}
+        found = {
+            r["scheduler"].partition("(")[0]: r for r in rows if (r["device"], r["model"]) == (device, model)
+        }
         return {
             kind: found[over][f"{kind}_ms"] / found[under][f"{kind}_ms"] for kind in ("simulated", "measured")
         }
@@ -70,7 +72,9 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     """Compare and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     arguments = parser.parse_args()
     rows = anchors()
@@ -79,7 +83,9 @@ def main() -> None:
         return
     for row in rows:
         what = f"{row['device']:13} {row['library']:6} {row['scheduler']:18} {row['cores'] or '-':8} {row['model']:20}"
-        print(f"{what} {row['measured_ms']:8.1f} ms measured {row['simulated_ms']:8.1f} simulated {row['error']:+6.0%}")
+        print(
+            f"{what} {row['measured_ms']:8.1f} ms measured {row['simulated_ms']:8.1f} simulated {row['error']:+6.0%}"
+        )
     for name, ratio in ratios(rows).items():
         print(f"{name}: {ratio['simulated']:.2f} simulated, {ratio['measured']:.2f} measured")
 

@@ -141,7 +141,9 @@ def compare(
     graph = load_model(model)
     results = []
     for spec in schedulers:
-        app = Inference(graph, make_scheduler(spec), library=library, count=inferences, dtype=dtype, cores=cores)
+        app = Inference(
+            graph, make_scheduler(spec), library=library, count=inferences, dtype=dtype, cores=cores
+        )
         config = {
             "device": target.name,
             "seed": seed,

@@ -105,7 +105,8 @@ def load_experiment(path: str | Path, overrides: Iterable[str] = ()) -> Experime
     path
         A file, or the name of one that comes with socsim.
     overrides
-        ``key=value`` with a dotted path into the file: ``seed=3``, ``apps.0.scheduler=gpu``, ``apps.detector.period=16 ms``.
+        ``key=value`` with a dotted path into the file: ``seed=3``, ``apps.0.scheduler=gpu``,
+        ``apps.detector.period=16 ms``.
 
     Raises
     ------
@@ -123,7 +124,9 @@ def load_experiment(path: str | Path, overrides: Iterable[str] = ()) -> Experime
     if overrides:
         spec = _revalidate(config, str(file))
     if spec.duration is None and any(app.count is None for app in spec.apps):
-        raise FileError(str(file), [document.fault(("apps",), "an application without a count needs a duration")])
+        raise FileError(
+            str(file), [document.fault(("apps",), "an application without a count needs a duration")]
+        )
     apps = tuple(Inference(**app.model_dump(exclude={"kind"})) for app in spec.apps)
     return Experiment(Path(file).stem, spec.device, apps, spec.duration, spec.seed, spec.noise, config)
 
@@ -171,7 +174,9 @@ def _override(config: dict[str, Any], override: str) -> None:
 def _step(target: Any, part: str, shown: str) -> Any:
     """One step into the file: a key, a position in a list, or the name of an application."""
     if isinstance(target, list):
-        names = {str(item.get("name") or item.get("model")): item for item in target if isinstance(item, dict)}
+        names = {
+            str(item.get("name") or item.get("model")): item for item in target if isinstance(item, dict)
+        }
         if part.isdigit() and int(part) < len(target):
             return target[int(part)]
         if part in names:

@@ -66,7 +66,9 @@ def _run(spec: Any, device: Device, library: str, network: ModelGraph) -> Outcom
         raise SimulationError(f"{_title(spec)} is neither a StaticScheduler nor an OnlineScheduler")
     signature = network.signature
     try:
-        simulation = Simulation(device, [Inference(network, scheduler, library=library, count=3)], kernels=True)
+        simulation = Simulation(
+            device, [Inference(network, scheduler, library=library, count=3)], kernels=True
+        )
         outcome = simulation.run()
         simulation.validate()
     except SocsimError as error:
@@ -98,9 +100,13 @@ def check_causality(outcome: Outcome, network: ModelGraph) -> None:
     for inference in (r.number for r in outcome.inferences if r.status == "finished"):
         for op in network:
             if (inference, op.name) not in begun:
-                raise SimulationError(f"operator {op.name!r} of {network.name!r} never ran in inference {inference}")
+                raise SimulationError(
+                    f"operator {op.name!r} of {network.name!r} never ran in inference {inference}"
+                )
             for before in network.predecessors(op):
-                if ended[inference, before.name] > begun[inference, op.name] + 1e-12 and not _chained(outcome, op.name):
+                if ended[inference, before.name] > begun[inference, op.name] + 1e-12 and not _chained(
+                    outcome, op.name
+                ):
                     raise SimulationError(
                         f"operator {op.name!r} of {network.name!r} began at {begun[inference, op.name]} s, before "
                         f"{before.name!r} ended at {ended[inference, before.name]} s"
@@ -117,7 +123,7 @@ def _chained(outcome: Outcome, operator: str) -> bool:
 
 
 def sample_networks() -> tuple[ModelGraph, ...]:
-    """Small networks of the shapes that break schedulers: a single operator, a chain, branches, a residual, movement."""
+    """Small networks of shapes that break schedulers: a single operator, a chain, branches, a residual, movement."""
     return tuple(build() for build in (_single, _chain, _branches, _residual, _movement))
 
 

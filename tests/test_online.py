@@ -143,7 +143,7 @@ def test_every_subgraph_is_an_invocation() -> None:
 
 def test_a_whole_network_runs_where_all_of_it_is_supported() -> None:
     assert trace(FALLBACK, Where(granularity="model")) == [
-        ("a@cpu", 0.0, 4.0), ("s@cpu", 4.0, 8.0), ("b@cpu", 8.0, 12.0)
+        ("a@cpu", 0.0, 4.0), ("s@cpu", 4.0, 12.0), ("b@cpu", 12.0, 16.0)
     ]  # fmt: skip
 
 
@@ -215,9 +215,9 @@ def test_jobs_left_out_stay_ready() -> None:
 
 
 def test_inferences_under_way_at_the_end() -> None:
-    """12 s each on the CPU, one every 4 s, until 14: one done, two whose first job was assigned, one just arrived."""
+    """12 s each on the CPU, one after the other, one more every 4 s, until 14."""
     done = outcome(net("a:16 x; b:8 a"), HoldNew(), period=4.0, count=None, duration=14.0)
-    assert [(r.index, r.status, r.start_s) for r in done.inferences] == [
+    assert [(r.number, r.status, r.start_s) for r in done.inferences] == [
         (0, "finished", 0.0), (1, "running", 12.0), (2, "queued", -1.0), (3, "queued", -1.0)
     ]  # fmt: skip
 
@@ -314,8 +314,9 @@ def test_unknown_layouts_and_cores_are_refused(options: dict[str, str], sentence
             for job in view.ready:
                 yield job.on("gpu" if "layout" in options else "cpu", **options)
 
-    with pytest.raises(SocsimError, match=sentence):
-        outcome(GRAPH, Odd())
+    for period in (None, 1.0):
+        with pytest.raises(SocsimError, match=sentence):
+            outcome(GRAPH, Odd(), period=period)
 
 
 def test_a_scheduler_s_own_error_comes_through_with_its_place() -> None:

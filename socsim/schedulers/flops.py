@@ -14,7 +14,7 @@ from socsim.workloads.graph import ModelGraph, Operator
 from socsim.workloads.kernels import WHOLE, Part, part_work
 from socsim.workloads.pricing import Pricer
 
-__all__ = ["FlopsPredictor", "features", "operator_kind", "profile_network"]
+__all__ = ["FlopsPredictor", "operations", "operator_kind", "profile_network"]
 
 _KINDS = {
     "conv2d": "conv",
@@ -29,13 +29,11 @@ _KINDS = {
 
 
 class FlopsPredictor:
-    """Believes that time is linear in the factors of the operation count, for each processor and kind of
-    operator.
+    """Believes that time is linear in the number of operations, for each processor and kind of operator.
 
-    For each processor, layout and kind (:func:`operator_kind`), ``a + b * f0 + c * f1`` is fitted by least
-    squares to the times, alone on the idle phone, of the layers of :func:`profile_network`; :func:`features`
-    are those that CoDL's authors gave the uLayer they compared with. Predictions are at least 0. Kernel
-    algorithms, small sizes and memory traffic are beyond it: the same authors find 7 to 10.5 % of operators
+    For each processor, layout and kind (:func:`operator_kind`), ``a + b * operations`` is fitted by least
+    squares to the times, alone on the idle phone, of the layers of :func:`profile_network`. Predictions are
+    at least 0. Kernel algorithms, small sizes and memory traffic are beyond it: CoDL's authors find 7 to 10.5 % of operators
     within 10 % of the truth.
 
     References
@@ -52,7 +50,7 @@ class FlopsPredictor:
         self._pricer = pricer
         self._profile = Pricer(pricer.device, pricer.library, profile_network(), pricer.dtype)
         self._profile.cores = pricer.cores
-        self._models: dict[tuple[str, Placement], tuple[float, ...]] = {}
+        self._models: dict[tuple[str, Placement], tuple[float, float]] = {}
 
     def time(self, op: Operator, placement: Placement, part: Part) -> float:
         """Predicted time in s of a part of an operator.
@@ -67,27 +65,27 @@ class FlopsPredictor:
             raise PlanError(
                 f"operator {op.name!r} ({op.type}) cannot run on {placement.processor!r}: {obstacle}"
             )
-        model = self._model(operator_kind(op), placement)
-        values = features(self._pricer.graph, op, part)
-        return max(0.0, sum(c * v for c, v in zip(model, values, strict=True)))
+        intercept, slope = self._model(operator_kind(op), placement)
+        return max(0.0, intercept + slope * operations(self._pricer.graph, op, part))
 
-    def _model(self, kind: str, placement: Placement) -> tuple[float, ...]:
+    def _model(self, kind: str, placement: Placement) -> tuple[float, float]:
         if (kind, placement) not in self._models:
             self._models[kind, placement] = self._fit(kind, placement)
         return self._models[kind, placement]
 
-    def _fit(self, kind: str, placement: Placement) -> tuple[float, ...]:
+    def _fit(self, kind: str, placement: Placement) -> tuple[float, float]:
         """Coefficients; those of ``other`` for a kind of which the processor runs no profiled layer."""
         profile, dtype = self._profile, placement.dtype or self._pricer.dtype_on(placement.processor)
         where = (placement.processor, placement.layout, dtype)
         alike = (op for op in profile.graph if operator_kind(op) == kind)
         layers = [op for op in alike if not profile.obstacle(op, *where)]
         if not layers:
-            return self._model("other", placement) if kind != "other" else (0.0, 0.0, 0.0)
+            return self._model("other", placement) if kind != "other" else (0.0, 0.0)
         costs = [profile.cost(op, *where, placement.cores) for op in layers]
         times = np.array([max(cost.time, cost.dispatch) for cost in costs])
-        given = np.array([features(profile.graph, op, WHOLE) for op in layers])
-        return tuple(float(c) for c in np.linalg.lstsq(given, times, rcond=None)[0])
+        given = np.array([(1.0, operations(profile.graph, op, WHOLE)) for op in layers])
+        intercept, slope = np.linalg.lstsq(given, times, rcond=None)[0]
+        return float(intercept), float(slope)
 
 
 def operator_kind(op: Operator) -> str:
@@ -95,21 +93,9 @@ def operator_kind(op: Operator) -> str:
     return _KINDS.get(op.type, "other")
 
 
-def features(graph: ModelGraph, op: Operator, part: Part) -> tuple[float, float, float]:
-    """(1, f0, f1) of a part of an operator.
-
-    f0 are the elements that it reads and f1 = (kernel / stride)^2 * output channels: their product is the
-    number of MACs of a convolution. A share of the output channels is a share of f1, a share of the rows one
-    of f0. Of kinds without a kernel f0 is the number of operations, and f1 nothing.
-    """
-    share_read, share_made = (part.share, 1.0) if part.dimension == "H" else (1.0, part.share)
-    if operator_kind(op) == "other":
-        return 1.0, part_work(graph, op) * part.share, 0.0
-    kernel, stride = op.get("kernel", (1, 1)), op.get("stride", (1, 1))
-    window = kernel[0] * kernel[1] / (stride[0] * stride[1])
-    shape = graph.output_shape(op)
-    made = shape[1] if len(shape) == 4 else shape[-1]
-    return 1.0, graph.input_elements(op) * share_read, window * made * share_made
+def operations(graph: ModelGraph, op: Operator, part: Part) -> float:
+    """Operations of a part of an operator; a share of it, of either dimension, is a share of them."""
+    return part_work(graph, op) * part.share
 
 
 @lru_cache(maxsize=1)

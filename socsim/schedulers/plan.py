@@ -132,7 +132,9 @@ def _decision(name: str, value: object) -> Decision:
         return Placement(value)
     if isinstance(value, (Placement, Split)):
         return value
-    raise PlanError(f"operator {name!r}: a decision is a processor's name, a Placement or a Split, got {value!r}")
+    raise PlanError(
+        f"operator {name!r}: a decision is a processor's name, a Placement or a Split, got {value!r}"
+    )
 
 
 def _check_names(decisions: Iterable[str], graph: ModelGraph) -> None:

@@ -121,7 +121,7 @@ class View:
         return self._load.wait(processor) if self._load else 0.0
 
     def layouts(self, processor: str, dtype: str = "") -> tuple[str, ...]:
-        """Memory types to choose from (``("image", "buffer")``); ``("",)`` on the CPU; none without kernels of `dtype`."""
+        """Memory types to choose from, ``("",)`` on the CPU; none without kernels of `dtype`."""
         return self._pricer.layouts(processor, dtype)
 
     def supports(self, processor: str, op: Operator, layout: str = "", dtype: str = "") -> bool:
@@ -190,7 +190,9 @@ class View:
             Layout on the accelerator's side.
         """
         width = DTYPE_BYTES[self._pricer.dtype]
-        return handover_time(self._pricer.device, elements * width, source, target, self._image(source, target, layout))
+        return handover_time(
+            self._pricer.device, elements * width, source, target, self._image(source, target, layout)
+        )
 
     def _image(self, source: str, target: str, layout: str) -> bool:
         accelerator = source if source != "cpu" else target
@@ -199,4 +201,3 @@ class View:
     def data_ready(self, job: Job, processor: str) -> float:
         """Predicted time in s from now until all inputs of a job are readable on a processor."""
         return self._load.data_ready(job, processor) if self._load else 0.0
-

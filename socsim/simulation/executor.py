@@ -7,7 +7,7 @@ by entry, because every entry changes the others' shares.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import simpy
@@ -103,7 +103,10 @@ class Executor:
 
     def queues(self) -> dict[str, CommandQueue]:
         """A new context: one command queue per processor, for one application."""
-        return {"cpu": CommandQueue(), **{name: CommandQueue(server) for name, server in self._servers.items()}}
+        return {
+            "cpu": CommandQueue(),
+            **{name: CommandQueue(server) for name, server in self._servers.items()},
+        }
 
     def launch(self, fragment: Fragment) -> None:
         """Submit every segment of a fragment to its queue, in order."""
@@ -130,9 +133,13 @@ class Executor:
     @property
     def busy(self) -> dict[str, float]:
         """Time in s during which an accelerator, or the cores of a cluster in sum, ran kernels."""
-        times = dict.fromkeys((*(f"cpu.{c.name}" for c in self.device.clusters), *self.device.accelerators), 0.0)
+        times = dict.fromkeys(
+            (*(f"cpu.{c.name}" for c in self.device.clusters), *self.device.accelerators), 0.0
+        )
         for user, time in self._busy.items():
-            for name in [user] if isinstance(user, str) else [f"cpu.{self.device.cores[i].name}" for i in user]:
+            for name in (
+                [user] if isinstance(user, str) else [f"cpu.{self.device.cores[i].name}" for i in user]
+            ):
                 times[name] += time
         return times
 

@@ -126,7 +126,6 @@ class KernelGraph:
     sync_s: float
 
 
-
 def compress(steps: Sequence[Step]) -> KernelGraph:
     """Join steps into segments; steps of one queue run in the order given.
 
@@ -138,7 +137,11 @@ def compress(steps: Sequence[Step]) -> KernelGraph:
     group_of: list[int] = []
     open_group: dict[str, int] = {}
     for i, step in enumerate(steps):
-        group = _delay_group(i, steps, deps, readers, group_of) if step.queue == DELAY else open_group.get(step.queue)
+        group = (
+            _delay_group(i, steps, deps, readers, group_of)
+            if step.queue == DELAY
+            else open_group.get(step.queue)
+        )
         if group is None or (step.queue != DELAY and (deps[i] or steps[groups[group][-1]].team != step.team)):
             group = len(groups)
             groups.append([])

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from socsim.devices.sharing import Handover, from_accelerator, to_accelerator
-from socsim.schedulers.plan import Decision, Placement, Plan, Split
 from socsim.schedulers.chains import chain_halos
+from socsim.schedulers.plan import Decision, Placement, Plan, Split
 from socsim.simulation.kernelgraph import DELAY, Entry, KernelGraph, Step, compress
 from socsim.workloads.graph import DTYPE_BYTES, Operator
 from socsim.workloads.kernels import WHOLE, Part, input_share, output_share
@@ -148,7 +148,9 @@ class _Lowering:
             if i:
                 self._read_beside(op, ops[i - 1], accelerator, ends)
             for placement, _ in shares:
-                ends[placement] = {self._kernel(op, placement, parts[i][placement], ends[placement], dispatched=not i)}
+                ends[placement] = {
+                    self._kernel(op, placement, parts[i][placement], ends[placement], dispatched=not i)
+                }
         self._leave_split(ops[-1], parts[-1], accelerator, ends)
 
     def _enter_split(
@@ -165,7 +167,9 @@ class _Lowering:
         handover = from_accelerator(sharing, size, image=place.layout == "image")
         written = self._bytes(self.graph.output_elements(op)) * output_share(self.graph, op, parts[cpu])
         entries = self._to_cpu(handover, op.name, place.processor, size)
-        entries.append(self._map_entry(sharing.map_per_byte * written, op.name, place.processor, "cpu", written))
+        entries.append(
+            self._map_entry(sharing.map_per_byte * written, op.name, place.processor, "cpu", written)
+        )
         entries.append(self._dispatch_entry(op, accelerator))
         ready = {self.delay(entries, self._transform(handover, op.name, place, size, deps))}
         return {p: set(ready) for p in parts}
@@ -183,7 +187,11 @@ class _Lowering:
             ends[placement] |= here if placement.processor == "cpu" else there
 
     def _leave_split(
-        self, op: Operator, parts: Mapping[Placement, Part], accelerator: Placement, ends: dict[Placement, set[int]]
+        self,
+        op: Operator,
+        parts: Mapping[Placement, Part],
+        accelerator: Placement,
+        ends: dict[Placement, set[int]],
     ) -> None:
         """Join the halves in the accelerator's memory."""
         place = self._place(accelerator)
@@ -191,7 +199,9 @@ class _Lowering:
         cpu = next((p for p in parts if p.processor == "cpu"), None)
         if cpu is not None and place != CPU:
             size = self._bytes(self.graph.output_elements(op)) * parts[cpu].share
-            handover = to_accelerator(self.device.sharing[place.processor], size, image=place.layout == "image")
+            handover = to_accelerator(
+                self.device.sharing[place.processor], size, image=place.layout == "image"
+            )
             back = {self.delay(self._from_cpu(handover, op.name, place.processor, 0.0), joined)}
             joined = self._transform(handover, op.name, place, size, back)
         step = next(iter(joined)) if len(joined) == 1 else self.delay([], joined)
@@ -223,7 +233,9 @@ class _Lowering:
         if placement.processor in self.opened:
             return 0.0
         self.opened.add(placement.processor)
-        fixed = self.pricer.calibration(placement.processor, placement.layout, placement.dtype).inference_overhead
+        fixed = self.pricer.calibration(
+            placement.processor, placement.layout, placement.dtype
+        ).inference_overhead
         accelerator = self.device.accelerators.get(placement.processor)
         return fixed + (accelerator.call_latency if accelerator else 0.0)
 
@@ -280,7 +292,9 @@ class _Lowering:
             self.places[tensor][target] = next(iter(ends), _NOTHING)
         return ends
 
-    def _transform(self, handover: Handover, reader: str, place: Place, size: float, deps: set[int]) -> set[int]:
+    def _transform(
+        self, handover: Handover, reader: str, place: Place, size: float, deps: set[int]
+    ) -> set[int]:
         """A layout change on the accelerator, if one is needed; reads and writes every byte."""
         if not handover.transform:
             return deps

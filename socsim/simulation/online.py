@@ -66,7 +66,9 @@ class OnlineStream(Stream):
         self._handovers: dict[tuple[str, str, str], float] = {}
         self._totals = [0, 0.0, 0.0]
         self._deciding = False
-        self._invocations = isinstance(self.scheduler, OnlineScheduler) and self.scheduler.granularity != "operator"
+        self._invocations = (
+            isinstance(self.scheduler, OnlineScheduler) and self.scheduler.granularity != "operator"
+        )
         load = Load(self._now, self._ready_jobs, self._wait, self._data_ready, self._invocations)
         self._view = View(self.pricer, predictor, load)
 
@@ -171,7 +173,9 @@ class OnlineStream(Stream):
         key = (job.unit, placement, opened, *inputs.values())
         lowered = self._lowered.get(key)
         if lowered is None:
-            lowered = _Lowered(*lower_job(self.pricer, unit.operators, placement, inputs, unit.results, opened=opened))
+            lowered = _Lowered(
+                *lower_job(self.pricer, unit.operators, placement, inputs, unit.results, opened=opened)
+            )
             self._lowered[key] = lowered
         if not self._invocations:
             state.opened |= {placement.processor}

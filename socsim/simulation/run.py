@@ -190,7 +190,13 @@ class Run:
             return
         before = self.progress
         after = advance(
-            self.segment.entries, timeline, now - self._laid_out, self.rate, self.host_rate, self.bandwidth, before
+            self.segment.entries,
+            timeline,
+            now - self._laid_out,
+            self.rate,
+            self.host_rate,
+            self.bandwidth,
+            before,
         )
         self._mark(after.index)
         if self._begun < 0.0 and now - self._laid_out >= timeline.starts[after.index - timeline.first]:

@@ -11,7 +11,7 @@ import simpy
 
 from socsim.devices.device import Device
 from socsim.errors import SimulationError, UsageError
-from socsim.schedulers.base import OnlineScheduler, Scheduler, StaticScheduler
+from socsim.schedulers.base import OnlineScheduler, StaticScheduler
 from socsim.schedulers.predictors import make_predictor
 from socsim.schedulers.registry import make_scheduler
 from socsim.schedulers.validation import resolve
@@ -76,7 +76,9 @@ class Simulation:
         on_run = self._recorder.record if self._recorder else None
         self.executor = Executor(self.env, device, stepwise=stepwise, on_run=on_run)
         names = _names(apps)
-        self.streams = [self._stream(app, name, i) for i, (app, name) in enumerate(zip(apps, names, strict=True))]
+        self.streams = [
+            self._stream(app, name, i) for i, (app, name) in enumerate(zip(apps, names, strict=True))
+        ]
         self._outcome: Outcome | None = None
 
     def run(self) -> Outcome:
@@ -101,7 +103,9 @@ class Simulation:
         outcome = self.run()
         arrived = sum(stream.arrived for stream in self.streams)
         if arrived != len(outcome.inferences):
-            raise SimulationError(f"{arrived} inferences arrived but {len(outcome.inferences)} are accounted for")
+            raise SimulationError(
+                f"{arrived} inferences arrived but {len(outcome.inferences)} are accounted for"
+            )
         for record in outcome.inferences:
             if record.status == "finished" and not record.arrival_s <= record.start_s <= record.finish_s:
                 raise SimulationError(f"inference out of order in time: {record}")
@@ -122,7 +126,9 @@ class Simulation:
             return self._online(app, name, pricer, scheduler, noise)
         if isinstance(scheduler, StaticScheduler):
             return self._static(app, name, pricer, scheduler, noise)
-        raise UsageError(f"a scheduler must be a StaticScheduler or an OnlineScheduler, got {type(scheduler).__name__}")
+        raise UsageError(
+            f"a scheduler must be a StaticScheduler or an OnlineScheduler, got {type(scheduler).__name__}"
+        )
 
     def _static(
         self, app: Inference, name: str, pricer: Pricer, scheduler: StaticScheduler, noise: Noise | None
@@ -150,7 +156,9 @@ class Simulation:
 
         units = cut(pricer.graph, scheduler.granularity, support)
         predictor = make_predictor(scheduler.predictor, pricer)
-        return OnlineStream(self.executor, app, name, pricer, scheduler, noise, units=units, predictor=predictor)
+        return OnlineStream(
+            self.executor, app, name, pricer, scheduler, noise, units=units, predictor=predictor
+        )
 
     def _check_progress(self) -> None:
         """Without a time limit the clock stops only when nothing is left to happen: then nothing may be unfinished."""

@@ -75,9 +75,21 @@ class Stream(ABC):
     """
 
     def __init__(
-        self, executor: Executor, app: Inference, name: str, pricer: Pricer, scheduler: Scheduler, noise: Noise | None
+        self,
+        executor: Executor,
+        app: Inference,
+        name: str,
+        pricer: Pricer,
+        scheduler: Scheduler,
+        noise: Noise | None,
     ) -> None:
-        self.executor, self.app, self.name, self.pricer, self.scheduler = executor, app, name, pricer, scheduler
+        self.executor, self.app, self.name, self.pricer, self.scheduler = (
+            executor,
+            app,
+            name,
+            pricer,
+            scheduler,
+        )
         self.queues = executor.queues()
         self.host = host_core(pricer)
         self.noise = noise
@@ -114,7 +126,9 @@ class Stream(ABC):
         if self.app.period_s is None:
             self._arrive_next()
 
-    def launch(self, graph: KernelGraph, index: int, on_done: Any, since: dict[int, float] | None = None) -> None:
+    def launch(
+        self, graph: KernelGraph, index: int, on_done: Any, since: dict[int, float] | None = None
+    ) -> None:
         """Run a kernel graph for an inference."""
         noise = self.noise
         fragment = Fragment(graph, self.name, index, self.queues, self.host, on_done, since=since or {})
@@ -149,7 +163,9 @@ class StaticStream(Stream):
         Processors that the plan uses.
     """
 
-    def __init__(self, *args: Any, graph: KernelGraph, fallbacks: dict[str, str], processors: Sequence[str]) -> None:
+    def __init__(
+        self, *args: Any, graph: KernelGraph, fallbacks: dict[str, str], processors: Sequence[str]
+    ) -> None:
         super().__init__(*args)
         self.graph, self.fallbacks, self.processors = graph, fallbacks, processors
         self._queue: deque[tuple[int, float]] = deque()

@@ -108,7 +108,9 @@ def advance(
 ) -> Progress:  # fmt: skip
     """Where a segment stands `elapsed` s into a timeline that was laid out from `progress` with the same rates."""
     index = timeline.first
-    while index - timeline.first < len(timeline.ends) - 1 and timeline.ends[index - timeline.first] <= elapsed:
+    while (
+        index - timeline.first < len(timeline.ends) - 1 and timeline.ends[index - timeline.first] <= elapsed
+    ):
         index += 1
     dispatched = progress.dispatched + elapsed * host_rate
     entry, start = entries[index], timeline.starts[index - timeline.first]

@@ -58,7 +58,9 @@ class Inference:
     def __post_init__(self) -> None:
         for what, value in (("period", self.period_s), ("deadline", self.deadline_s), ("count", self.count)):
             if value is not None and value <= 0:
-                raise UsageError(f"inference {self.name or self.model!r}: {what} must be positive, got {value!r}")
+                raise UsageError(
+                    f"inference {self.name or self.model!r}: {what} must be positive, got {value!r}"
+                )
 
     @property
     def period_s(self) -> float | None:

@@ -146,7 +146,7 @@ class GraphBuilder:
     ) -> str:
         """Convolution, with bias and activation fused where given.
 
-        The type follows from `groups`: ``conv2d``, ``grouped_conv2d`` or ``depthwise_conv2d`` (groups = input channels).
+        The type follows from `groups`: ``conv2d``, ``grouped_conv2d``, or ``depthwise_conv2d`` for one an input channel.
 
         Parameters
         ----------
@@ -159,7 +159,9 @@ class GraphBuilder:
         """
         n, c, h, w = self._image(x)
         if c % groups or channels % groups:
-            raise ModelError(f"network {self.name!r}: {c} -> {channels} channels do not divide into {groups} groups")
+            raise ModelError(
+                f"network {self.name!r}: {c} -> {channels} channels do not divide into {groups} groups"
+            )
         (kh, kw), (sh, sw), (dh, dw) = _pair(kernel), _pair(stride), _pair(dilation)
         pads = _pads(padding, (h, w), (kh, kw), (sh, sw), (dh, dw))
         out = (
@@ -175,7 +177,9 @@ class GraphBuilder:
             dilation=(dh, dw), padding=pads, groups=groups, activation=activation,
         )  # fmt: skip
 
-    def depthwise(self, x: str, kernel: Pair = 3, stride: Pair = 1, *, multiplier: int = 1, **options: Any) -> str:
+    def depthwise(
+        self, x: str, kernel: Pair = 3, stride: Pair = 1, *, multiplier: int = 1, **options: Any
+    ) -> str:
         """Depth-wise convolution; options as of :meth:`conv`."""
         c = self.channels(x)
         return self.conv(x, c * multiplier, kernel, stride, groups=c, **options)
@@ -203,18 +207,38 @@ class GraphBuilder:
 
     # --- matrix products --------------------------------------------------------------------------------------
 
-    def dense(self, x: str, features: int, *, activation: str | None = None, bias: bool = True, name: str | None = None) -> str:  # noqa: E501
+    def dense(
+        self,
+        x: str,
+        features: int,
+        *,
+        activation: str | None = None,
+        bias: bool = True,
+        name: str | None = None,
+    ) -> str:
         """Fully connected layer: flattens all but the batch axis, gives (batch, features)."""
         shape = self.shape(x)
         fan_in = prod(shape[1:])
         weights = fan_in * features + (features if bias else 0)
-        return self.add("fully_connected", [x], (shape[0], features), weights=weights, name=name, activation=activation)
+        return self.add(
+            "fully_connected", [x], (shape[0], features), weights=weights, name=name, activation=activation
+        )
 
-    def linear(self, x: str, features: int, *, activation: str | None = None, bias: bool = True, name: str | None = None) -> str:  # noqa: E501
+    def linear(
+        self,
+        x: str,
+        features: int,
+        *,
+        activation: str | None = None,
+        bias: bool = True,
+        name: str | None = None,
+    ) -> str:
         """Product of (..., tokens, k) with a constant (k, features) matrix."""
         shape = self.shape(x)
         weights = shape[-1] * features + (features if bias else 0)
-        return self.add("matmul", [x], (*shape[:-1], features), weights=weights, name=name, activation=activation)
+        return self.add(
+            "matmul", [x], (*shape[:-1], features), weights=weights, name=name, activation=activation
+        )
 
     def matmul(self, a: str, b: str, *, transpose_b: bool = False, name: str | None = None) -> str:
         """Product of two activations, (..., m, k) x (..., k, n), or x (..., n, k) with `transpose_b`."""
@@ -253,7 +277,9 @@ class GraphBuilder:
         )
         return self.add(type_, [x], out, name=name, kernel=(kh, kw), stride=(sh, sw), padding=pads)
 
-    def global_avg_pool(self, x: str, *, keepdims: bool = True, function: str = "mean", name: str | None = None) -> str:
+    def global_avg_pool(
+        self, x: str, *, keepdims: bool = True, function: str = "mean", name: str | None = None
+    ) -> str:
         """Mean over height and width."""
         n, c = self._image(x)[:2]
         out = (n, c, 1, 1) if keepdims else (n, c)
@@ -265,7 +291,9 @@ class GraphBuilder:
         """Stand-alone activation function."""
         return self.add("activation", [x], self.shape(x), name=name, function=function)
 
-    def eltwise(self, function: str, *inputs: str, activation: str | None = None, name: str | None = None) -> str:
+    def eltwise(
+        self, function: str, *inputs: str, activation: str | None = None, name: str | None = None
+    ) -> str:
         """Element-wise function of activations, with broadcasting; of one and a constant where only one is given."""
         out = _broadcast(self.name, [self.shape(t) for t in inputs])
         return self.add("eltwise", inputs, out, name=name, function=function, activation=activation)
@@ -305,14 +333,18 @@ class GraphBuilder:
         out = (*shapes[0][:axis], sum(s[axis] for s in shapes), *shapes[0][axis + 1 :])
         return self.add("concat", inputs, out, name=name, axis=axis)
 
-    def split(self, x: str, parts: int | Sequence[int], *, axis: int = 1, name: str | None = None) -> list[str]:
+    def split(
+        self, x: str, parts: int | Sequence[int], *, axis: int = 1, name: str | None = None
+    ) -> list[str]:
         """Cut along one axis into equal parts, or parts of the given sizes; returns every output's name."""
         shape = self.shape(x)
         axis %= len(shape)
         sizes = [shape[axis] // parts] * parts if isinstance(parts, int) else list(parts)
         if sum(sizes) != shape[axis]:
             raise ModelError(f"network {self.name!r}: cannot cut axis {axis} of {list(shape)} into {sizes}")
-        first = self.add("split", [x], [(*shape[:axis], s, *shape[axis + 1 :]) for s in sizes], name=name, axis=axis)
+        first = self.add(
+            "split", [x], [(*shape[:axis], s, *shape[axis + 1 :]) for s in sizes], name=name, axis=axis
+        )
         stem = first.removesuffix(":0")
         return [f"{stem}:{i}" for i in range(len(sizes))]
 
@@ -352,7 +384,9 @@ class GraphBuilder:
     def space_to_depth(self, x: str, block: int = 2, *, name: str | None = None) -> str:
         """Move blocks of pixels into channels."""
         n, c, h, w = self._image(x)
-        return self.add("space_to_depth", [x], (n, c * block * block, h // block, w // block), name=name, block=block)
+        return self.add(
+            "space_to_depth", [x], (n, c * block * block, h // block, w // block), name=name, block=block
+        )
 
     def embedding(self, x: str, rows: int, features: int, *, name: str | None = None) -> str:
         """Look `features`-wide rows up in a constant table of `rows`."""
@@ -370,7 +404,11 @@ def _pair(value: Pair) -> tuple[int, int]:
 
 
 def _pads(
-    padding: Padding, size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]
+    padding: Padding,
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
 ) -> tuple[int, int, int, int]:
     """(top, left, bottom, right); ``same`` as TensorFlow pads, the odd element at the end."""
     if padding == "valid":

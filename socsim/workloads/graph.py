@@ -38,7 +38,9 @@ class Tensor:
     def __post_init__(self) -> None:
         for size in self.shape:
             if size <= 0:
-                raise ModelError(f"tensor {self.name!r}: every dimension must be positive, got {list(self.shape)}")
+                raise ModelError(
+                    f"tensor {self.name!r}: every dimension must be positive, got {list(self.shape)}"
+                )
 
     @property
     def elements(self) -> int:
@@ -131,10 +133,14 @@ class ModelGraph:
         for op in operators:
             for tensor in (*op.inputs, *op.outputs):
                 if tensor not in self.tensors:
-                    raise ModelError(f"network {self.name!r}: operator {op.name!r} names unknown tensor {tensor!r}")
+                    raise ModelError(
+                        f"network {self.name!r}: operator {op.name!r} names unknown tensor {tensor!r}"
+                    )
             for tensor in op.inputs:
                 if tensor not in readable:
-                    raise ModelError(f"network {self.name!r}: nothing produces tensor {tensor!r}, read by {op.name!r}")
+                    raise ModelError(
+                        f"network {self.name!r}: nothing produces tensor {tensor!r}, read by {op.name!r}"
+                    )
         for tensor in self.outputs:
             if tensor not in readable:
                 raise ModelError(f"network {self.name!r}: nothing produces its output {tensor!r}")
@@ -154,7 +160,9 @@ class ModelGraph:
             return list(nx.lexicographical_topological_sort(self.dag, key=position.__getitem__))
         except nx.NetworkXUnfeasible:
             cycle = [edge[0] for edge in nx.find_cycle(self.dag)]
-            raise ModelError(f"network {self.name!r} has a cycle: {' -> '.join([*cycle, cycle[0]])}") from None
+            raise ModelError(
+                f"network {self.name!r} has a cycle: {' -> '.join([*cycle, cycle[0]])}"
+            ) from None
 
     def __iter__(self) -> Iterator[Operator]:
         return iter(self.operators.values())
@@ -211,7 +219,16 @@ class ModelGraph:
         """A digest of everything that a simulation reads of the network: equal for equal networks."""
         digest = hashlib.blake2b(digest_size=12)
         for op in self:
-            key = (op.name, op.type, op.inputs, op.outputs, sorted(op.attributes.items()), op.weights, op.macs, op.ops)
+            key = (
+                op.name,
+                op.type,
+                op.inputs,
+                op.outputs,
+                sorted(op.attributes.items()),
+                op.weights,
+                op.macs,
+                op.ops,
+            )
             digest.update(repr(key).encode())
         digest.update(repr([(t.name, t.shape) for t in self.tensors.values()]).encode())
         return digest.hexdigest()

@@ -14,7 +14,7 @@ from socsim.devices.device import Accelerator, Calibration, Cluster, KernelRate
 from socsim.workloads.graph import DTYPE_BYTES, ModelGraph, Operator
 from socsim.workloads.operators import MAC_TYPES
 
-__all__ = ["KernelCost", "Part", "WHOLE", "accelerator_cost", "cpu_cost", "part_bytes", "part_work"]
+__all__ = ["WHOLE", "KernelCost", "Part", "accelerator_cost", "cpu_cost", "part_bytes", "part_work"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,10 @@ def part_work(graph: ModelGraph, op: Operator, part: Part = WHOLE) -> float:
 
 
 def part_bytes(graph: ModelGraph, op: Operator, dtype: str, part: Part = WHOLE) -> float:
-    """DRAM traffic of a part in B: activations read and written and weights read, once each (of a table, the rows looked up)."""
+    """DRAM traffic of a part in B: activations read and written and weights read, once each.
+
+    Of a table that is looked up, only the rows found are read.
+    """
     share = output_share(graph, op, part)
     reads, writes, weights = graph.input_elements(op), graph.output_elements(op), op.weights
     if op.type == "gather":

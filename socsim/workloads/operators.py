@@ -71,7 +71,9 @@ _OPS_PER_OUTPUT = {
 }
 
 
-def conv_output_size(size: int, kernel: int, stride: int, padding: int, dilation: int = 1, ceil: bool = False) -> int:
+def conv_output_size(
+    size: int, kernel: int, stride: int, padding: int, dilation: int = 1, ceil: bool = False
+) -> int:
     """Output length of a window of `kernel` moved by `stride` over `size` + `padding` elements.
 
     Parameters
@@ -83,7 +85,9 @@ def conv_output_size(size: int, kernel: int, stride: int, padding: int, dilation
     """
     span = size + padding - dilation * (kernel - 1) - 1
     if span < 0:
-        raise ModelError(f"a window of {kernel} (dilation {dilation}) does not fit into {size} + {padding} elements")
+        raise ModelError(
+            f"a window of {kernel} (dilation {dilation}) does not fit into {size} + {padding} elements"
+        )
     return (-(-span // stride) if ceil else span // stride) + 1
 
 

@@ -55,7 +55,9 @@ class Pricer:
         found = tuple(p for p in self.device.processors if self._dtypes(p))
         if not found:
             known = {library for library, *_ in self.device.calibrations}
-            raise UnknownNameError(f"calibration of device {self.device.name!r} for library", self.library.name, known)
+            raise UnknownNameError(
+                f"calibration of device {self.device.name!r} for library", self.library.name, known
+            )
         return found
 
     @cached_property
@@ -110,7 +112,13 @@ class Pricer:
         return self.library.reason(op, self.graph, processor, calibration.layout, calibration.dtype)
 
     def cost(
-        self, op: Operator, processor: str, layout: str = "", dtype: str = "", cores: str = "", part: Part = WHOLE
+        self,
+        op: Operator,
+        processor: str,
+        layout: str = "",
+        dtype: str = "",
+        cores: str = "",
+        part: Part = WHOLE,
     ) -> KernelCost:
         """Cost of a part of an operator on a processor, alone at the highest clocks.
 
@@ -124,7 +132,9 @@ class Pricer:
             self._costs[key] = self._price(op, processor, layout, dtype, cores, part)
         return self._costs[key]
 
-    def _price(self, op: Operator, processor: str, layout: str, dtype: str, cores: str, part: Part) -> KernelCost:
+    def _price(
+        self, op: Operator, processor: str, layout: str, dtype: str, cores: str, part: Part
+    ) -> KernelCost:
         obstacle = self.obstacle(op, processor, layout, dtype)
         if obstacle:
             raise PlanError(f"operator {op.name!r} ({op.type}) cannot run on {processor!r}: {obstacle}")

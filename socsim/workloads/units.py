@@ -65,7 +65,9 @@ def cut(graph: ModelGraph, granularity: str, support: Callable[[Operator], tuple
         groups = _alike(graph, support)
     else:
         guess = nearest(granularity, GRANULARITIES) or ", ".join(GRANULARITIES)
-        raise UsageError(f"granularity must be one of {', '.join(GRANULARITIES)}, got {granularity!r}; try {guess!r}")
+        raise UsageError(
+            f"granularity must be one of {', '.join(GRANULARITIES)}, got {granularity!r}; try {guess!r}"
+        )
     return _units(graph, groups, support)
 
 
