@@ -90,6 +90,8 @@ def simulate(
     -------
     A result with ``summary()``, ``inferences``, ``kernels``, ``power``, ``save(directory)``.
     """
+    if isinstance(apps, Inference):
+        raise UsageError("simulate takes a list of applications, got one; put it in brackets")
     target = load_device(device) if isinstance(device, str) else device
     loaded = [replace(app, model=load_model(app.model)) for app in apps]
     seconds = parse(duration, "time") if isinstance(duration, str) else duration
@@ -137,6 +139,8 @@ def compare(
     -------
     A comparison with ``rows``, ``table()``, ``render()`` and ``save(directory)``.
     """
+    if isinstance(schedulers, str) or not isinstance(schedulers, Sequence):
+        raise UsageError(f"compare takes a list of schedulers, got {schedulers!r}; put it in brackets")
     target = load_device(device) if isinstance(device, str) else device
     graph = load_model(model)
     results = []

@@ -22,7 +22,10 @@ __all__ = [
 
 
 class SocsimError(Exception):
-    """Base of every error that socsim raises on purpose."""
+    """Base of every error that socsim raises on purpose.
+
+    Each is made again from its ``args``: errors travel between processes, and through SimPy's.
+    """
 
 
 class UnknownNameError(SocsimError, LookupError):
@@ -41,10 +44,13 @@ class UnknownNameError(SocsimError, LookupError):
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
-        self.kind, self.name, self.known = kind, name, sorted(known)
-        guess = nearest(name, self.known)
+        self.kind, self.name, self.known, self.hint = kind, name, sorted(known), hint
+        super().__init__(kind, name, self.known, hint)
+
+    def __str__(self) -> str:
+        guess = nearest(self.name, self.known)
         tail = f"did you mean {guess!r}?" if guess else f"known: {', '.join(self.known) or 'none'}"
-        super().__init__(f"unknown {kind} {name!r}; {tail}{' ' + hint if hint else ''}")
+        return f"unknown {self.kind} {self.name!r}; {tail}{' ' + self.hint if self.hint else ''}"
 
 
 class UnitError(SocsimError, ValueError):
@@ -75,7 +81,10 @@ class FileError(SocsimError, ValueError):
     def __init__(self, file: str, faults: Iterable[Fault]) -> None:
         self.file = file
         self.faults = tuple(sorted(faults))
-        super().__init__("\n".join(fault.render(file) for fault in self.faults))
+        super().__init__(file, self.faults)
+
+    def __str__(self) -> str:
+        return "\n".join(fault.render(self.file) for fault in self.faults)
 
 
 class ModelError(SocsimError, ValueError):
@@ -94,7 +103,11 @@ class MissingExtraError(SocsimError, ImportError):
     """A feature whose optional packages are not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs the extra [{extra}]: pip install 'socsim[{extra}]'")
+        self.feature, self.extra = feature, extra
+        super().__init__(feature, extra)
+
+    def __str__(self) -> str:
+        return f"{self.feature} needs the extra [{self.extra}]: pip install 'socsim[{self.extra}]'"
 
 
 class SimulationError(SocsimError, RuntimeError):

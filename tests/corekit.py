@@ -41,7 +41,12 @@ from socsim.workloads.pricing import Pricer
 LIBRARY = str(Path(__file__).parent / "data" / "toy_library.yaml")
 MAP, TRANSFORM, SYNC, UNMAP, POST = 1.0, 2.0, 0.5, 0.125, 0.25
 """Times in s of the steps of a hand-over of one tensor of 64 B."""
-CPU, GPU, BUFFER, DSP = Placement("cpu"), Placement("gpu", "image"), Placement("gpu", "buffer"), Placement("dsp")
+CPU, GPU, BUFFER, DSP = (
+    Placement("cpu"),
+    Placement("gpu", "image"),
+    Placement("gpu", "buffer"),
+    Placement("dsp"),
+)
 
 Row = tuple[str, float, float]
 
@@ -79,10 +84,14 @@ def toy(
     memory = Memory((MemoryOpp(1.0, bandwidth),), 1.0, 2.0**-10, 0.25)
     rails = {"soc": ("cpu.big", "cpu.little", "gpu", "dsp"), "rest": ("dram", "board")}
     shared = {"gpu": sharing, "dsp": sharing}
-    return Device("toy", "Toy", "T", (big, little), accelerators, memory, shared, bandwidth, 1.0, rails, calibrations)
+    return Device(
+        "toy", "Toy", "T", (big, little), accelerators, memory, shared, bandwidth, 1.0, rails, calibrations
+    )
 
 
-def net(text: str, *, inputs: str = "x", outputs: str = "", shape: tuple[int, ...] = (1, 4, 4, 1)) -> ModelGraph:
+def net(
+    text: str, *, inputs: str = "x", outputs: str = "", shape: tuple[int, ...] = (1, 4, 4, 1)
+) -> ModelGraph:
     """A network from ``"a:8 x; b:16 a; s:4:softmax a,b"``: name, operations, type (default task), inputs.
 
     Every tensor has 16 elements (64 B) unless `shape` says otherwise, and the name of its operator; `outputs` is the
@@ -156,7 +165,9 @@ def resolved(graph: ModelGraph, plan: Any, device: Device | None = None) -> tupl
 
 
 @st.composite
-def networks(draw: Any, kinds: tuple[str, ...] = ("task", "conv2d", "eltwise", "softmax"), most: int = 7) -> ModelGraph:
+def networks(
+    draw: Any, kinds: tuple[str, ...] = ("task", "conv2d", "eltwise", "softmax"), most: int = 7
+) -> ModelGraph:
     """Random small networks; every operator reads one or two earlier tensors, every unread tensor leaves."""
     names = ["x"]
     lines, read = [], set()

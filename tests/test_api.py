@@ -56,7 +56,9 @@ def test_a_network_from_a_file_with_activations_fused(relu: Path) -> None:
 
 
 def test_unknown_names_are_told_with_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match=r"^unknown model 'mobilnet_v1'; did you mean 'mobilenet_v1'\?"):
+    with pytest.raises(
+        UnknownNameError, match=r"^unknown model 'mobilnet_v1'; did you mean 'mobilenet_v1'\?"
+    ):
         socsim.load_model("mobilnet_v1")
     with pytest.raises(UnknownNameError, match=r"^unknown device 'xiaomi-8'; did you mean 'xiaomi-9'\?"):
         socsim.simulate("xiaomi-8", [inference()])
@@ -71,7 +73,10 @@ def test_unknown_names_are_told_with_the_nearest() -> None:
 def test_shapes_are_for_files() -> None:
     with pytest.raises(UsageError) as caught:
         socsim.load_model("resnet50", shapes={"x": (1, 3, 224, 224)})
-    assert str(caught.value) == "shapes are for ONNX files; 'resnet50' is a network of the zoo with a fixed shape"
+    assert (
+        str(caught.value)
+        == "shapes are for ONNX files; 'resnet50' is a network of the zoo with a fixed shape"
+    )
 
 
 def test_a_missing_file_is_told() -> None:
@@ -108,7 +113,13 @@ def test_the_configuration_is_kept() -> None:
         "kind": "inference", "model": "net", "scheduler": "cpu", "library": LIBRARY,
         "name": "camera", "count": 1, "period": "20 s",
     }  # fmt: skip
-    assert dict(result.config) == {"device": "toy", "duration": "30 s", "seed": 5, "noise": False, "apps": [app]}
+    assert dict(result.config) == {
+        "device": "toy",
+        "duration": "30 s",
+        "seed": 5,
+        "noise": False,
+        "apps": [app],
+    }
     assert dict(socsim.simulate(toy(), [inference()], config={"mine": 1}).config) == {"mine": 1}
 
 
@@ -120,7 +131,9 @@ def test_seed_and_noise_are_passed_on() -> None:
 
 
 def test_applications_are_described_as_files_have_them() -> None:
-    app = socsim.Inference("resnet50", {"name": "band", "predictor": "flops"}, period=0.033, deadline="50 ms", count=3)
+    app = socsim.Inference(
+        "resnet50", {"name": "band", "predictor": "flops"}, period=0.033, deadline="50 ms", count=3
+    )
     assert describe(app) == {
         "kind": "inference", "model": "resnet50", "scheduler": {"name": "band", "predictor": "flops"},
         "library": "mace", "count": 3, "period": "0.033 s", "deadline": "0.05 s",
@@ -134,8 +147,8 @@ def test_applications_are_described_as_files_have_them() -> None:
     [
         ("10", UnitError, "'10' has no unit; a time needs one of s, ms, us, ns, ps, min, h"),
         ("10 Hz", UnitError, "'10 Hz' is a frequency, expected a time (s, ms, us, ns, ps, min, h)"),
-        ("-1 s", UsageError, "duration must be positive, got -1.0"),
-        (0.0, UsageError, "duration must be positive, got 0.0"),
+        ("-1 s", UsageError, "duration must be positive, and finite, got -1.0"),
+        (0.0, UsageError, "duration must be positive, and finite, got 0.0"),
     ],
 )
 def test_bad_durations(duration, error, sentence) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from benchmarks.common_task import GOLDEN_LATENCY_US, graph, run
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import simpy
 from corekit import toy
 from simkit import Bench, kernel, step
 
@@ -24,7 +25,7 @@ class Thread:
 @pytest.fixture
 def cores() -> Cores:
     """Cores 0 and 1 are big (2 operations/s), 2 and 3 little (1 operation/s)."""
-    return Cores(toy())
+    return Cores(simpy.Environment(), toy())
 
 
 def test_alone_at_the_highest_clock_everyone_runs_at_full_speed(cores: Cores) -> None:
@@ -99,7 +100,9 @@ def test_mean_time_of_a_processor_sharing_queue() -> None:
     for i, time in enumerate(times):
         bench.launch(graph, str(i), at=float(time))
     bench.run()
-    assert np.mean([end - start for _, start, end in bench.trace]) == pytest.approx(1.0 / (1.0 - load), rel=0.1)
+    assert np.mean([end - start for _, start, end in bench.trace]) == pytest.approx(
+        1.0 / (1.0 - load), rel=0.1
+    )
 
 
 def test_sharing_conserves_work() -> None:

@@ -123,6 +123,31 @@ def test_cores_shared_by_applications_are_busy_once() -> None:
     assert done.energy_j["cpu.big"] == pytest.approx(36 * 1.0 + 36 * 2.5)
 
 
+def test_a_core_that_computes_and_dispatches_is_busy_once() -> None:
+    """b has core 0 from 0 to 14, shared with a's dispatch from 0.375 to 12.375; the run ends at 17.875."""
+    graph = net("a:16 x; b:16 x", outputs="a b")
+    done = outcome(graph, {"a": DSP, "b": CPU}, toy(dsp={"dispatch": 6.0}))
+    assert done.busy_s["cpu"] == pytest.approx(14 / 4)
+    assert done.energy_j["cpu.big"] == pytest.approx(17.875 * 1.0 + 14 * 2.5)
+
+
+def test_a_little_host_is_busy_for_as_long_as_it_takes() -> None:
+    """On a core of half the speed two dispatches of 6 s keep it busy for 24 s."""
+    done = outcome(CHAIN, {"a": DSP, "b": DSP}, toy(dsp={"dispatch": 6.0}), cores="little:1")
+    assert done.busy_s["cpu"] == pytest.approx(24 / 4)
+    assert done.energy_j["cpu.little"] == pytest.approx(done.duration_s * 1.0 + 24 * 2.5)
+
+
+def test_two_hosts_on_one_core_are_busy_once() -> None:
+    """Both dispatch 12 s on core 0 from 0.375 on: together until 24.375."""
+    plan = Fixed({"a": DSP, "b": DSP})
+    apps = [Inference(CHAIN, plan, library=LIBRARY, count=1)]
+    apps.append(Inference(CHAIN, Fixed({"a": BUFFER, "b": BUFFER}), library=LIBRARY, count=1))
+    running = Simulation(toy(dsp={"dispatch": 6.0}, gpu={"dispatch": 6.0}), apps)
+    running.validate()
+    assert running.run().busy_s["cpu"] == pytest.approx(24 / 4)
+
+
 @settings(max_examples=40, deadline=None)
 @given(placed())
 def test_energy_is_idle_power_all_the_time_and_busy_power_while_busy(case) -> None:

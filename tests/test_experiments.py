@@ -42,7 +42,12 @@ def test_a_file_in_si_units(file: Path) -> None:
     assert (experiment.name, experiment.device, experiment.seed) == ("two", "xiaomi-9", 1)
     assert (experiment.noise, experiment.duration_s) == (False, None)
     first, second = experiment.apps
-    assert (first.name, first.model, first.scheduler, first.count) == ("detector", "resnet18", {"name": "heft"}, 2)
+    assert (first.name, first.model, first.scheduler, first.count) == (
+        "detector",
+        "resnet18",
+        {"name": "heft"},
+        2,
+    )
     assert (second.period_s, second.library, second.deadline_s) == (0.02, "mace", None)
 
 
@@ -105,7 +110,11 @@ def test_checking_loads_whatever_is_named(file: Path, old: str, new: str, senten
             "period: 20",
             "two.yaml:5:68: apps.1.period: the value 20 has no unit; a time needs one of s, ms, us, ns, ps, min, h",
         ),
-        ("period: 20 ms", "period: -20 ms", "two.yaml:5:68: apps.1.period: should be greater than 0, got '-20 ms'"),
+        (
+            "period: 20 ms",
+            "period: -20 ms",
+            "two.yaml:5:68: apps.1.period: should be greater than 0, got '-20 ms'",
+        ),
         (
             "period: 20 ms",
             "deadline: 20 Hz",

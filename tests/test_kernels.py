@@ -132,7 +132,9 @@ def test_no_work_takes_no_computing() -> None:
     graph = net("a:0 x")
     calibration = replace(PLAIN, kernels={"other": KernelRate(1.0, half_work=10.0)})
     assert cpu_cost(graph, graph["a"], "other", calibration, [BIG], bandwidth=1e9).compute == 0.0
-    assert accelerator_cost(graph, graph["a"], "other", calibration, DEVICE.accelerators["gpu"]).compute == 0.0
+    assert (
+        accelerator_cost(graph, graph["a"], "other", calibration, DEVICE.accelerators["gpu"]).compute == 0.0
+    )
 
 
 # --- parts ----------------------------------------------------------------------------------------------------
@@ -140,7 +142,9 @@ def test_no_work_takes_no_computing() -> None:
 
 def conv(height: int = 8, channels: int = 6, kernel: int = 3, stride: int = 1, padding: object = "same"):
     b = GraphBuilder("one")
-    graph = b.build(b.conv(b.input(1, 4, height, 8), channels, kernel, stride=stride, padding=padding, name="c"))
+    graph = b.build(
+        b.conv(b.input(1, 4, height, 8), channels, kernel, stride=stride, padding=padding, name="c")
+    )
     return graph, graph["c"]
 
 
@@ -198,6 +202,13 @@ def test_bytes_of_a_whole_operator() -> None:
     graph, op = conv()
     assert part_bytes(graph, op, "fp32") == 4 * (256 + 384 + 222)
     assert part_bytes(graph, op, "fp16") == 2 * (256 + 384 + 222)
+
+
+def test_only_the_rows_of_a_table_that_are_looked_up_are_read() -> None:
+    """3 indices, 3 rows of 8 read and written; not the table's 1000 rows."""
+    b = GraphBuilder("table")
+    graph = b.build(b.embedding(b.input(1, 3), 1000, 8, name="e"))
+    assert part_bytes(graph, graph["e"], "fp32") == 4 * (3 + 24 + 24)
 
 
 def test_channels_read_all_of_the_input_and_their_share_of_the_weights() -> None:

@@ -7,6 +7,7 @@ back to an accelerator unmap 0.125 and 0.25 until it sees it. Hand-overs are tol
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 
 import pytest
 from corekit import BUFFER, CPU, DSP, GPU, Row, edges, net, networks, outcome, placed, resolved, toy, trace
@@ -170,7 +171,7 @@ def test_accelerators_share_through_the_cpu() -> None:
 
 def test_inputs_of_two_processors_both_count() -> None:
     r"""x -> a (gpu, done at 2.375) --.
-          `-> b (cpu, done at 8) ------+-> c (gpu buffer): b's tensor is there at 8.375
+    `-> b (cpu, done at 8) ------+-> c (gpu buffer): b's tensor is there at 8.375
     """
     graph = net("a:16 x; b:16 x; c:8 a,b")
     assert trace(graph, {"a": BUFFER, "b": CPU, "c": BUFFER}) == [
@@ -289,7 +290,10 @@ def test_halves_that_end_together_join_at_once() -> None:
     """Half of 32 operations on a CPU as fast as the GPU."""
     halves = Split("OC", ((CPU, 0.5), (BUFFER, 0.5)))
     rows = trace(CONV, {"a": halves}, toy(big_rate=8.0))
-    assert [row for row in rows if row[0] in ("a@cpu", "a@gpu")] == [("a@cpu", 2.375, 6.375), ("a@gpu", 2.375, 6.375)]
+    assert [row for row in rows if row[0] in ("a@cpu", "a@gpu")] == [
+        ("a@cpu", 2.375, 6.375),
+        ("a@gpu", 2.375, 6.375),
+    ]
     assert rows[-4][1] == 6.375
 
 
@@ -325,6 +329,12 @@ def test_a_residual_inside_a_chain_is_made_readable_on_both_sides() -> None:
     assert ("b@cpu", 22.375, 30.375) in rows
 
 
+def test_a_chain_is_made_of_splits() -> None:
+    own, plan = resolved(CHAIN, {"a": CPU, "b": CPU})
+    with pytest.raises(TypeError, match="a chain is made of splits"):
+        lower_plan(own, Plan(plan.decisions, chains=(("a", "b"),)))
+
+
 def test_outside_a_chain_every_operator_pays() -> None:
     """Each operator: 0.75 of its input out of the image, mapped, seen; its quarter back into the image."""
     graph = net("a:64:conv2d x; b:64:conv2d a")
@@ -342,7 +352,7 @@ class Slow(StaticScheduler):
     decision_time = 3.0
 
     def plan(self, graph, view):
-        return {op: "cpu" for op in graph}
+        return dict.fromkeys(graph, "cpu")
 
 
 def test_deciding_takes_its_time_before_everything_else() -> None:
@@ -417,7 +427,8 @@ def plans(draw):
         if op.type == "conv2d" and draw(st.booleans()):
             share = draw(st.sampled_from([0.25, 0.5, 0.75]))
             plan[op.name] = Split(
-                draw(st.sampled_from(["H", "OC"])), ((CPU, share), (draw(st.sampled_from([GPU, BUFFER])), 1.0 - share))
+                draw(st.sampled_from(["H", "OC"])),
+                ((CPU, share), (draw(st.sampled_from([GPU, BUFFER])), 1.0 - share)),
             )
     return graph, plan
 
@@ -438,7 +449,11 @@ def test_nothing_starts_before_its_inputs_are_there(case) -> None:
     for before, after in edges(graph):
         assert started[after] >= ended[before] - 1e-9
     for r in done.kernels:
-        if r.kind in ("map", "sync", "transform") and r.operator in started and r.start_s < started[r.operator]:
+        if (
+            r.kind in ("map", "sync", "transform")
+            and r.operator in started
+            and r.start_s < started[r.operator]
+        ):
             handed[r.operator] = max(handed.get(r.operator, 0.0), r.end_s)
     assert all(end <= started[name] + 1e-9 for name, end in handed.items())
     assert done.inferences[0].finish_s >= max(ended.values()) - 1e-9
@@ -468,7 +483,9 @@ def test_work_is_conserved(case) -> None:
     assert sorted(r.operator for r in kernels) == sorted(graph.operators)
     for r in kernels:
         where = ready.decisions[r.operator]
-        assert r.end_s - r.start_s == pytest.approx(own.cost(graph[r.operator], where.processor, where.layout).time)
+        assert r.end_s - r.start_s == pytest.approx(
+            own.cost(graph[r.operator], where.processor, where.layout).time
+        )
     for processor in ("gpu", "dsp"):
         ran = [r for r in done.kernels if r.processor == processor and r.kind in ("kernel", "transform")]
         assert done.busy_s[processor] == pytest.approx(sum(r.end_s - r.start_s for r in ran), abs=1e-9)
@@ -490,5 +507,9 @@ def test_lowering_is_pure(case) -> None:
 @given(networks(), st.sampled_from([GPU, BUFFER]))
 def test_accelerators_never_run_two_things_at_once(graph, where) -> None:
     done = outcome(graph, dict.fromkeys(graph.operators, where), kernels=True, count=2)
-    spans = sorted((r.start_s, r.end_s) for r in done.kernels if r.processor == "gpu" and r.kind in ("kernel", "transform"))
-    assert all(after[0] >= before[1] - 1e-9 for before, after in zip(spans, spans[1:], strict=False))
+    spans = sorted(
+        (r.start_s, r.end_s)
+        for r in done.kernels
+        if r.processor == "gpu" and r.kind in ("kernel", "transform")
+    )
+    assert all(after[0] >= before[1] - 1e-9 for before, after in pairwise(spans))

@@ -60,7 +60,11 @@ r"""x -> a --.
 
 def test_a_chain_on_one_processor_is_as_a_static_plan_would_run_it() -> None:
     graph = net("a:16 x; b:8 a")
-    assert trace(graph, Where()) == trace(graph, {"a": CPU, "b": CPU}) == [("a@cpu", 0.0, 8.0), ("b@cpu", 8.0, 12.0)]
+    assert (
+        trace(graph, Where())
+        == trace(graph, {"a": CPU, "b": CPU})
+        == [("a@cpu", 0.0, 8.0), ("b@cpu", 8.0, 12.0)]
+    )
 
 
 def test_a_handover_begins_when_the_producer_finishes() -> None:
@@ -117,8 +121,16 @@ def test_inferences_overlap_as_in_a_pipeline() -> None:
     graph = net("a:16 x; b:8 a")
     done = outcome(graph, Where({"a": DSP}), kernels=True, period=4.0, count=2, duration=20.0)
     kernels = [row for row in rows(done) if row[0] in ("a@dsp", "b@cpu")]
-    assert kernels == [("a@dsp", 0.375, 4.375), ("a@dsp", 4.375, 8.375), ("b@cpu", 5.875, 9.875), ("b@cpu", 9.875, 13.875)]
-    assert [(r.arrival_s, r.start_s, r.finish_s) for r in done.inferences] == [(0.0, 0.0, 9.875), (4.0, 4.0, 13.875)]
+    assert kernels == [
+        ("a@dsp", 0.375, 4.375),
+        ("a@dsp", 4.375, 8.375),
+        ("b@cpu", 5.875, 9.875),
+        ("b@cpu", 9.875, 13.875),
+    ]
+    assert [(r.arrival_s, r.start_s, r.finish_s) for r in done.inferences] == [
+        (0.0, 0.0, 9.875),
+        (4.0, 4.0, 13.875),
+    ]
 
 
 # --- fixed costs ----------------------------------------------------------------------------------------------
@@ -163,11 +175,13 @@ class Watcher(Where):
             before = {p: view.wait(p) for p in view.processors}
             inputs = {p: view.data_ready(job, p) for p in view.processors}
             yield Assignment(job, where)
-            self.seen.append((view.now, job.operators, before, inputs, view.wait(where.processor), len(view.ready)))
+            self.seen.append(
+                (view.now, job.operators, before, inputs, view.wait(where.processor), len(view.ready))
+            )
 
 
 def test_the_view_tells_waits_and_inputs() -> None:
-    """The GPU's first layout is the image. When c becomes ready (8), a (DSP, 4.375) is on the CPU; b is not elsewhere."""
+    """The GPU's first layout is the image. When c becomes ready (8), a (DSP, 4.375) is on the CPU; b nowhere else."""
     watcher = Watcher({"a": DSP})
     outcome(JOIN, watcher)
     first, second, third = watcher.seen
@@ -281,19 +295,25 @@ def test_with_a_time_limit_it_only_leaves_them_queued() -> None:
 
 
 def test_a_job_assigned_twice_is_refused() -> None:
-    with pytest.raises(SimulationError, match=r"^scheduler 'Twice' assigned job 0 of inference 0, not ready$"):
+    with pytest.raises(
+        SimulationError, match=r"^scheduler 'Twice' assigned job 0 of inference 0, not ready$"
+    ):
         outcome(GRAPH, Twice())
 
 
 def test_a_processor_that_does_not_support_the_job_is_refused() -> None:
     with pytest.raises(SimulationError) as caught:
         outcome(GRAPH, Elsewhere())
-    expected = "scheduler 'Elsewhere' assigned job 0 of 'net' to 'npu', which does not support it; supported: cpu, gpu, dsp"
-    assert str(caught.value) == expected
+    assert str(caught.value) == (
+        "scheduler 'Elsewhere' assigned job 0 of 'net' to 'npu', which does not support it; "
+        "supported: cpu, gpu, dsp"
+    )
 
 
 def test_support_is_per_job() -> None:
-    with pytest.raises(SimulationError, match=r"job 1 of 'net' to 'gpu', which does not support it; supported: cpu$"):
+    with pytest.raises(
+        SimulationError, match=r"job 1 of 'net' to 'gpu', which does not support it; supported: cpu$"
+    ):
         outcome(FALLBACK, Where({"s": GPU}))
 
 
@@ -307,7 +327,9 @@ def test_what_is_no_assignment_is_refused(returned: object) -> None:
         outcome(GRAPH, Wrong())
 
 
-@pytest.mark.parametrize(("options", "sentence"), [({"layout": "pixel"}, "pixel"), ({"cores": "huge"}, "huge")])
+@pytest.mark.parametrize(
+    ("options", "sentence"), [({"layout": "pixel"}, "pixel"), ({"cores": "huge"}, "huge")]
+)
 def test_unknown_layouts_and_cores_are_refused(options: dict[str, str], sentence: str) -> None:
     class Odd(OnlineScheduler):
         def decide(self, view):
@@ -359,7 +381,9 @@ def test_causality_under_random_decisions(graph, granularity, count, seed) -> No
     for before, after in graph.dag.edges:
         for i in range(count):
             source, target = kernels[i, before], kernels[i, after]
-            least = (0.0 if source.processor == "cpu" else 1.5) + (0.0 if target.processor == "cpu" else 0.375)
+            least = (0.0 if source.processor == "cpu" else 1.5) + (
+                0.0 if target.processor == "cpu" else 0.375
+            )
             crossing = 0.0 if source.processor == target.processor else least
             assert target.start_s >= source.end_s + crossing - 1e-9
 
@@ -392,5 +416,8 @@ def test_devices_may_differ_in_layout() -> None:
     device = toy()
     gpu = replace(device.accelerators["gpu"], layouts=("buffer",))
     plain = replace(device, accelerators={**device.accelerators, "gpu": gpu})
-    kinds = [what.split()[0] for what, _, _ in trace(GRAPH, Where({"a": Placement("gpu"), "b": Placement("gpu")}), plain)]
+    kinds = [
+        what.split()[0]
+        for what, _, _ in trace(GRAPH, Where({"a": Placement("gpu"), "b": Placement("gpu")}), plain)
+    ]
     assert "transform" not in kinds

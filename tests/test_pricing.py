@@ -55,7 +55,9 @@ def test_a_library_without_calibration_is_refused() -> None:
 def test_types_that_are_not_calibrated_give_way_to_the_first_that_is() -> None:
     assert pricer(GRAPH).dtype == "fp32"
     assert pricer(GRAPH, dtype="fp16").dtype_on("gpu") == "fp32"
-    with pytest.raises(UnknownNameError, match=r"unknown processor of library 'toy' on 'toy': 'npu'; did you mean"):
+    with pytest.raises(
+        UnknownNameError, match=r"unknown processor of library 'toy' on 'toy': 'npu'; did you mean"
+    ):
         pricer(GRAPH).dtype_on("npu")
 
 
@@ -132,4 +134,6 @@ def test_what_stands_in_the_way(operator, processor, layout, dtype, reason) -> N
 def test_no_price_without_a_kernel() -> None:
     with pytest.raises(PlanError) as caught:
         pricer(GRAPH).cost(GRAPH["s"], "gpu")
-    assert str(caught.value) == "operator 's' (softmax) cannot run on 'gpu': no softmax kernel on the gpu image"
+    assert (
+        str(caught.value) == "operator 's' (softmax) cannot run on 'gpu': no softmax kernel on the gpu image"
+    )

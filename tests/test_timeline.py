@@ -12,8 +12,19 @@ from socsim.simulation.timeline import START, Progress, advance, body_time, lay_
 PLENTY = 1e12
 
 
-def entry(compute: float, *, overhead: float = 0.0, traffic: float = 0.0, reach: float = 10.0, dispatch: float = 0.0) -> Entry:  # noqa: E501
-    return Entry("kernel", "k", "gpu", overhead=overhead, compute=compute, bytes=traffic, reach=reach, dispatch=dispatch)
+def entry(
+    compute: float, *, overhead: float = 0.0, traffic: float = 0.0, reach: float = 10.0, dispatch: float = 0.0
+) -> Entry:
+    return Entry(
+        "kernel",
+        "k",
+        "gpu",
+        overhead=overhead,
+        compute=compute,
+        bytes=traffic,
+        reach=reach,
+        dispatch=dispatch,
+    )
 
 
 # --- one entry ------------------------------------------------------------------------------------------------
@@ -31,7 +42,9 @@ def entry(compute: float, *, overhead: float = 0.0, traffic: float = 0.0, reach:
         (0.0, 0.0, 10.0, 1.0, PLENTY, 0.0),
     ],
 )
-def test_body_is_the_slower_of_computing_and_moving_bytes(compute, traffic, reach, rate, bandwidth, expected) -> None:
+def test_body_is_the_slower_of_computing_and_moving_bytes(
+    compute, traffic, reach, rate, bandwidth, expected
+) -> None:
     assert body_time(entry(compute, traffic=traffic, reach=reach), rate, bandwidth) == expected
 
 

@@ -13,14 +13,21 @@ from socsim.errors import UsageError
 from socsim.workloads.graph import ModelGraph, Operator
 from socsim.workloads.units import GRANULARITIES, Unit, cut
 
-SUPPORT = {"task": ("cpu", "gpu", "dsp"), "softmax": ("cpu",), "eltwise": ("cpu", "gpu"), "conv2d": ("cpu", "gpu", "dsp")}
+SUPPORT = {
+    "task": ("cpu", "gpu", "dsp"),
+    "softmax": ("cpu",),
+    "eltwise": ("cpu", "gpu"),
+    "conv2d": ("cpu", "gpu", "dsp"),
+}
 
 
 def support(op: Operator) -> tuple[str, ...]:
     return SUPPORT[op.type]
 
 
-def cut_by(graph: ModelGraph, granularity: str, by: Callable[[Operator], tuple[str, ...]] = support) -> list[Unit]:
+def cut_by(
+    graph: ModelGraph, granularity: str, by: Callable[[Operator], tuple[str, ...]] = support
+) -> list[Unit]:
     return cut(graph, granularity, by)
 
 
@@ -63,7 +70,9 @@ def test_a_tensor_inside_a_job_may_leave_the_network() -> None:
     assert [u.results for u in units] == [("a", "b")]
 
 
-@pytest.mark.parametrize(("word", "guess"), [("operators", "'operator'"), ("layer", "'operator, subgraph, model'")])
+@pytest.mark.parametrize(
+    ("word", "guess"), [("operators", "'operator'"), ("layer", "'operator, subgraph, model'")]
+)
 def test_an_unknown_size_is_refused(word: str, guess: str) -> None:
     with pytest.raises(UsageError) as caught:
         cut_by(FALLBACK, word)

@@ -33,8 +33,8 @@ class FlopsPredictor:
 
     For each processor, layout and kind (:func:`operator_kind`), ``a + b * operations`` is fitted by least
     squares to the times, alone on the idle phone, of the layers of :func:`profile_network`. Predictions are
-    at least 0. Kernel algorithms, small sizes and memory traffic are beyond it: CoDL's authors find 7 to 10.5 % of operators
-    within 10 % of the truth.
+    at least 0. Kernel algorithms, small sizes and memory traffic are beyond it: CoDL's authors find 7 to
+    10.5 % of operators within 10 % of the truth.
 
     References
     ----------

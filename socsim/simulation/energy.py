@@ -33,10 +33,9 @@ def component_energy(executor: Executor, duration: float) -> dict[str, float]:
     energy = {name: p.idle_w * duration for name, p in power.items()}
     for name, busy in executor.busy.items():
         energy[name] += power[name].busy_w * busy
-    for core, busy in enumerate(executor.host_busy):
-        cluster = device.cores[core]
+    for cluster in device.clusters:
         over_idle = cluster.power.busy(cluster.max_opp, kernels=False) - cluster.power.idle
-        energy[f"cpu.{cluster.name}"] += over_idle * busy
+        energy[f"cpu.{cluster.name}"] += over_idle * executor.dispatching[f"cpu.{cluster.name}"]
     energy["dram"] += executor.dram_bytes * device.memory.energy_per_byte
     return energy
 

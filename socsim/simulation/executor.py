@@ -88,13 +88,13 @@ class Executor:
         on_run: Callable[[Run | Delay], None] | None = None,
     ) -> None:
         self.env, self.device, self.stepwise, self.on_run = env, device, stepwise, on_run
-        self.cores = Cores(device)
+        self.cores = Cores(env, device)
         self.speed = dict.fromkeys(device.accelerators, 1.0)
         self.dram_bandwidth = device.memory.bandwidth
         self.dram_bytes = 0.0
         self._busy: dict[str | tuple[int, ...], float] = {}
         self.host_busy = [0.0] * len(device.cores)
-        """Time in s at full speed that each core spent on dispatching."""
+        """Time in s that each core spent on dispatching, shared or not."""
         self._servers = {name: Server() for name in device.accelerators}
         self._moving: dict[int, Run] = {}
         self.active: dict[int, Run] = {}
@@ -137,10 +137,24 @@ class Executor:
             (*(f"cpu.{c.name}" for c in self.device.clusters), *self.device.accelerators), 0.0
         )
         for user, time in self._busy.items():
-            for name in (
-                [user] if isinstance(user, str) else [f"cpu.{self.device.cores[i].name}" for i in user]
-            ):
+            for name in [user] if isinstance(user, str) else [self._component(core) for core in user]:
                 times[name] += time
+        return self._without(times, self.cores.kernel_overlap)
+
+    @property
+    def dispatching(self) -> dict[str, float]:
+        """Time in s during which the cores of a cluster in sum dispatched, and ran no kernels."""
+        times = {f"cpu.{c.name}": 0.0 for c in self.device.clusters}
+        for core, time in enumerate(self.host_busy):
+            times[self._component(core)] += time
+        return self._without(times, self.cores.host_overlap)
+
+    def _component(self, core: int) -> str:
+        return f"cpu.{self.device.cores[core].name}"
+
+    def _without(self, times: dict[str, float], overlap: list[float]) -> dict[str, float]:
+        for core, time in enumerate(overlap):
+            times[self._component(core)] -= time
         return times
 
     def close(self) -> None:
@@ -148,6 +162,9 @@ class Executor:
         for run in list(self.active.values()):
             run.settle()
             self.account(run.segment, run.busy_so_far(), run.bytes_so_far())
+            if run.on_host:
+                self.host_busy[run.fragment.host] += self.env.now - run.host_since
+        self.cores.close()
 
     # --- DRAM -------------------------------------------------------------------------------------------------
 
@@ -170,7 +187,7 @@ class Executor:
     def _demand(self) -> float:
         total = 0.0
         for run in self._moving.values():
-            total += run.segment.demand
+            total += run.peak_demand
         return total
 
     def _switch(self, cause: Run, *, contended: bool) -> None:

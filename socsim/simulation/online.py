@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -128,9 +128,21 @@ class OnlineStream(Stream):
         scheduler = self.scheduler
         assert isinstance(scheduler, OnlineScheduler)
         self._deciding = True
-        for assignment in scheduler.decide(self._view):
+        for assignment in self._decisions(scheduler):
+            if not isinstance(assignment, Assignment):
+                raise SimulationError(
+                    f"scheduler {scheduler.title!r} must yield job.on(processor) for each job, got {assignment!r}"
+                )
             self._assign(assignment)
         self._deciding = False
+
+    def _decisions(self, scheduler: OnlineScheduler) -> Iterator[object]:
+        decided: object = scheduler.decide(self._view)
+        if not isinstance(decided, Iterable):
+            raise SimulationError(
+                f"scheduler {scheduler.title!r} must return or yield assignments from decide(), got {decided!r}"
+            )
+        return iter(decided)
 
     def _assign(self, assignment: Assignment) -> None:
         job, placement = assignment.job, assignment.placement

@@ -79,6 +79,7 @@ class Run:
     in_body = on_host = False
     _laid_out = 0.0
     _begun = -1.0
+    host_since = 0.0
     _timer: Any = None
     _host_timer: Any = None
 
@@ -109,7 +110,8 @@ class Run:
             executor.cores.enter(self, segment.team)
         if segment.dispatch:
             self.on_host = True
-            executor.cores.enter(self, (self.fragment.host,))
+            self.host_since = executor.env.now
+            executor.cores.enter(self, (self.fragment.host,), kernel=False)
         if segment.demand:
             executor.join_memory(self)
         self.plan()
@@ -230,8 +232,8 @@ class Run:
         """The host thread has dispatched everything."""
         if self.on_host and event is self._host_timer:
             self.on_host = False
-            self.executor.host_busy[self.fragment.host] += self.segment.dispatch
-            self.executor.cores.leave(self, (self.fragment.host,))
+            self.executor.host_busy[self.fragment.host] += self.executor.env.now - self.host_since
+            self.executor.cores.leave(self, (self.fragment.host,), kernel=False)
 
     def _whole_timeline(self) -> Timeline:
         segment = self.segment
@@ -246,6 +248,13 @@ class Run:
         return timeline
 
     # --- entry by entry, while DRAM is oversubscribed ---------------------------------------------------------
+
+    @property
+    def peak_demand(self) -> float:
+        """DRAM bandwidth in B/s that the segment uses at most; more than alone where noise makes it faster."""
+        slowness = self.fragment.slowness
+        demand = self.segment.demand
+        return demand / min(1.0, slowness[self.segment.queue]) if slowness else demand
 
     @property
     def entry(self) -> Entry:

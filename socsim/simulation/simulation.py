@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import isclose
+from math import inf, isclose
 
 import numpy as np
 import simpy
+from simpy.events import AllOf
 
 from socsim.devices.device import Device
 from socsim.errors import SimulationError, UsageError
@@ -69,7 +70,7 @@ class Simulation:
         kernels: bool = False,
         stepwise: bool = False,
     ) -> None:
-        _check(apps, duration)
+        _check(apps, duration, seed)
         self.device, self.duration, self.seed, self.noise = device, duration, seed, noise
         self.env = simpy.Environment()
         self._recorder = KernelRecorder() if kernels else None
@@ -86,8 +87,7 @@ class Simulation:
         if self._outcome is None:
             for stream in self.streams:
                 stream.start()
-            self.env.run(until=self.duration)
-            self._check_progress()
+            self._pass_time()
             self.executor.close()
             self._outcome = self._conclude()
         return self._outcome
@@ -160,15 +160,20 @@ class Simulation:
             self.executor, app, name, pricer, scheduler, noise, units=units, predictor=predictor
         )
 
-    def _check_progress(self) -> None:
-        """Without a time limit the clock stops only when nothing is left to happen: then nothing may be unfinished."""
-        stuck = [s for s in self.streams if self.duration is None and s.unfinished()]
-        if stuck:
-            left = len(stuck[0].unfinished())
-            raise SimulationError(
-                f"scheduler {stuck[0].scheduler.title!r} left {left} inferences of {stuck[0].name!r} unfinished: "
-                "it never assigned all ready jobs"
-            )
+    def _pass_time(self) -> None:
+        """Run until the limit, or until the last inference has finished."""
+        if self.duration is not None:
+            self.env.run(until=self.duration)
+            return
+        complete = AllOf(self.env, [stream.complete for stream in self.streams])
+        while not complete.triggered:
+            if self.env.peek() == inf:
+                stuck = next(stream for stream in self.streams if not stream.complete.triggered)
+                raise SimulationError(
+                    f"scheduler {stuck.scheduler.title!r} left {len(stuck.unfinished())} inferences of "
+                    f"{stuck.name!r} unfinished: it never assigned all ready jobs"
+                )
+            self.env.step()
 
     def _log(self) -> InferenceLog:
         """All inferences: application by application, finished ones first."""
@@ -200,11 +205,13 @@ class Simulation:
         )
 
 
-def _check(apps: Sequence[Inference], duration: float | None) -> None:
+def _check(apps: Sequence[Inference], duration: float | None, seed: int) -> None:
     if not apps:
         raise UsageError("a simulation needs at least one application")
-    if duration is not None and duration <= 0:
-        raise UsageError(f"duration must be positive, got {duration!r}")
+    if duration is not None and not 0 < duration < inf:
+        raise UsageError(f"duration must be positive, and finite, got {duration!r}")
+    if not isinstance(seed, int) or seed < 0:
+        raise UsageError(f"seed must be a whole number from 0, got {seed!r}")
     endless = [app for app in apps if app.count is None]
     if duration is None and endless:
         raise UsageError("a simulation needs a duration, or a count in every application")
@@ -213,15 +220,18 @@ def _check(apps: Sequence[Inference], duration: float | None) -> None:
 def _names(apps: Sequence[Inference]) -> list[str]:
     """Unique names: the given ones, else the networks' with a number where needed."""
     wanted = [app.name or getattr(app.model, "name", str(app.model)) for app in apps]
-    counts, seen, names = Counter(wanted), Counter[str](), []
+    counts, names = Counter(wanted), list[str]()
     for name in wanted:
-        seen[name] += 1
-        names.append(f"{name}-{seen[name]}" if counts[name] > 1 else name)
+        unique, number = name, 1
+        while counts[name] > 1 and (unique in counts or unique in names):
+            unique, number = f"{name}-{number}", number + 1
+        names.append(unique)
     return names
 
 
 def _busy(executor: Executor) -> dict[str, float]:
     """Busy time by processor; the CPU's is the mean over its cores, dispatching included."""
     device = executor.device
-    cores = sum(executor.busy[f"cpu.{c.name}"] for c in device.clusters) + sum(executor.host_busy)
-    return {"cpu": cores / len(device.cores)} | {name: executor.busy[name] for name in device.accelerators}
+    busy, dispatching = executor.busy, executor.dispatching
+    cores = sum(busy[name] + time for name, time in dispatching.items())
+    return {"cpu": cores / len(device.cores)} | {name: busy[name] for name in device.accelerators}

@@ -95,6 +95,8 @@ class Stream(ABC):
         self.noise = noise
         self.log = InferenceLog()
         self.arrived = 0
+        self.complete = executor.env.event()
+        """Happens when the last counted inference has finished."""
 
     def start(self) -> None:
         """Let inferences arrive."""
@@ -123,7 +125,9 @@ class Stream(ABC):
     def finish(self, index: int, arrival: float, start: float) -> None:
         """Record a finished inference; back to back, the next one arrives."""
         self.log.add(self.name, index, arrival, start, self.executor.env.now)
-        if self.app.period_s is None:
+        if len(self.log) == self.app.count:
+            self.complete.succeed()
+        elif self.app.period_s is None:
             self._arrive_next()
 
     def launch(

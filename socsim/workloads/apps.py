@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from socsim.errors import UsageError
@@ -56,11 +57,16 @@ class Inference:
     cores: str = ""
 
     def __post_init__(self) -> None:
+        whose = f"inference {self.name or self.model!r}"
         for what, value in (("period", self.period_s), ("deadline", self.deadline_s), ("count", self.count)):
-            if value is not None and value <= 0:
-                raise UsageError(
-                    f"inference {self.name or self.model!r}: {what} must be positive, got {value!r}"
-                )
+            if value is not None and not isinstance(value, (int, float)):
+                raise UsageError(f"{whose}: {what} must be a number, got {value!r}")
+            if value is not None and not 0 < value < inf:
+                raise UsageError(f"{whose}: {what} must be positive, got {value!r}")
+        if self.count is not None and self.count != int(self.count):
+            raise UsageError(f"{whose}: count must be a whole number, got {self.count!r}")
+        if self.dtype not in ("", "fp32", "fp16", "int8"):
+            raise UsageError(f"{whose}: dtype must be fp32, fp16 or int8, got {self.dtype!r}")
 
     @property
     def period_s(self) -> float | None:

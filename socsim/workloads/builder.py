@@ -146,7 +146,7 @@ class GraphBuilder:
     ) -> str:
         """Convolution, with bias and activation fused where given.
 
-        The type follows from `groups`: ``conv2d``, ``grouped_conv2d``, or ``depthwise_conv2d`` for one an input channel.
+        The type follows from `groups`: ``conv2d``, ``grouped_conv2d``, or ``depthwise_conv2d`` (one each channel).
 
         Parameters
         ----------
