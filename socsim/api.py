@@ -58,7 +58,7 @@ def load_model(
 
 
 def simulate(
-    device: Device | str,
+    device: Device | str | Path,
     apps: Sequence[Inference],
     *,
     duration: float | str | None = None,
@@ -92,7 +92,7 @@ def simulate(
     """
     if isinstance(apps, Inference):
         raise UsageError("simulate takes a list of applications, got one; put it in brackets")
-    target = load_device(device) if isinstance(device, str) else device
+    target = device if isinstance(device, Device) else load_device(device)
     loaded = [replace(app, model=load_model(app.model)) for app in apps]
     seconds = parse(duration, "time") if isinstance(duration, str) else duration
     simulation = Simulation(target, loaded, duration=seconds, seed=seed, noise=noise, kernels=kernels)
@@ -110,7 +110,7 @@ def simulate(
 
 
 def compare(
-    device: Device | str,
+    device: Device | str | Path,
     model: ModelGraph | str,
     schedulers: Sequence[Any],
     *,
@@ -141,7 +141,7 @@ def compare(
     """
     if isinstance(schedulers, str) or not isinstance(schedulers, Sequence):
         raise UsageError(f"compare takes a list of schedulers, got {schedulers!r}; put it in brackets")
-    target = load_device(device) if isinstance(device, str) else device
+    target = device if isinstance(device, Device) else load_device(device)
     graph = load_model(model)
     results = []
     for spec in schedulers:

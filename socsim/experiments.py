@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from socsim import units, yamlfile
-from socsim.errors import FileError, UsageError, nearest
+from socsim.errors import FileError, UnknownNameError, UsageError, nearest
 from socsim.resources import data_dir
 from socsim.results.result import Result
 from socsim.workloads.apps import Inference
@@ -112,6 +113,8 @@ def load_experiment(path: str | Path, overrides: Iterable[str] = ()) -> Experime
     ------
     FileError
         Faults of the file, all in one pass.
+    UnknownNameError
+        No file, and no experiment of that name.
     UsageError
         An override of a key that does not exist.
     """
@@ -149,10 +152,13 @@ def check_experiment(path: str | Path) -> str:
 
 def _find(path: str | Path) -> Path:
     file = Path(path)
-    shipped = data_dir("experiments") / f"{path}.yaml"
-    if file.suffix or file.exists() or not shipped.exists():
+    if file.suffix or file.exists():
         return file
-    return shipped
+    if str(path) not in experiment_names():
+        raise UnknownNameError(
+            "experiment", str(path), experiment_names(), "(or give the path of a .yaml file)"
+        )
+    return data_dir("experiments") / f"{path}.yaml"
 
 
 def _override(config: dict[str, Any], override: str) -> None:
@@ -191,7 +197,12 @@ def _step(target: Any, part: str, shown: str) -> Any:
 def _value(text: str) -> Any:
     if text in ("true", "false"):
         return text == "true"
-    return int(text) if text.lstrip("-").isdigit() else text
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _revalidate(config: Mapping[str, Any], file: str) -> ExperimentSpec:
@@ -201,10 +212,12 @@ def _revalidate(config: Mapping[str, Any], file: str) -> ExperimentSpec:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        hint = _known_hint(first["loc"]) if first["type"] == "extra_forbidden" else ""
-        raise UsageError(f"{file} with overrides: {key}: {first['msg']}{hint}") from None
+        raise UsageError(f"{file} with overrides: {_complaint(key, first)}") from None
 
 
-def _known_hint(loc: tuple[int | str, ...]) -> str:
-    fields = InferenceSpec.model_fields if loc[0] == "apps" else ExperimentSpec.model_fields
-    return f"; did you mean {nearest(str(loc[-1]), fields)!r}?"
+def _complaint(key: str, error: ErrorDetails) -> str:
+    if error["type"] != "extra_forbidden":
+        return f"{key}: {error['msg'].removeprefix('Value error, ').removeprefix('Input ')}, got {error['input']!r}"
+    fields = InferenceSpec.model_fields if error["loc"][0] == "apps" else ExperimentSpec.model_fields
+    guess = nearest(str(error["loc"][-1]), fields)
+    return f"unknown key {key!r}; " + (f"did you mean {guess!r}?" if guess else f"known: {', '.join(fields)}")

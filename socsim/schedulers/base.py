@@ -24,7 +24,7 @@ class Scheduler:
     """What tables and traces call it; the class name where empty."""
 
     decision_time: float = 0.0
-    """Time in s on the fastest core at its highest clock that one decision takes; simulated, default 0."""
+    """Time in s that one decision takes before anything starts: a plan's once in each inference; default 0."""
 
     predictor: str = "exact"
     """Which latency predictor its view uses; see :mod:`socsim.schedulers.predictors`."""

@@ -7,7 +7,7 @@ scheduler may know no more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from socsim.schedulers.chains import chain_halos
@@ -88,13 +88,18 @@ class _Clock:
             for p, s in split.shares
         }
         cpu = next((own for p, own in parts.items() if p.processor == "cpu"), None)
-        ready = self.read(ops[0].inputs, *home)
+        here = [self._readable[t].get(CPU) for t in ops[0].inputs]
+        ready = own_ready = self.read(ops[0].inputs, *home)
         if cpu is not None and home[0] != "cpu":
-            ready = self._lend(ops[0], cpu[0], home, ready)
-        ends = [self._half(ops, p, own, ready) for p, own in parts.items()]
+            own_ready = self._lend(ops[0], cpu[0], home, ready, here)
+            ready = max(ready, own_ready)
+        ends = [
+            self._half(ops, p, own, own_ready if p.processor == "cpu" else ready) for p, own in parts.items()
+        ]
         end = max(ends)
         if cpu is not None and home[0] != "cpu":
-            size = self.graph.output_elements(ops[-1]) * cpu[-1].share
+            share = output_share(self.graph, ops[-1], Part(cpu[-1].share, split.dimension))
+            size = self.graph.output_elements(ops[-1]) * share
             end = self._hand_over(size, CPU, home, end)
         for op in ops:
             self._produce(op, home, end)
@@ -111,14 +116,19 @@ class _Clock:
             ready = self._run(where, time, ready)
         return ready
 
-    def _lend(self, op: Operator, part: Part, home: Place, ready: float) -> float:
-        """Make the CPU's slices of input and output accessible to it."""
+    def _lend(
+        self, op: Operator, part: Part, home: Place, ready: float, here: Sequence[float | None]
+    ) -> float:
+        """Make the CPU's slices of input and output accessible to it; `here`: since when it has the inputs."""
         size = self.graph.input_elements(op) * input_share(self.graph, op, part)
         written = self.graph.output_elements(op) * output_share(self.graph, op, part)
         view, p = self.view, home[0]
         mapping = view.transfer(written, p, "cpu", layout="buffer") - view.transfer(
             0.0, p, "cpu", layout="buffer"
         )
+        have = [time for time in here if time is not None]
+        if len(have) == len(here):
+            return max(have, default=0.0) + mapping
         return self._hand_over(size, home, CPU, ready) + mapping
 
     def read(self, tensors: Iterable[str], processor: str, layout: str) -> float:

@@ -109,10 +109,10 @@ class _Lowering:
         self.opened: set[str] = set()
         """Processors whose fixed cost has been paid."""
         self._group: int = -1
-        begin = _NOTHING
+        self._begin = _NOTHING
         if decision_time:
-            begin = self.delay([Entry("call", "", "cpu", overhead=decision_time)], set())
-        self.places: dict[str, dict[Place, int]] = {t: {place: begin} for t, place in inputs.items()}
+            self._begin = self.delay([Entry("call", "", "cpu", overhead=decision_time)], set())
+        self.places: dict[str, dict[Place, int]] = {t: {place: self._begin} for t, place in inputs.items()}
 
     # --- operators --------------------------------------------------------------------------------------------
 
@@ -156,23 +156,31 @@ class _Lowering:
     def _enter_split(
         self, op: Operator, parts: Mapping[Placement, Part], accelerator: Placement
     ) -> dict[Placement, set[int]]:
-        """Make the input readable on both sides; the host enqueues the accelerator's half before it runs its own."""
+        """Make the input readable on both sides; the host enqueues the accelerator's half before it runs its own.
+
+        The CPU maps its slices of input and output, and waits for the accelerator, unless it has the input already.
+        """
         place = self._place(accelerator)
-        deps = self.require(op.inputs, place, op.name)
         cpu = next((p for p in parts if p.processor == "cpu"), None)
+        there = all(CPU in self.places[t] for t in op.inputs)
+        here = {self.places[t][CPU] for t in op.inputs} - {_NOTHING} if there else set()
+        deps = self.require(op.inputs, place, op.name)
         if cpu is None:
             return {p: set(deps) for p in parts}
-        size = self._bytes(self.graph.input_elements(op)) * input_share(self.graph, op, parts[cpu])
-        sharing = self.device.sharing[place.processor]
-        handover = from_accelerator(sharing, size, image=place.layout == "image")
+        entries, before = [], here
+        if not there:
+            size = self._bytes(self.graph.input_elements(op)) * input_share(self.graph, op, parts[cpu])
+            handover = from_accelerator(
+                self.device.sharing[place.processor], size, image=place.layout == "image"
+            )
+            entries = self._to_cpu(handover, op.name, place.processor, size)
+            before = self._transform(handover, op.name, place, size, deps)
         written = self._bytes(self.graph.output_elements(op)) * output_share(self.graph, op, parts[cpu])
-        entries = self._to_cpu(handover, op.name, place.processor, size)
-        entries.append(
-            self._map_entry(sharing.map_per_byte * written, op.name, place.processor, "cpu", written)
-        )
+        mapping = self.device.sharing[place.processor].map_per_byte * written
+        entries.append(self._map_entry(mapping, op.name, place.processor, "cpu", written))
         entries.append(self._dispatch_entry(op, accelerator))
-        ready = {self.delay(entries, self._transform(handover, op.name, place, size, deps))}
-        return {p: set(ready) for p in parts}
+        ready = {self.delay(entries, before)}
+        return {p: set(ready) if p == cpu or not there else deps | ready for p in parts}
 
     def _read_beside(
         self, op: Operator, previous: Operator, accelerator: Placement, ends: dict[Placement, set[int]]
@@ -198,7 +206,8 @@ class _Lowering:
         joined = {d for deps in ends.values() for d in deps}
         cpu = next((p for p in parts if p.processor == "cpu"), None)
         if cpu is not None and place != CPU:
-            size = self._bytes(self.graph.output_elements(op)) * parts[cpu].share
+            own = Part(parts[cpu].share, parts[cpu].dimension)
+            size = self._bytes(self.graph.output_elements(op)) * output_share(self.graph, op, own)
             handover = to_accelerator(
                 self.device.sharing[place.processor], size, image=place.layout == "image"
             )
@@ -251,7 +260,7 @@ class _Lowering:
 
     def require(self, tensors: Sequence[str], place: Place, reader: str) -> set[int]:
         """Make tensors readable at a place; returns the steps after which they are."""
-        deps: set[int] = set()
+        deps = set() if tensors else {self._begin} - {_NOTHING}
         missing: dict[Place, list[str]] = {}
         for tensor in dict.fromkeys(tensors):
             at = self.places[tensor].get(place)

@@ -28,6 +28,7 @@ class _State:
     arrival: float
     waits: list[int]
     left: int
+    slowness: dict[str, float]
     start: float = -1.0
     opened: frozenset[str] = frozenset()
     places: dict[str, Place] = field(default_factory=dict)
@@ -106,7 +107,7 @@ class OnlineStream(Stream):
 
     def accept(self, index: int, arrival: float) -> None:
         """Make its first jobs ready."""
-        state = _State(arrival, [len(u.needs) for u in self.units], len(self.units))
+        state = _State(arrival, [len(u.needs) for u in self.units], len(self.units), self.slowness())
         for tensor in self.pricer.graph.inputs:
             state.places[tensor], state.ready_at[tensor] = CPU, arrival
         self._inferences[index] = state
@@ -122,12 +123,19 @@ class OnlineStream(Stream):
         )
 
     def _decide(self) -> None:
-        """Ask the scheduler as long as it assigns something."""
+        """Ask the scheduler, once it has had its time to think."""
         if self._deciding or not self._ready:
             return
+        self._deciding = True
+        if self.scheduler.decision_time:
+            timer = self.executor.env.timeout(self.scheduler.decision_time)
+            timer.callbacks.append(lambda _: self._ask())
+        else:
+            self._ask()
+
+    def _ask(self) -> None:
         scheduler = self.scheduler
         assert isinstance(scheduler, OnlineScheduler)
-        self._deciding = True
         for assignment in self._decisions(scheduler):
             if not isinstance(assignment, Assignment):
                 raise SimulationError(
@@ -170,7 +178,7 @@ class OnlineStream(Stream):
             self._free_at[placement.processor] += self._now() - expected
             self._job_done(job, lowered)
 
-        self.launch(lowered.graph, job.inference, done, since)
+        self.launch(lowered.graph, job.inference, done, state.slowness, since)
 
     def _expect(self, job: Job, placement: Placement) -> None:
         """Move the processor's expected idle time behind the job."""

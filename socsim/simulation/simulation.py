@@ -11,7 +11,7 @@ import simpy
 from simpy.events import AllOf
 
 from socsim.devices.device import Device
-from socsim.errors import SimulationError, UsageError
+from socsim.errors import PlanError, SimulationError, UsageError
 from socsim.schedulers.base import OnlineScheduler, StaticScheduler
 from socsim.schedulers.predictors import make_predictor
 from socsim.schedulers.registry import make_scheduler
@@ -155,6 +155,11 @@ class Simulation:
             return tuple(p for p in pricer.peers if pricer.obstacle(op, p) is None)
 
         units = cut(pricer.graph, scheduler.granularity, support)
+        homeless = next((unit for unit in units if not unit.processors), None)
+        if homeless:
+            raise PlanError(
+                f"no processor supports all of a job of {name!r}: {', '.join(map(repr, homeless.operators))}"
+            )
         predictor = make_predictor(scheduler.predictor, pricer)
         return OnlineStream(
             self.executor, app, name, pricer, scheduler, noise, units=units, predictor=predictor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from math import exp
 from typing import Any
 
@@ -130,16 +130,25 @@ class Stream(ABC):
         elif self.app.period_s is None:
             self._arrive_next()
 
+    def slowness(self) -> dict[str, float]:
+        """Factors on the times of one inference, by processor; empty for none."""
+        return self.noise.slowness() if self.noise else {}
+
     def launch(
-        self, graph: KernelGraph, index: int, on_done: Any, since: dict[int, float] | None = None
+        self,
+        graph: KernelGraph,
+        index: int,
+        on_done: Callable[[Fragment], None],
+        slowness: dict[str, float],
+        since: dict[int, float] | None = None,
     ) -> None:
         """Run a kernel graph for an inference."""
-        noise = self.noise
-        fragment = Fragment(graph, self.name, index, self.queues, self.host, on_done, since=since or {})
-        if noise is not None:
-            fragment.slowness = noise.slowness()
-            fragment.delay_of = noise.delay
-        self.executor.launch(fragment)
+        delay_of = self.noise.delay if self.noise else None
+        self.executor.launch(
+            Fragment(
+                graph, self.name, index, self.queues, self.host, on_done, slowness, delay_of, since or {}
+            )
+        )
 
     @abstractmethod
     def accept(self, index: int, arrival: float) -> None:
@@ -184,7 +193,7 @@ class StaticStream(Stream):
     def _begin(self) -> None:
         index, arrival = self._queue.popleft()
         self._running = (index, arrival, self.executor.env.now)
-        self.launch(self.graph, index, self._done)
+        self.launch(self.graph, index, self._done, self.slowness())
 
     def _done(self, fragment: Fragment) -> None:
         assert self._running is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from socsim.errors import PlanError, UsageError, nearest
+from socsim.errors import UsageError, nearest
 from socsim.workloads.graph import ModelGraph, Operator
 
 __all__ = ["GRANULARITIES", "Unit", "cut"]
@@ -25,7 +25,7 @@ class Unit:
     operators
         Names, in order of execution.
     processors
-        Processors that support all of them.
+        Processors that support all of them; may be none.
     inputs, results
         Tensors that it reads from outside, and those of its outputs that leave the network.
     needs, readers
@@ -56,8 +56,6 @@ def cut(graph: ModelGraph, granularity: str, support: Callable[[Operator], tuple
     ------
     UsageError
         An unknown granularity.
-    PlanError
-        A job that no processor supports.
     """
     if granularity == "operator":
         groups = [[op] for op in graph]
@@ -105,17 +103,9 @@ def _units(
         readers = {home[r.name] for op in group for r in graph.successors(op)} - {number}
         common = set.intersection(*(set(support(op)) for op in group))
         processors = tuple(p for p in support(group[0]) if p in common)
-        if not processors:
-            raise PlanError(f"no processor supports {_described(group)} of {graph.name!r}")
         results = tuple(t for t in graph.outputs if t in own)
         names = tuple(op.name for op in group)
         units.append(
             Unit(number, names, processors, inputs, results, tuple(sorted(needs)), tuple(sorted(readers)))
         )
     return units
-
-
-def _described(group: Sequence[Operator]) -> str:
-    if len(group) == 1:
-        return f"operator {group[0].name!r} ({group[0].type})"
-    return f"all of the {len(group)} operators from {group[0].name!r} to {group[-1].name!r}"
