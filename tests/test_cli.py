@@ -460,9 +460,10 @@ def test_interruption_while_writing_leaves_nothing(cli, here, monkeypatch):
 
 
 def test_version_is_that_of_the_project(cli):
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert cli("--version") == (0, f"socsim {project['version']}\n", "")
-    assert socsim.__version__ == project["version"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["project"]["dynamic"] == ["version"]
+    assert project["tool"]["hatch"]["version"]["path"] == "socsim/_version.py"
+    assert cli("--version") == (0, f"socsim {socsim.__version__}\n", "")
 
 
 @pytest.mark.parametrize(

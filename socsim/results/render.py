@@ -32,7 +32,6 @@ _AFTER: Columns = (
     ("sync\nms/inf", "sync_ms", ".2f"),
     ("unsup-\nported", "unsupported_share", ".1%"),
     ("fall-\nbacks", "fallback_ops", "d"),
-    ("memory\nMB", "peak_memory_mb", ".1f"),
 )
 
 
@@ -59,10 +58,10 @@ def _table(title: Text, header: str, rows: list[dict[str, Any]], name: str, extr
     processors = list(dict.fromkeys(p for row in rows for p in row["utilization"]))
     before = (*_LATENCY, *extra, *_ENERGY)
     table.add_column(header, overflow="fold")
-    for text in (*(c[0] for c in before), *(f"{p}\nbusy %" for p in processors), *(c[0] for c in _AFTER)):
+    for text in (*(c[0] for c in before), *(f"{p}\nbusy" for p in processors), *(c[0] for c in _AFTER)):
         table.add_column(text, justify="right")
     for row in rows:
-        busy = [_number(100.0 * row["utilization"].get(p, 0.0), ".0f") for p in processors]
+        busy = [_number(row["utilization"].get(p, 0.0), ".0%") for p in processors]
         cells = [[_number(row[key], form) for _, key, form in columns] for columns in (before, _AFTER)]
         table.add_row(Text(str(row[name])), *cells[0], *busy, *cells[1])
     return table
@@ -82,7 +81,10 @@ def _wanted_dtype(comparison: Comparison) -> str:
 
 
 def _number(value: Any, form: str) -> str:
-    return "-" if value is None else format(value, form)
+    if value is None:
+        return "-"
+    wide = form.endswith("f") and abs(value) >= 10_000
+    return format(value, ",.0f" if wide else form)
 
 
 def _notes(result: Result, wanted: str | None) -> Iterator[str]:
