@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from socsim.devices.calibration import Calibration, KernelRate
+from socsim.devices.opp import IdleState, Opp, PowerModel
 from socsim.errors import UnknownNameError, UsageError
 
 __all__ = [
@@ -26,67 +28,6 @@ __all__ = [
     "SyncTime",
     "Trip",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Opp:
-    """An operating performance point.
-
-    Parameters
-    ----------
-    frequency
-        Clock in Hz.
-    voltage
-        Supply in V; 0 where the platform does not tell.
-    dram_floor
-        DRAM clock in Hz that the point votes for while its domain is busy; 0 for none.
-    l3_floor
-        The same for the L3 cache.
-    """
-
-    frequency: float
-    voltage: float = 0.0
-    dram_floor: float = 0.0
-    l3_floor: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class PowerModel:
-    """``P = coefficient * f * V^2 * activity + leakage * V`` while busy, `idle` while not.
-
-    Of one core, or of an accelerator.
-
-    Parameters
-    ----------
-    coefficient
-        Dynamic power in W / (Hz V^2).
-    leakage
-        Static power in W / V.
-    idle
-        Power of an idle, clock-gated unit in W.
-    activity
-        Factor of the dynamic part while DNN kernels run, against the integer code the fit comes from.
-    """
-
-    coefficient: float
-    leakage: float = 0.0
-    idle: float = 0.0
-    activity: float = 1.0
-
-    def busy(self, opp: Opp, *, kernels: bool = True) -> float:
-        """Power in W at an operating point, running DNN kernels or (``kernels=False``) other code."""
-        factor = self.activity if kernels else 1.0
-        return self.coefficient * opp.frequency * opp.voltage**2 * factor + self.leakage * opp.voltage
-
-
-@dataclass(frozen=True, slots=True)
-class IdleState:
-    """An idle state: times in s."""
-
-    name: str
-    entry: float
-    exit: float
-    min_residency: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,74 +201,6 @@ class Trip:
     kind: str
     temperature: float
     hysteresis: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class KernelRate:
-    """How fast one kernel class is.
-
-    Parameters
-    ----------
-    efficiency
-        Operations per second, as a share of the processor's peak multiply-accumulates per second for the
-        data type. Above 1 for algorithms that do less than the direct count (Winograd), far below 1 for
-        element-wise code.
-    half_work
-        Operations (per thread) at which a kernel reaches half of `efficiency`.
-    """
-
-    efficiency: float
-    half_work: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """How one inference library's kernels run on one processor with one data type and layout.
-
-    Parameters
-    ----------
-    library, processor, dtype, layout
-        What it holds for; `layout` is ``""`` on the CPU.
-    kernels
-        Rate by kernel class.
-    bandwidth_share
-        Share of the processor's bandwidth that these kernels reach.
-    kernel_overhead
-        Fixed time of every kernel on the processor, s.
-    inference_overhead
-        Fixed time of every inference (or of every subgraph handed over), s.
-    dispatch
-        CPU time in s, on the device's fastest core at its highest clock, that the host needs to enqueue a
-        kernel.
-    serial_share
-        Share of a kernel's work that one thread does while the others wait.
-    fork_join
-        Time per kernel and additional thread for starting and joining them, s.
-    noise
-        Standard deviation of the logarithm of an inference's time.
-    grade, source
-        Confidence and origin.
-    """
-
-    library: str
-    processor: str
-    dtype: str
-    layout: str
-    kernels: Mapping[str, KernelRate]
-    bandwidth_share: float = 1.0
-    kernel_overhead: float = 0.0
-    inference_overhead: float = 0.0
-    dispatch: float = 0.0
-    serial_share: float = 0.0
-    fork_join: float = 0.0
-    noise: float = 0.0
-    grade: str = "D"
-    source: str = ""
-
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        """(library, processor, dtype, layout)."""
-        return (self.library, self.processor, self.dtype, self.layout)
 
 
 @dataclass(frozen=True)

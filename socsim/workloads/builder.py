@@ -11,11 +11,9 @@ from typing import Any
 from socsim.errors import ModelError, UsageError
 from socsim.workloads.graph import ModelGraph, Operator, Tensor
 from socsim.workloads.operators import OPERATOR_TYPES, conv_output_size, operator_macs, operator_ops
+from socsim.workloads.shapes import Padding, Pair, broadcast, pads, pair
 
 __all__ = ["GraphBuilder"]
-
-Pair = int | tuple[int, int]
-Padding = str | int | tuple[int, int] | tuple[int, int, int, int]
 
 
 class GraphBuilder:
@@ -162,19 +160,19 @@ class GraphBuilder:
             raise ModelError(
                 f"network {self.name!r}: {c} -> {channels} channels do not divide into {groups} groups"
             )
-        (kh, kw), (sh, sw), (dh, dw) = _pair(kernel), _pair(stride), _pair(dilation)
-        pads = _pads(padding, (h, w), (kh, kw), (sh, sw), (dh, dw))
+        (kh, kw), (sh, sw), (dh, dw) = pair(kernel), pair(stride), pair(dilation)
+        border = pads(padding, (h, w), (kh, kw), (sh, sw), (dh, dw))
         out = (
             n,
             channels,
-            conv_output_size(h, kh, sh, pads[0] + pads[2], dh),
-            conv_output_size(w, kw, sw, pads[1] + pads[3], dw),
+            conv_output_size(h, kh, sh, border[0] + border[2], dh),
+            conv_output_size(w, kw, sw, border[1] + border[3], dw),
         )
         type_ = "conv2d" if groups == 1 else "depthwise_conv2d" if groups == c else "grouped_conv2d"
         weights = channels * (c // groups) * kh * kw + (channels if bias else 0)
         return self.add(
             type_, [x], out, weights=weights, name=name, after=after, kernel=(kh, kw), stride=(sh, sw),
-            dilation=(dh, dw), padding=pads, groups=groups, activation=activation,
+            dilation=(dh, dw), padding=border, groups=groups, activation=activation,
         )  # fmt: skip
 
     def depthwise(
@@ -198,7 +196,7 @@ class GraphBuilder:
     ) -> str:
         """Transposed convolution whose output is `stride` times as high and wide."""
         n, c, h, w = self._image(x)
-        (kh, kw), (sh, sw) = _pair(kernel), _pair(stride)
+        (kh, kw), (sh, sw) = pair(kernel), pair(stride)
         weights = c * (channels // groups) * kh * kw + (channels if bias else 0)
         return self.add(
             "deconv2d", [x], (n, channels, h * sh, w * sw), weights=weights, name=name, kernel=(kh, kw),
@@ -267,15 +265,15 @@ class GraphBuilder:
         name: str | None = None,
     ) -> str:  # fmt: skip
         n, c, h, w = self._image(x)
-        (kh, kw), (sh, sw) = _pair(kernel), _pair(stride)
-        pads = _pads(padding, (h, w), (kh, kw), (sh, sw), (1, 1))
+        (kh, kw), (sh, sw) = pair(kernel), pair(stride)
+        border = pads(padding, (h, w), (kh, kw), (sh, sw), (1, 1))
         out = (
             n,
             c,
-            conv_output_size(h, kh, sh, pads[0] + pads[2], ceil=ceil),
-            conv_output_size(w, kw, sw, pads[1] + pads[3], ceil=ceil),
+            conv_output_size(h, kh, sh, border[0] + border[2], ceil=ceil),
+            conv_output_size(w, kw, sw, border[1] + border[3], ceil=ceil),
         )
-        return self.add(type_, [x], out, name=name, kernel=(kh, kw), stride=(sh, sw), padding=pads)
+        return self.add(type_, [x], out, name=name, kernel=(kh, kw), stride=(sh, sw), padding=border)
 
     def global_avg_pool(
         self, x: str, *, keepdims: bool = True, function: str = "mean", name: str | None = None
@@ -295,7 +293,7 @@ class GraphBuilder:
         self, function: str, *inputs: str, activation: str | None = None, name: str | None = None
     ) -> str:
         """Element-wise function of activations, with broadcasting; of one and a constant where only one is given."""
-        out = _broadcast(self.name, [self.shape(t) for t in inputs])
+        out = broadcast(self.name, [self.shape(t) for t in inputs])
         return self.add("eltwise", inputs, out, name=name, function=function, activation=activation)
 
     def add_(self, *inputs: str, activation: str | None = None, name: str | None = None) -> str:
@@ -351,7 +349,7 @@ class GraphBuilder:
     def pad(self, x: str, padding: Padding, *, name: str | None = None) -> str:
         """Explicit border around an image."""
         n, c, h, w = self._image(x)
-        top, left, bottom, right = _pads(padding, (h, w), (1, 1), (1, 1), (1, 1))
+        top, left, bottom, right = pads(padding, (h, w), (1, 1), (1, 1), (1, 1))
         return self.add("pad", [x], (n, c, h + top + bottom, w + left + right), name=name)
 
     def reshape(self, x: str, *shape: int, name: str | None = None) -> str:
@@ -397,42 +395,3 @@ class GraphBuilder:
         if len(shape) != 4:
             raise ModelError(f"network {self.name!r}: {x!r} must be an NCHW image, got shape {list(shape)}")
         return shape
-
-
-def _pair(value: Pair) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else value
-
-
-def _pads(
-    padding: Padding,
-    size: tuple[int, int],
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    dilation: tuple[int, int],
-) -> tuple[int, int, int, int]:
-    """(top, left, bottom, right); ``same`` as TensorFlow pads, the odd element at the end."""
-    if padding == "valid":
-        return (0, 0, 0, 0)
-    if padding == "same":
-        totals = [
-            max(0, (-(-n // s) - 1) * s + (k - 1) * d + 1 - n)
-            for n, k, s, d in zip(size, kernel, stride, dilation, strict=True)
-        ]
-        return (totals[0] // 2, totals[1] // 2, totals[0] - totals[0] // 2, totals[1] - totals[1] // 2)
-    if isinstance(padding, str):
-        raise ModelError(f"padding must be 'same', 'valid' or numbers, got {padding!r}")
-    if isinstance(padding, int):
-        return (padding,) * 4
-    return padding if len(padding) == 4 else (*padding, *padding)
-
-
-def _broadcast(network: str, shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
-    rank = max(len(s) for s in shapes)
-    padded = [(1,) * (rank - len(s)) + s for s in shapes]
-    out = []
-    for sizes in zip(*padded, strict=True):
-        wide = {s for s in sizes if s != 1}
-        if len(wide) > 1:
-            raise ModelError(f"network {network!r}: shapes {shapes} do not broadcast")
-        out.append(wide.pop() if wide else 1)
-    return tuple(out)

@@ -1,0 +1,68 @@
+"""Operating points of a clock domain, and the power drawn at them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["IdleState", "Opp", "PowerModel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opp:
+    """An operating performance point.
+
+    Parameters
+    ----------
+    frequency
+        Clock in Hz.
+    voltage
+        Supply in V; 0 where the platform does not tell.
+    dram_floor
+        DRAM clock in Hz that the point votes for while its domain is busy; 0 for none.
+    l3_floor
+        The same for the L3 cache.
+    """
+
+    frequency: float
+    voltage: float = 0.0
+    dram_floor: float = 0.0
+    l3_floor: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PowerModel:
+    """``P = coefficient * f * V^2 * activity + leakage * V`` while busy, `idle` while not.
+
+    Of one core, or of an accelerator.
+
+    Parameters
+    ----------
+    coefficient
+        Dynamic power in W / (Hz V^2).
+    leakage
+        Static power in W / V.
+    idle
+        Power of an idle, clock-gated unit in W.
+    activity
+        Factor of the dynamic part while DNN kernels run, against the integer code the fit comes from.
+    """
+
+    coefficient: float
+    leakage: float = 0.0
+    idle: float = 0.0
+    activity: float = 1.0
+
+    def busy(self, opp: Opp, *, kernels: bool = True) -> float:
+        """Power in W at an operating point, running DNN kernels or (``kernels=False``) other code."""
+        factor = self.activity if kernels else 1.0
+        return self.coefficient * opp.frequency * opp.voltage**2 * factor + self.leakage * opp.voltage
+
+
+@dataclass(frozen=True, slots=True)
+class IdleState:
+    """An idle state: times in s."""
+
+    name: str
+    entry: float
+    exit: float
+    min_residency: float
