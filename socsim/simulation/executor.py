@@ -61,6 +61,8 @@ class Fragment:
         """One of its segments has finished."""
         self.left -= 1
         if not self.left:
+            # Runs and fragment refer to each other; left alone, every one of them would wait for the collector.
+            self.runs = []
             self.on_done(self)
 
 
