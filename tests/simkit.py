@@ -36,9 +36,28 @@ def device(bandwidth: float = 10 * GB) -> Device:
     return Device("toy", "Toy", "toy", (big, little), accelerators, memory, sharing, 10 * GB, 2.0, rails, {})
 
 
-def kernel(name: str, time: float, *, on: str = "gpu", overhead: float = 0.0, traffic: float = 0.0, reach: float = 10 * GB, dispatch: float = 0.0) -> Entry:  # noqa: E501
+def kernel(
+    name: str,
+    time: float,
+    *,
+    on: str = "gpu",
+    overhead: float = 0.0,
+    traffic: float = 0.0,
+    reach: float = 10 * GB,
+    dispatch: float = 0.0,
+) -> Entry:
     """A kernel of `time` s of computing."""
-    return Entry("kernel", name, on, "any", overhead=overhead, compute=time, bytes=traffic, reach=reach, dispatch=dispatch)  # noqa: E501
+    return Entry(
+        "kernel",
+        name,
+        on,
+        "any",
+        overhead=overhead,
+        compute=time,
+        bytes=traffic,
+        reach=reach,
+        dispatch=dispatch,
+    )
 
 
 def step(entry: Entry, deps: set[int] | None = None, team: tuple[int, ...] = ()) -> Step:
@@ -65,13 +84,20 @@ class Bench:
         for entry, (start, end) in zip(run.segment.entries, run.spans(), strict=True):
             self.trace.append((f"{run.fragment.app}.{entry.operator}", start, end))
 
-    def launch(self, graph: KernelGraph | list[Step], app: str = "a", *, at: float = 0.0, host: int = 0, queues=None) -> None:  # noqa: E501
+    def launch(
+        self, graph: KernelGraph | list[Step], app: str = "a", *, at: float = 0.0, host: int = 0, queues=None
+    ) -> None:
         graph = graph if isinstance(graph, KernelGraph) else compress(graph)
 
         def process():
             yield self.env.timeout(at)
             fragment = Fragment(
-                graph, app, 0, queues or self.executor.queues(), host, lambda f: self.done.append((f.app, self.env.now))
+                graph,
+                app,
+                0,
+                queues or self.executor.queues(),
+                host,
+                lambda f: self.done.append((f.app, self.env.now)),
             )
             self.executor.launch(fragment)
 

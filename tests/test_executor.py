@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -177,7 +179,9 @@ def _both(apps: list, bandwidth: float) -> tuple[Bench, Bench]:
 
 
 def _approx(trace: list[tuple[str, float, float]]) -> dict:
-    return {name: (pytest.approx(start, abs=1e-9), pytest.approx(end, abs=1e-9)) for name, start, end in trace}
+    return {
+        name: (pytest.approx(start, abs=1e-9), pytest.approx(end, abs=1e-9)) for name, start, end in trace
+    }
 
 
 @given(st.lists(programs(), min_size=1, max_size=3), st.sampled_from([4 * GB, 12 * GB, 100 * GB]))
@@ -199,14 +203,19 @@ def test_everything_finishes_and_nothing_overlaps_on_an_accelerator(apps: list) 
     assert not bench.executor.active
     for name in ("gpu", "dsp"):
         operators = {
-            f"app{i}.{s.entries[0].operator}" for i, steps in enumerate(apps) for s in steps if s.queue == name
+            f"app{i}.{s.entries[0].operator}"
+            for i, steps in enumerate(apps)
+            for s in steps
+            if s.queue == name
         }
         spans = sorted((start, end) for row, start, end in bench.trace if row in operators)
-        assert all(after[0] >= before[1] - 1e-9 for before, after in zip(spans, spans[1:], strict=False))
+        assert all(after[0] >= before[1] - 1e-9 for before, after in itertools.pairwise(spans))
 
 
 @given(programs(), st.sampled_from([2 * GB, 6 * GB]))
-def test_more_bandwidth_is_never_slower_for_one_application_on_its_own_processors(steps: list, low: float) -> None:
+def test_more_bandwidth_is_never_slower_for_one_application_on_its_own_processors(
+    steps: list, low: float
+) -> None:
     chain = [s for s in steps if s.queue == "gpu"]
     if not chain:
         return

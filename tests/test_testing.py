@@ -27,7 +27,7 @@ class Forgetful(StaticScheduler):
     """Leaves the last operator out."""
 
     def plan(self, graph: ModelGraph, view: View) -> dict:
-        return {op: "cpu" for op in list(graph)[:-1]}
+        return dict.fromkeys(list(graph)[:-1], "cpu")
 
 
 class Fickle(StaticScheduler):

@@ -331,7 +331,9 @@ def test_one_image_in_one_vector_of_classes_out(name: str) -> None:
     assert graph.name == name
     assert [graph.tensors[t].shape[:2] for t in graph.inputs] == [(1, 3)]
     pooled_last = name.startswith("squeezenet")
-    assert [graph.tensors[t].shape for t in graph.outputs] == [(1, classes, 1, 1) if pooled_last else (1, classes)]
+    assert [graph.tensors[t].shape for t in graph.outputs] == [
+        (1, classes, 1, 1) if pooled_last else (1, classes)
+    ]
     assert [op.type for op in graph][-1] == "softmax"
 
 
