@@ -181,7 +181,11 @@ def test_long_runs_give_sound_traces(split):
     assert sum(step[1] == "s" for step in flows(document)) >= 14
 
 
-times = st.tuples(st.floats(0, 9), st.floats(0, 3))
+def _whole_nanoseconds(limit_s: int) -> st.SearchStrategy[float]:
+    return st.integers(0, limit_s * 10**9).map(lambda ns: ns * 1e-9)
+
+
+times = st.tuples(_whole_nanoseconds(9), _whole_nanoseconds(3))
 
 
 @settings(max_examples=60, deadline=None)
