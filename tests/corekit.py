@@ -31,6 +31,7 @@ from socsim.devices.device import (
 from socsim.schedulers.base import StaticScheduler
 from socsim.schedulers.plan import Placement, Plan
 from socsim.schedulers.validation import resolve
+from socsim.simulation.mechanisms import Mechanisms
 from socsim.simulation.records import Outcome
 from socsim.simulation.simulation import Simulation
 from socsim.workloads.apps import Inference
@@ -47,6 +48,9 @@ CPU, GPU, BUFFER, DSP = (
     Placement("gpu", "buffer"),
     Placement("dsp"),
 )
+
+SHARING = Mechanisms(cpu="processor_sharing")
+"""Threads of one core run at once: what happens is easy to work out by hand."""
 
 Row = tuple[str, float, float]
 
@@ -128,7 +132,7 @@ def simulation(graph: ModelGraph, plan: Any, device: Device | None = None, **opt
     app = {k: options.pop(k) for k in ("period", "count", "cores", "dtype") if k in options}
     scheduler = Fixed(plan) if isinstance(plan, (dict, Plan)) else plan
     inference = Inference(graph, scheduler, library=LIBRARY, **{"count": 1, **app})
-    return Simulation(device or toy(), [inference], **options)
+    return Simulation(device or toy(), [inference], **{"mechanisms": SHARING, **options})
 
 
 def outcome(graph: ModelGraph, plan: Any, device: Device | None = None, **options: Any) -> Outcome:

@@ -15,10 +15,14 @@ from socsim.devices.device import (
     Sharing,
     SyncTime,
 )
+from socsim.simulation.context import Context
 from socsim.simulation.executor import Executor, Fragment
 from socsim.simulation.kernelgraph import Entry, KernelGraph, Step, compress
+from socsim.simulation.mechanisms import Mechanisms
 
 GB = 1e9
+SHARING = Mechanisms(cpu="processor_sharing")
+"""Threads of one core run at once: what happens is easy to work out by hand."""
 
 
 def device(bandwidth: float = 10 * GB) -> Device:
@@ -74,10 +78,14 @@ def delay(time: float, deps: set[int] | None = None) -> Step:
 class Bench:
     """Runs kernel graphs and keeps a trace of (what, start, end)."""
 
-    def __init__(self, target: Device | None = None, *, stepwise: bool = False) -> None:
+    def __init__(
+        self, target: Device | None = None, *, stepwise: bool = False, mechanisms: Mechanisms = SHARING
+    ) -> None:
         self.env = simpy.Environment()
         self.trace: list[tuple[str, float, float]] = []
-        self.executor = Executor(self.env, target or device(), stepwise=stepwise, on_run=self._note)
+        self.executor = Executor(
+            self.env, target or device(), stepwise=stepwise, on_run=self._note, mechanisms=mechanisms
+        )
         self.done: list[tuple[str, float]] = []
 
     def _note(self, run) -> None:
@@ -85,7 +93,7 @@ class Bench:
             self.trace.append((f"{run.fragment.app}.{entry.operator}", start, end))
 
     def launch(
-        self, graph: KernelGraph | list[Step], app: str = "a", *, at: float = 0.0, host: int = 0, queues=None
+        self, graph: KernelGraph | list[Step], app: str = "a", *, at: float = 0.0, host: int = 0, context=None
     ) -> None:
         graph = graph if isinstance(graph, KernelGraph) else compress(graph)
 
@@ -95,8 +103,7 @@ class Bench:
                 graph,
                 app,
                 0,
-                queues or self.executor.queues(),
-                host,
+                context or Context(self.executor, app, host, host_cores=(host,)),
                 lambda f: self.done.append((f.app, self.env.now)),
             )
             self.executor.launch(fragment)

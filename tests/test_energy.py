@@ -124,11 +124,11 @@ def test_cores_shared_by_applications_are_busy_once() -> None:
 
 
 def test_a_core_that_computes_and_dispatches_is_busy_once() -> None:
-    """b has core 0 from 0 to 14, shared with a's dispatch from 0.375 to 12.375; the run ends at 17.875."""
+    """b has core 0 from 0 to 14.125, shared with a's map and dispatch for a while; the run ends at 18."""
     graph = net("a:16 x; b:16 x", outputs="a b")
-    done = outcome(graph, {"a": DSP, "b": CPU}, toy(dsp={"dispatch": 6.0}))
-    assert done.busy_s["cpu"] == pytest.approx(14 / 4)
-    assert done.energy_j["cpu.big"] == pytest.approx(17.875 * 1.0 + 14 * 2.5)
+    done = outcome(graph, {"a": DSP, "b": CPU}, toy(dsp={"dispatch": 6.0}), cores="big:1")
+    assert done.busy_s["cpu"] == pytest.approx(14.125 / 4)
+    assert done.energy_j["cpu.big"] == pytest.approx(18.0 * 1.0 + 14.125 * 2.5)
 
 
 def test_a_little_host_is_busy_for_as_long_as_it_takes() -> None:

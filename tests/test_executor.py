@@ -41,7 +41,7 @@ def test_kernels_wait_for_their_dispatch_and_overlap_with_it() -> None:
     bench = Bench()
     bench.launch([step(kernel("x", 3.0, dispatch=1.0)), step(kernel("y", 3.0, dispatch=1.0))])
     assert bench.run() == [("a.x", 1.0, 4.0), ("a.y", 4.0, 7.0)]
-    assert bench.executor.host_busy[0] == pytest.approx(2.0)
+    assert bench.executor.dispatching["cpu.big"] == pytest.approx(2.0)
     assert bench.executor.busy["gpu"] == pytest.approx(6.0)
 
 

@@ -95,17 +95,17 @@ def test_a_slow_host_sets_the_pace() -> None:
 
 
 def test_a_host_that_computes_dispatches_at_half_speed() -> None:
-    """b (8 s) has core 0 alone until 0.375; then the dispatch of a (6 s) shares it, until 12.375.
+    """All on core 0: b (8 s) shares it with the map until 0.25, has it alone until 0.5, then shares with a's dispatch.
 
-    b has done 0.375 + 6 s by then and needs 1.625 s more alone: until 14.
+    The dispatch (6 s) ends at 12.5. b has done 0.125 + 0.25 + 6 s by then and needs 1.625 s more alone: until 14.125.
     """
     graph = net("a:16 x; b:16 x", outputs="a b")
-    assert trace(graph, {"a": DSP, "b": CPU}, toy(dsp={"dispatch": 6.0})) == [
-        ("map a@dsp", 0.0, 0.125),
-        ("b@cpu", 0.0, 14.0),
-        ("sync a@dsp", 0.125, 0.375),
-        ("a@dsp", 12.375, 16.375),
-        *to_cpu("output", 16.375, image=False),
+    assert trace(graph, {"a": DSP, "b": CPU}, toy(dsp={"dispatch": 6.0}), cores="big:1") == [
+        ("map a@dsp", 0.0, 0.25),
+        ("b@cpu", 0.0, 14.125),
+        ("sync a@dsp", 0.25, 0.5),
+        ("a@dsp", 12.5, 16.5),
+        *to_cpu("output", 16.5, image=False),
     ]
 
 

@@ -15,6 +15,7 @@ from socsim.schedulers.plan import Placement, Plan, Split
 from socsim.schedulers.predictors import ExactPredictor
 from socsim.schedulers.validation import resolve
 from socsim.schedulers.view import View
+from socsim.simulation.context import Context
 from socsim.simulation.executor import Executor, Fragment
 from socsim.simulation.lowering import lower_plan
 from socsim.workloads.builder import GraphBuilder
@@ -205,7 +206,8 @@ def simulated(plan, pricer):
     executor, done = Executor(env, pricer.device), []
     graph = lower_plan(pricer, resolve(plan, pricer))
     host = pricer.device.fastest_core
-    executor.launch(Fragment(graph, "a", 0, executor.queues(), host, lambda f: done.append(env.now)))
+    context = Context(executor, "a", host)
+    executor.launch(Fragment(graph, "a", 0, context, lambda f: done.append(env.now)))
     env.run()
     return done[0]
 

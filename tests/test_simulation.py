@@ -13,6 +13,7 @@ from corekit import (
     DSP,
     GPU,
     LIBRARY,
+    SHARING,
     Fixed,
     net,
     networks,
@@ -124,7 +125,7 @@ def app(plan: object, graph: ModelGraph = CHAIN, **options) -> Inference:
 
 
 def finishes(*apps: Inference, device: Device | None = None) -> dict[str, float]:
-    running = Simulation(device or toy(), apps)
+    running = Simulation(device or toy(), apps, mechanisms=SHARING)
     running.validate()
     return {r.app: r.finish_s for r in running.run().inferences}
 
@@ -429,17 +430,17 @@ def test_batched_equals_stepwise_where_noise_speeds_kernels_up() -> None:
 # --- every scheduler ------------------------------------------------------------------------------------------
 
 SMALL = net("a:64:conv2d x; b:32:conv2d a; c:16:conv2d a; d:8:eltwise b,c; s:8:softmax d; e:8 s")
-SHARING = [name for name in scheduler_names() if name not in ("dsp", "npu")]
+SPLITTING = [name for name in scheduler_names() if name not in ("dsp", "npu")]
 
 
-@pytest.mark.parametrize("scheduler", SHARING)
+@pytest.mark.parametrize("scheduler", SPLITTING)
 def test_runs_of_every_scheduler_are_valid(scheduler: str) -> None:
     done = outcome(SMALL, scheduler, count=3, kernels=True)
     assert [r.status for r in done.inferences] == ["finished"] * 3
     assert {r.operator for r in done.kernels if r.kind == "kernel"} == set(SMALL.operators)
 
 
-@pytest.mark.parametrize("scheduler", [name for name in SHARING if name != "optimal"])
+@pytest.mark.parametrize("scheduler", [name for name in SPLITTING if name != "optimal"])
 def test_runs_of_every_scheduler_on_a_phone_are_valid(scheduler: str) -> None:
     running = Simulation(phone(), [Inference(socsim.load_model("squeezenet_1.1"), scheduler, count=2)])
     running.validate()

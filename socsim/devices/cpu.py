@@ -1,27 +1,29 @@
-"""CPU cores shared by threads: ideal processor sharing, at the clock of each core's cluster."""
+"""All cores of a device, and the threads that share them: waking, sleeping, moving between cores."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from math import inf
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Any, Literal, cast
 
 import simpy
+from simpy.events import Timeout
 
+from socsim.devices.cfs import CfsParameters, nice_weight
 from socsim.devices.device import Device
+from socsim.devices.placement import balance_moves, choose_core, pull_source
+from socsim.devices.runqueue import FairQueue, RunQueue, SharedQueue
+from socsim.devices.threads import Thread
 
-__all__ = ["Cores", "Thread"]
+__all__ = ["CPU_POLICIES", "Cores", "CpuPolicy"]
 
-
-class Thread(Protocol):
-    """Whatever runs on cores and must be told when its speed changes."""
-
-    def replan(self) -> None:
-        """Work the rest out again with the present speeds."""
+CpuPolicy = Literal["cfs", "processor_sharing"]
+CPU_POLICIES = ("cfs", "processor_sharing")
+"""How threads share a core: in turns, as Linux has it, or all at once."""
 
 
 class Cores:
-    """Who runs on which core, and how fast that makes everyone.
+    """The cores of a device under an operating system.
 
     Parameters
     ----------
@@ -29,76 +31,125 @@ class Cores:
         The SimPy clock.
     device
         Whose cores.
+    policy
+        ``"cfs"`` (default) or ``"processor_sharing"``.
+    rules
+        Settings of CFS; the device's by default.
     """
 
-    def __init__(self, env: simpy.Environment, device: Device) -> None:
-        self._env = env
-        self.speed = [1.0] * len(device.cores)
-        """Clock of each core relative to its highest."""
+    def __init__(
+        self, env: simpy.Environment, device: Device, *, policy: CpuPolicy = "cfs",
+        rules: CfsParameters | None = None,
+    ) -> None:  # fmt: skip
+        self._env, self.policy = env, policy
+        self.rules = rules or device.os
         peak = device.cores[device.fastest_core]
-        reference = peak.macs_per_cycle["fp32"] * peak.max_opp.frequency
-        self._host_speed = [c.macs_per_cycle["fp32"] * c.max_opp.frequency / reference for c in device.cores]
-        self._threads: list[list[Thread]] = [[] for _ in device.cores]
-        self._kernels = [0] * len(device.cores)
-        self._since = [0.0] * len(device.cores)
-        self.kernel_overlap = [0.0] * len(device.cores)
-        self.host_overlap = [0.0] * len(device.cores)
-        """Time in s that threads of each kind shared each core with others: counted more than once by their sums.
+        fastest = peak.macs_per_cycle["fp32"] * peak.max_opp.frequency
+        self.top_pace = [c.macs_per_cycle["fp32"] * c.max_opp.frequency / fastest for c in device.cores]
+        """Speed of each core at its highest clock; the fastest core's is 1."""
+        sequence: Callable[[], int] = count(1).__next__
+        self.queues: list[RunQueue] = [
+            FairQueue(env, core, pace, self.rules, sequence)
+            if policy == "cfs"
+            else SharedQueue(env, core, pace)
+            for core, pace in enumerate(self.top_pace)
+        ]
+        self._runnable = [0] * len(self.queues)
+        self._balance_timer: Any = None
 
-        Where both kinds share a core, it runs kernels."""
+    def thread(
+        self, name: str, kind: str, allowed: Sequence[int], *, home: int | None = None, nice: int = 0,
+        absolute: bool = False,
+    ) -> Thread:  # fmt: skip
+        """A new thread, asleep.
 
-    def rate(self, team: Sequence[int], weights: Sequence[float]) -> float:
-        """Speed of a team that meets at a barrier: its slowest thread's, 1 for everyone alone at the highest clock."""
-        slowest = inf
-        for core, weight in zip(team, weights, strict=True):
-            rate = self.speed[core] / (len(self._threads[core]) * weight)
-            if rate < slowest:
-                slowest = rate
-        return slowest
-
-    def host_rate(self, core: int) -> float:
-        """Speed of a host thread on a core, relative to alone on the fastest core at its highest clock."""
-        return self._host_speed[core] * self.speed[core] / len(self._threads[core])
-
-    def enter(self, thread: Thread, team: Iterable[int], *, kernel: bool = True) -> None:
-        """Put a thread on each core of a team, to run kernels or (``kernel=False``) to dispatch them.
-
-        Those that share a core are replanned.
+        Parameters
+        ----------
+        kind
+            ``"kernel"``, ``"host"`` or ``"other"``.
+        allowed
+            Cores that it may run on.
+        home
+            Core that it prefers.
+        nice
+            From -20 to 19.
+        absolute
+            Count its work in time of the device's fastest core (default: of its home, or its first core).
         """
-        neighbours: dict[int, Thread] = {}
-        for core in team:
-            threads = self._threads[core]
-            if threads:
-                self._settle(core)
-                neighbours.update((id(other), other) for other in threads if other is not thread)
-            threads.append(thread)
-            self._kernels[core] += kernel
-        for other in neighbours.values():
-            other.replan()
+        best = home if home is not None else allowed[0]
+        return Thread(
+            name, kind, allowed, home=home, weight=nice_weight(nice),
+            reference=1.0 if absolute else self.top_pace[best],
+        )  # fmt: skip
 
-    def leave(self, thread: Thread, team: Iterable[int], *, kernel: bool = True) -> None:
-        """Take a thread off each core of a team; those that shared a core are replanned."""
-        neighbours: dict[int, Thread] = {}
-        for core in team:
-            threads = self._threads[core]
-            if len(threads) > 1:
-                self._settle(core)
-            threads.remove(thread)
-            self._kernels[core] -= kernel
-            if threads:
-                neighbours.update((id(other), other) for other in threads if other is not thread)
-        for other in neighbours.values():
-            other.replan()
+    def wake(self, thread: Thread) -> None:
+        """Make a sleeping thread runnable, on the core that suits it."""
+        core = choose_core(thread, self._runnable, self.top_pace)
+        fresh, last = thread.core < 0, thread.core
+        if not fresh and core != last and self.policy == "cfs":
+            self._carry_vruntime(thread, last, core)
+        thread.core, thread.runnable = core, True
+        self._runnable[core] += 1
+        self.queues[core].add(thread, fresh=fresh)
+        if self._runnable[core] > 1:
+            self._watch_balance()
+
+    def sleep(self, thread: Thread) -> None:
+        """A thread has nothing to do; its core runs another, or takes one that waits elsewhere."""
+        core = thread.core
+        thread.runnable = False
+        self._runnable[core] -= 1
+        self.queues[core].remove(thread)
+        if not self._runnable[core]:
+            self._pull(core)
+
+    def any_idle(self, cores: Sequence[int]) -> bool:
+        """Whether one of some cores has nothing to run."""
+        runnable = self._runnable
+        return any(not runnable[core] for core in cores)
+
+    def busy(self, kind: str) -> list[float]:
+        """Time in s that each core has worked for one kind of thread; call :meth:`close` before."""
+        return [queue.busy[kind] for queue in self.queues]
 
     def close(self) -> None:
-        """Bring the overlaps up to now."""
-        for core in range(len(self._threads)):
-            self._settle(core)
+        """Bring the accounts up to now."""
+        for queue in self.queues:
+            queue.settle()
 
-    def _settle(self, core: int) -> None:
-        now, threads, kernels = self._env.now, len(self._threads[core]), self._kernels[core]
-        if threads > 1:
-            time = now - self._since[core]
-            self.kernel_overlap[core] += time * max(0, kernels - 1)
-            self.host_overlap[core] += time * (threads - max(1, kernels))
-        self._since[core] = now
+    def _pull(self, core: int) -> None:
+        if sum(self._runnable) == 0:
+            return
+        thread = pull_source(core, [queue.waiting for queue in self.queues])
+        if thread is not None:
+            self._move(thread, core)
+
+    def _move(self, thread: Thread, core: int) -> None:
+        last = thread.core
+        self.queues[last].remove(thread)
+        if self.policy == "cfs":
+            self._carry_vruntime(thread, last, core)
+        self._runnable[last] -= 1
+        self._runnable[core] += 1
+        thread.core = core
+        self.queues[core].add(thread, fresh=False)
+
+    def _carry_vruntime(self, thread: Thread, source: int, target: int) -> None:
+        """Keep a thread's lead over the others when it changes core: only differences mean anything."""
+        old, new = cast(FairQueue, self.queues[source]), cast(FairQueue, self.queues[target])
+        old.settle()
+        new.settle()
+        thread.vruntime += new.least_vruntime - old.least_vruntime
+
+    def _watch_balance(self) -> None:
+        if self._balance_timer is None:
+            self._balance_timer = Timeout(self._env, self.rules.balance_period)
+            self._balance_timer.callbacks.append(self._balance)
+
+    def _balance(self, event: Any) -> None:
+        self._balance_timer = None
+        waiting = [queue.waiting for queue in self.queues]
+        for thread, core in balance_moves(waiting, self._runnable):
+            self._move(thread, core)
+        if any(count > 1 for count in self._runnable):
+            self._watch_balance()

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from socsim.devices.calibration import Calibration, KernelRate
+from socsim.devices.cfs import CfsParameters
 from socsim.devices.opp import IdleState, Opp, PowerModel
 from socsim.errors import UnknownNameError, UsageError
 
 __all__ = [
     "Accelerator",
     "Calibration",
+    "CfsParameters",
     "Cluster",
     "Device",
     "IdleState",
@@ -231,6 +233,8 @@ class Device:
         How many numbers of the profile have each confidence grade.
     thermal
         Trip points.
+    os
+        How its kernel shares a core among threads.
     """
 
     name: str
@@ -246,6 +250,7 @@ class Device:
     calibrations: Mapping[tuple[str, str, str, str], Calibration]
     grades: Mapping[str, int] = field(default_factory=dict)
     thermal: tuple[Trip, ...] = ()
+    os: CfsParameters = field(default_factory=CfsParameters)
 
     @property
     def processors(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 
 import simpy
 
@@ -16,8 +17,12 @@ from socsim.devices.accelerator import CommandQueue, Server
 from socsim.devices.cpu import Cores
 from socsim.devices.device import Device
 from socsim.devices.memory import max_min_shares
+from socsim.simulation.context import Context
+from socsim.simulation.delay import Delay
 from socsim.simulation.kernelgraph import Entry, KernelGraph, Segment
-from socsim.simulation.run import Delay, Run
+from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
+from socsim.simulation.run import Run
+from socsim.simulation.teamrun import TeamRun
 
 __all__ = ["Executor", "Fragment"]
 
@@ -32,10 +37,8 @@ class Fragment:
         What to run.
     app, inference
         Whose it is.
-    queues
-        The application's command queue by processor.
-    host
-        Core of the thread that dispatches accelerator kernels.
+    context
+        The application's queues and threads.
     on_done
         Called when everything has finished.
     slowness
@@ -47,8 +50,7 @@ class Fragment:
     graph: KernelGraph
     app: str
     inference: int
-    queues: dict[str, CommandQueue]
-    host: int
+    context: Context
     on_done: Callable[[Fragment], None]
     slowness: dict[str, float] = field(default_factory=dict)
     delay_of: Callable[[Entry], float] | None = None
@@ -79,6 +81,8 @@ class Executor:
         Take one event per entry even where nothing interferes; the result is the same, only slower.
     on_run
         Called with every finished :class:`Run` (a hand-over included); None for no records.
+    mechanisms
+        Which mechanisms of contention it has; all by default.
     """
 
     def __init__(
@@ -88,23 +92,23 @@ class Executor:
         *,
         stepwise: bool = False,
         on_run: Callable[[Run | Delay], None] | None = None,
+        mechanisms: Mechanisms = ALL_MECHANISMS,
     ) -> None:
         self.env, self.device, self.stepwise, self.on_run = env, device, stepwise, on_run
-        self.cores = Cores(env, device)
+        self.mechanisms = mechanisms
+        self.cores = Cores(env, device, policy=mechanisms.cpu)
         self.speed = dict.fromkeys(device.accelerators, 1.0)
         self.dram_bandwidth = device.memory.bandwidth
         self.dram_bytes = 0.0
-        self._busy: dict[str | tuple[int, ...], float] = {}
-        self.host_busy = [0.0] * len(device.cores)
-        """Time in s that each core spent on dispatching, shared or not."""
+        self._busy = dict.fromkeys(device.accelerators, 0.0)
         self._servers = {name: Server() for name in device.accelerators}
         self._moving: dict[int, Run] = {}
         self.active: dict[int, Run] = {}
         """Runs that have started on a processor and not finished."""
         self.contended = stepwise
 
-    def queues(self) -> dict[str, CommandQueue]:
-        """A new context: one command queue per processor, for one application."""
+    def new_queues(self) -> dict[str, CommandQueue]:
+        """One command queue per processor, for one application."""
         return {
             "cpu": CommandQueue(),
             **{name: CommandQueue(server) for name, server in self._servers.items()},
@@ -114,58 +118,51 @@ class Executor:
         """Submit every segment of a fragment to its queue, in order."""
         graph = fragment.graph
         fragment.left = len(graph.segments)
-        fragment.runs = [(Run if s.queue else Delay)(self, fragment, s) for s in graph.segments]
+        fragment.runs = [self._run(fragment, s) for s in graph.segments]
         for run in fragment.runs:
             if isinstance(run, Run):
-                fragment.queues[run.segment.queue].submit(run)
+                fragment.context.queues[run.segment.queue].submit(run)
         now = self.env.now
         for root in graph.roots:
             first = fragment.runs[root]
             if isinstance(first, Delay):
                 first.start(fragment.since.get(root, now))
 
+    def _run(self, fragment: Fragment, segment: Segment) -> Run | Delay:
+        if not segment.queue:
+            return Delay(self, fragment, segment)
+        return (TeamRun if segment.team else Run)(self, fragment, segment)
+
     # --- accounts ---------------------------------------------------------------------------------------------
 
     def account(self, segment: Segment, busy: float, moved: float) -> None:
-        """Book `busy` s of a segment's processor and `moved` B of DRAM traffic."""
-        user = segment.team or segment.queue
-        self._busy[user] = self._busy.get(user, 0.0) + busy
+        """Book `busy` s of a segment's accelerator (cores keep their own accounts) and `moved` B of DRAM traffic."""
+        if not segment.team:
+            self._busy[segment.queue] += busy
         self.dram_bytes += moved
 
     @property
     def busy(self) -> dict[str, float]:
-        """Time in s during which an accelerator, or the cores of a cluster in sum, ran kernels."""
-        times = dict.fromkeys(
-            (*(f"cpu.{c.name}" for c in self.device.clusters), *self.device.accelerators), 0.0
-        )
-        for user, time in self._busy.items():
-            for name in [user] if isinstance(user, str) else [self._component(core) for core in user]:
-                times[name] += time
-        return self._without(times, self.cores.kernel_overlap)
+        """Time in s during which an accelerator, or the cores of a cluster in sum, ran kernels or other programs."""
+        computing = [a + b for a, b in zip(self.cores.busy("kernel"), self.cores.busy("other"), strict=True)]
+        return self._by_cluster(computing) | self._busy
 
     @property
     def dispatching(self) -> dict[str, float]:
-        """Time in s during which the cores of a cluster in sum dispatched, and ran no kernels."""
-        times = {f"cpu.{c.name}": 0.0 for c in self.device.clusters}
-        for core, time in enumerate(self.host_busy):
-            times[self._component(core)] += time
-        return self._without(times, self.cores.host_overlap)
+        """Time in s during which the cores of a cluster in sum dispatched or mapped, and ran no kernels."""
+        return self._by_cluster(self.cores.busy("host"))
 
-    def _component(self, core: int) -> str:
-        return f"cpu.{self.device.cores[core].name}"
-
-    def _without(self, times: dict[str, float], overlap: list[float]) -> dict[str, float]:
-        for core, time in enumerate(overlap):
-            times[self._component(core)] -= time
-        return times
+    def _by_cluster(self, times: list[float]) -> dict[str, float]:
+        sums = {f"cpu.{c.name}": 0.0 for c in self.device.clusters}
+        for core, time in enumerate(times):
+            sums[f"cpu.{self.device.cores[core].name}"] += time
+        return sums
 
     def close(self) -> None:
         """Book what runs still under way at the end of the simulation have used so far."""
         for run in list(self.active.values()):
             run.settle()
             self.account(run.segment, run.busy_so_far(), run.bytes_so_far())
-            if run.on_host:
-                self.host_busy[run.fragment.host] += self.env.now - run.host_since
         self.cores.close()
 
     # --- DRAM -------------------------------------------------------------------------------------------------
@@ -173,7 +170,7 @@ class Executor:
     def join_memory(self, run: Run) -> None:
         """Count a run among the users of DRAM; from too many on, everyone goes on entry by entry."""
         self._moving[id(run)] = run
-        if not self.contended and self._demand() > self.dram_bandwidth:
+        if not self.contended and self.mechanisms.dram and self._demand() > self.dram_bandwidth:
             self._switch(run, contended=True)
 
     def leave_memory(self, run: Run) -> None:
@@ -203,7 +200,8 @@ class Executor:
     def share_memory(self) -> None:
         """Divide DRAM among the entries that move bytes now; retime those whose share changes."""
         runs = [run for run in self._moving.values() if run.moves_bytes]
-        shares = max_min_shares([run.demand for run in runs], self.dram_bandwidth)
+        capacity = self.dram_bandwidth if self.mechanisms.dram else inf
+        shares = max_min_shares([run.demand for run in runs], capacity)
         for run, share in zip(runs, shares, strict=True):
             if share != run.share:
                 run.give(share)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from socsim.simulation.delay import Delay
 from socsim.simulation.kernelgraph import DELAY, Segment
 from socsim.simulation.records import KernelRecord
-from socsim.simulation.run import Delay, Run
+from socsim.simulation.run import Run
 
 __all__ = ["KernelRecorder"]
 

@@ -2,63 +2,19 @@
 
 from __future__ import annotations
 
-from itertools import accumulate, pairwise
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from simpy.events import Timeout
 
+from socsim.devices.threads import Thread
 from socsim.simulation.kernelgraph import Entry, Segment
 from socsim.simulation.timeline import START, Progress, Timeline, advance, lay_out
 
 if TYPE_CHECKING:
     from socsim.simulation.executor import Executor, Fragment
 
-__all__ = ["Delay", "Run"]
-
-
-class Delay:
-    """A segment that only takes time, on no queue.
-
-    Parameters
-    ----------
-    executor, fragment, segment
-        As of :class:`Run`.
-    """
-
-    def __init__(self, executor: Executor, fragment: Fragment, segment: Segment) -> None:
-        self.executor, self.fragment, self.segment = executor, fragment, segment
-        self.left = segment.needs
-        self._lengths = [entry.overhead for entry in segment.entries]
-        self._started = 0.0
-
-    def release(self) -> None:
-        """One of the segments that it needs has finished."""
-        self.left -= 1
-        if not self.left:
-            self.start(self.executor.env.now)
-
-    def start(self, since: float) -> None:
-        """Begin, as if at an instant that may already be past."""
-        env, draw = self.executor.env, self.fragment.delay_of
-        if draw is not None:
-            self._lengths = [draw(entry) for entry in self.segment.entries]
-        self._started = since
-        left = since + sum(self._lengths) - env.now
-        timer = Timeout(env, left if left > 0.0 else 0.0)
-        timer.callbacks.append(self._finish)
-
-    def _finish(self, event: Any) -> None:
-        executor, fragment = self.executor, self.fragment
-        if executor.on_run is not None:
-            executor.on_run(self)
-        for successor in self.segment.successors:
-            fragment.runs[successor].release()
-        fragment.finish_one()
-
-    def spans(self) -> list[tuple[float, float]]:
-        """(start, end) in s of every entry."""
-        ends = list(accumulate(self._lengths, initial=self._started))
-        return list(pairwise(ends))
+__all__ = ["Run"]
 
 
 class Run:
@@ -76,10 +32,10 @@ class Run:
     timeline: Timeline | None = None
     rate = host_rate = 1.0
     bandwidth = share = 0.0
-    in_body = on_host = False
+    in_body = False
     _laid_out = 0.0
     _begun = -1.0
-    host_since = 0.0
+    _host: Thread | None = None
     _timer: Any = None
     _host_timer: Any = None
 
@@ -100,18 +56,15 @@ class Run:
         """One of the segments that it needs has finished."""
         self.left -= 1
         if not self.left:
-            self.fragment.queues[self.segment.queue].poke()
+            self.fragment.context.queues[self.segment.queue].poke()
 
     def start(self) -> None:
         """Begin: take cores and DRAM, and plan the end."""
         executor, segment = self.executor, self.segment
         executor.active[id(self)] = self
-        if segment.team:
-            executor.cores.enter(self, segment.team)
+        self._take_processor()
         if segment.dispatch:
-            self.on_host = True
-            self.host_since = executor.env.now
-            executor.cores.enter(self, (self.fragment.host,), kernel=False)
+            self._take_host()
         if segment.demand:
             executor.join_memory(self)
         self.plan()
@@ -148,9 +101,8 @@ class Run:
         self._timer = None
         executor.account(segment, self._busy(), segment.dram_bytes)
         del executor.active[id(self)]
-        if segment.team:
-            executor.cores.leave(self, segment.team)
-        if self.on_host:
+        self._leave_processor()
+        if self._host is not None:
             self._leave_host(self._host_timer)
         if segment.demand:
             executor.leave_memory(self)
@@ -158,12 +110,24 @@ class Run:
             executor.on_run(self)
         for successor in segment.successors:
             fragment.runs[successor].release()
-        fragment.queues[segment.queue].finished()
+        fragment.context.queues[segment.queue].finished()
         fragment.finish_one()
+
+    def _take_processor(self) -> None:
+        """An accelerator has been taken by its queue."""
+
+    def _leave_processor(self) -> None:
+        """An accelerator is left by its queue."""
 
     def _wake(self, delay: float, action: Any) -> None:
         self._timer = timer = Timeout(self.executor.env, delay)
         timer.callbacks.append(action)
+
+    def _wake_in(self, delay: float, action: Any) -> None:
+        """As :meth:`_wake`; without a timer while something that it waits for stands still."""
+        self._timer = None
+        if delay < inf:
+            self._wake(delay, action)
 
     # --- planning ---------------------------------------------------------------------------------------------
 
@@ -173,12 +137,15 @@ class Run:
         self._refresh_rates()
         self._laid_out = executor.env.now
         self.in_body, self.share = False, 0.0
+        if self.rate <= 0.0:
+            self._timer = self.timeline = None
+            return
         if executor.contended and (self.segment.demand or executor.stepwise):
             self._plan_entry()
             return
         self.bandwidth = executor.dram_bandwidth
         self.timeline = self._whole_timeline()
-        self._wake(self.timeline.ends[-1], self._finish)
+        self._wake_in(self.timeline.ends[-1], self._finish)
 
     def replan(self) -> None:
         """A speed has changed: settle what is done, plan the rest."""
@@ -216,24 +183,42 @@ class Run:
             self._begun = -1.0
 
     def _refresh_rates(self) -> None:
-        executor, segment = self.executor, self.segment
-        slowness = self.fragment.slowness.get(segment.queue, 1.0) if self.fragment.slowness else 1.0
-        if segment.team:
-            self.rate = executor.cores.rate(segment.team, segment.weights) / slowness
-        else:
-            self.rate = executor.speed[segment.queue] / slowness
-        if self.on_host:
-            self.host_rate = executor.cores.host_rate(self.fragment.host)
-            left = max(0.0, segment.dispatch - self.progress.dispatched)
-            self._host_timer = timer = Timeout(executor.env, left / self.host_rate)
+        self.rate = self._processor_rate() / self._slowness()
+        host = self._host
+        if host is None:
+            return
+        self.host_rate = host.speed
+        self._host_timer = None
+        if host.speed > 0.0:
+            left = max(0.0, self.segment.dispatch - self.progress.dispatched)
+            self._host_timer = timer = Timeout(self.executor.env, left / host.speed)
             timer.callbacks.append(self._leave_host)
+
+    def _processor_rate(self) -> float:
+        return self.executor.speed[self.segment.queue]
+
+    def _slowness(self) -> float:
+        slowness = self.fragment.slowness
+        return slowness.get(self.segment.queue, 1.0) if slowness else 1.0
+
+    def _take_host(self) -> None:
+        """A host thread dispatches everything, whenever it holds a core."""
+        host = self.fragment.context.borrow_helper()
+        host.on_change = self._ignore
+        self.executor.cores.wake(host)
+        host.on_change = self.replan
+        self._host = host
+
+    def _ignore(self) -> None:
+        """Nothing is planned yet."""
 
     def _leave_host(self, event: Any) -> None:
         """The host thread has dispatched everything."""
-        if self.on_host and event is self._host_timer:
-            self.on_host = False
-            self.executor.host_busy[self.fragment.host] += self.executor.env.now - self.host_since
-            self.executor.cores.leave(self, (self.fragment.host,), kernel=False)
+        host = self._host
+        if host is not None and event is self._host_timer:
+            self._host = None
+            self.executor.cores.sleep(host)
+            self.fragment.context.give_back(host)
 
     def _whole_timeline(self) -> Timeline:
         segment = self.segment
@@ -278,7 +263,7 @@ class Run:
         assert self.timeline is not None
         preface = self.timeline.starts[0] + self.progress.overhead * self.entry.overhead / self.rate
         if preface > 0.0:
-            self._wake(preface, self._preface_over)
+            self._wake_in(preface, self._preface_over)
         else:
             self._enter_body()
 

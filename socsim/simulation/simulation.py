@@ -21,6 +21,7 @@ from socsim.simulation.energy import component_energy, component_power, rail_ene
 from socsim.simulation.executor import Executor
 from socsim.simulation.instruments import KernelRecorder
 from socsim.simulation.lowering import lower_plan
+from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.online import OnlineStream
 from socsim.simulation.records import InferenceLog, Outcome
 from socsim.simulation.stream import Noise, StaticStream, Stream
@@ -52,6 +53,8 @@ class Simulation:
         Keep a record of every kernel.
     stepwise
         One event per kernel, for checking: same results, slower.
+    mechanisms
+        Which mechanisms of contention it has; all by default.
 
     Raises
     ------
@@ -69,13 +72,14 @@ class Simulation:
         noise: bool = False,
         kernels: bool = False,
         stepwise: bool = False,
+        mechanisms: Mechanisms = ALL_MECHANISMS,
     ) -> None:
         _check(apps, duration, seed)
         self.device, self.duration, self.seed, self.noise = device, duration, seed, noise
         self.env = simpy.Environment()
         self._recorder = KernelRecorder() if kernels else None
         on_run = self._recorder.record if self._recorder else None
-        self.executor = Executor(self.env, device, stepwise=stepwise, on_run=on_run)
+        self.executor = Executor(self.env, device, stepwise=stepwise, on_run=on_run, mechanisms=mechanisms)
         names = _names(apps)
         self.streams = [
             self._stream(app, name, i) for i, (app, name) in enumerate(zip(apps, names, strict=True))

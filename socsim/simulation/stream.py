@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from socsim.schedulers.base import Scheduler
+from socsim.simulation.context import Context
 from socsim.simulation.executor import Executor, Fragment
 from socsim.simulation.kernelgraph import Entry, KernelGraph
 from socsim.simulation.records import AppRecord, InferenceLog, InferenceRecord
@@ -90,8 +91,11 @@ class Stream(ABC):
             pricer,
             scheduler,
         )
-        self.queues = executor.queues()
-        self.host = host_core(pricer)
+        library = pricer.library
+        self.context = Context(
+            executor, name, host_core(pricer), host_cores=pricer.mask if library.host == "shared" else (),
+            spin=library.spin, tiles=library.tiles,
+        )  # fmt: skip
         self.noise = noise
         self.log = InferenceLog()
         self.arrived = 0
@@ -145,9 +149,7 @@ class Stream(ABC):
         """Run a kernel graph for an inference."""
         delay_of = self.noise.delay if self.noise else None
         self.executor.launch(
-            Fragment(
-                graph, self.name, index, self.queues, self.host, on_done, slowness, delay_of, since or {}
-            )
+            Fragment(graph, self.name, index, self.context, on_done, slowness, delay_of, since or {})
         )
 
     @abstractmethod

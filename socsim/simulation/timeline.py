@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def lay_out(
     entries
         All entries of the segment.
     rate, host_rate
-        Speed of the processor and of the host thread's core share, relative to alone at the highest clock.
+        Speed of the processor and of the host thread, relative to alone at the highest clock; the host's is 0 while it
+        has no core.
     bandwidth
         DRAM bandwidth in B/s that the segment may use.
     progress
@@ -94,8 +96,8 @@ def lay_out(
         entry = entries[i]
         enqueued += entry.dispatch
         overhead, body = (progress.overhead, progress.body) if i == progress.index else (1.0, 1.0)
-        if enqueued > 0.0 and enqueued / host_rate > time:
-            time = enqueued / host_rate
+        if enqueued > 0.0:
+            time = max(time, enqueued / host_rate) if host_rate else inf
         starts.append(time)
         time += overhead * entry.overhead / rate + body * body_time(entry, rate, bandwidth)
         ends.append(time)

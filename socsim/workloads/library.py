@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from socsim import yamlfile
+from socsim import units, yamlfile
 from socsim.errors import SocsimError, UnknownNameError, nearest
 from socsim.workloads import conditions
 from socsim.workloads.graph import ModelGraph, Operator
@@ -99,6 +99,10 @@ class Library:
         By processor.
     classes, splits
         Ordered rules for kernel classes (the first that holds) and split dimensions (all that hold).
+    spin
+        Time in s that a worker thread waits busily for the others before it sleeps.
+    tiles
+        Tiles of an operator per worker; with more than one, workers that are done take over others' tiles.
     """
 
     name: str
@@ -110,6 +114,8 @@ class Library:
     backends: Mapping[str, Backend]
     classes: tuple[Rule, ...]
     splits: tuple[Rule, ...]
+    spin: float = 0.0
+    tiles: int = 1
 
     @property
     def processors(self) -> tuple[str, ...]:
@@ -304,6 +310,15 @@ class BackendSpec(_Block):
         return Backend(tuple(self.dtypes), self.on_unsupported, cells)
 
 
+class WorkersSpec(_Block):
+    """How worker threads wait for each other and divide an operator."""
+
+    spin: Annotated[float, BeforeValidator(lambda text: units.parse(text, "time")), Field(ge=0)] = 0.0
+    tiles: Annotated[int, Field(ge=1, strict=True)] = 1
+    grade: Grade
+    source: str
+
+
 class LibrarySpec(_Block):
     """A library's file."""
 
@@ -313,6 +328,7 @@ class LibrarySpec(_Block):
     threads: Annotated[int, Field(ge=1)] | None = None
     chunking: Literal["static", "capacity"]
     host: Literal["shared", "own"]
+    workers: WorkersSpec | None = None
     processors: dict[Processor, BackendSpec]
     kernel_classes: list[ClassSpec]
     splits: list[SplitSpec] = []
@@ -331,5 +347,5 @@ class LibrarySpec(_Block):
         splits = tuple(spec.rule(*spec.dimensions) for spec in self.splits)
         return Library(
             self.name, self.title, self.cores, self.threads, self.chunking, self.host,
-            backends, classes, splits,
+            backends, classes, splits, *((self.workers.spin, self.workers.tiles) if self.workers else ()),
         )  # fmt: skip

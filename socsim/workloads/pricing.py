@@ -35,13 +35,13 @@ class Pricer:
         self.device, self.library, self.graph, self._wanted = device, library, graph, dtype
         self.dtype = self.dtype_on(self.processors[0])
         """Data type of the tensors that processors share."""
-        self.cores = device.parse_cores(cores) if cores else self._default_cores()
+        self.mask = device.parse_cores(cores or library.cores)
+        """Cores that its threads may run on, fastest first."""
+        self.cores = self.mask if cores else self.mask[: library.threads]
+        """Cores that the worker threads start on."""
         self._layouts: dict[tuple[str, str], tuple[str, ...]] = {}
         self._costs: dict[tuple[object, ...], KernelCost] = {}
         self._supports: dict[tuple[str, str, str, str], str | None] = {}
-
-    def _default_cores(self) -> tuple[int, ...]:
-        return self.device.parse_cores(self.library.cores)[: self.library.threads]
 
     @cached_property
     def processors(self) -> tuple[str, ...]:

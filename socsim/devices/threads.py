@@ -1,0 +1,65 @@
+"""A thread as the operating system sees it: where it may run, how heavy it is, and whether it holds a core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+__all__ = ["Thread"]
+
+
+def _nobody() -> None:
+    """What a thread tells when nobody listens."""
+
+
+class Thread:
+    """A schedulable thread.
+
+    Parameters
+    ----------
+    name
+        For traces and messages.
+    kind
+        What it does, for the accounts: ``"kernel"``, ``"host"`` (dispatching, mapping) or ``"other"``.
+    allowed
+        Cores that it may run on (affinity and cpuset), by preference.
+    home
+        Core that it takes whenever it is idle; None for none.
+    weight
+        CFS weight, 1024 at nice 0.
+    reference
+        Pace of the core on which its work takes the time that is said of it.
+    """
+
+    __slots__ = (
+        "allowed", "core", "home", "kind", "name", "on_change", "order", "reference", "runnable", "share",
+        "speed", "vruntime", "weight",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        allowed: Sequence[int],
+        *,
+        home: int | None = None,
+        weight: int = 1024,
+        reference: float = 1.0,
+    ) -> None:
+        self.name, self.kind, self.allowed, self.home = name, kind, tuple(allowed), home
+        self.weight, self.reference = weight, reference
+        self.core = -1
+        """Where it runs or ran last; -1 before it first wakes up."""
+        self.runnable = False
+        self.share = 0.0
+        """Share of its core that it has now."""
+        self.speed = 0.0
+        """Speed of its work now: 1 alone on its reference core at the highest clock, 0 without a core."""
+        self.on_change: Callable[[], None] = _nobody
+        """Called whenever `speed` has changed but by its own going to sleep; must not wake or stop any thread."""
+        self.vruntime = 0.0
+        self.order = 0
+        """Decides between equal vruntimes: earlier queued first."""
+
+    def __repr__(self) -> str:
+        state = "asleep" if not self.runnable else "running" if self.share else "waiting"
+        return f"Thread({self.name!r}, {state} on core {self.core})"

@@ -1,0 +1,75 @@
+"""What one application holds on the device: command queues, worker threads, and threads that dispatch and map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from socsim.devices.accelerator import CommandQueue
+from socsim.devices.threads import Thread
+
+if TYPE_CHECKING:
+    from socsim.simulation.executor import Executor
+
+__all__ = ["Context"]
+
+
+class Context:
+    """An application on a running device.
+
+    Parameters
+    ----------
+    executor
+        The device.
+    name
+        Of the application.
+    host
+        Core that its main thread prefers.
+    host_cores
+        Cores that the threads beside the workers may use: all by default.
+    nice
+        Of all its threads, from -20 to 19.
+    spin
+        Time in s that a worker waits busily at a barrier before it sleeps.
+    tiles
+        Parts per worker of every operator; with more than one, workers that are done take over others' parts.
+    """
+
+    def __init__(
+        self, executor: Executor, name: str, host: int, *, host_cores: Sequence[int] = (), nice: int = 0,
+        spin: float = 0.0, tiles: int = 1,
+    ) -> None:  # fmt: skip
+        self.name, self.host, self.nice, self.spin, self.tiles = name, host, nice, spin, tiles
+        self._cores = executor.cores
+        self._host_cores = tuple(host_cores) or tuple(range(len(executor.device.cores)))
+        self.queues: dict[str, CommandQueue] = executor.new_queues()
+        self._teams: dict[tuple[int, ...], tuple[Thread, ...]] = {}
+        self._idle_helpers: list[Thread] = []
+        self._helpers = 0
+
+    def team(self, cores: tuple[int, ...]) -> tuple[Thread, ...]:
+        """Worker threads with these home cores, any of which each may use; made once."""
+        if cores not in self._teams:
+            self._teams[cores] = tuple(
+                self._cores.thread(f"{self.name}.worker{i}", "kernel", cores, home=core, nice=self.nice)
+                for i, core in enumerate(cores)
+            )
+        return self._teams[cores]
+
+    def borrow_helper(self) -> Thread:
+        """A sleeping thread to dispatch or map with, until :meth:`give_back`."""
+        if self._idle_helpers:
+            return self._idle_helpers.pop()
+        self._helpers += 1
+        return self._cores.thread(
+            f"{self.name}.host{self._helpers}", "host", self._host_cores, home=self.host, nice=self.nice,
+            absolute=True,
+        )  # fmt: skip
+
+    def give_back(self, thread: Thread) -> None:
+        """Return a helper, asleep."""
+        self._idle_helpers.append(thread)
+
+    def idle_core(self) -> bool:
+        """Whether a core that its helpers may use has nothing to do."""
+        return self._cores.any_idle(self._host_cores)
