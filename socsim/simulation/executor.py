@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
+from typing import Protocol
 
 import simpy
 
@@ -24,7 +25,35 @@ from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.run import Run
 from socsim.simulation.teamrun import TeamRun
 
-__all__ = ["Executor", "Fragment"]
+__all__ = ["Executor", "Fragment", "MemoryUser"]
+
+
+class MemoryUser(Protocol):
+    """Who takes part in the sharing of DRAM."""
+
+    share: float
+    """Bandwidth in B/s that it has."""
+
+    @property
+    def peak_demand(self) -> float:
+        """Bandwidth in B/s that it uses at most."""
+
+    @property
+    def demand(self) -> float:
+        """Bandwidth in B/s that it can use now."""
+
+    @property
+    def moves_bytes(self) -> bool:
+        """Whether it uses DRAM now."""
+
+    def settle(self) -> None:
+        """Bring its progress up to now."""
+
+    def plan(self) -> None:
+        """Work out anew how it goes on."""
+
+    def give(self, share: float) -> None:
+        """Go on with a share in B/s."""
 
 
 @dataclass(slots=True)
@@ -102,7 +131,7 @@ class Executor:
         self.dram_bytes = 0.0
         self._busy = dict.fromkeys(device.accelerators, 0.0)
         self._servers = {name: Server() for name in device.accelerators}
-        self._moving: dict[int, Run] = {}
+        self._moving: dict[int, MemoryUser] = {}
         self.active: dict[int, Run] = {}
         """Runs that have started on a processor and not finished."""
         self.contended = stepwise
@@ -167,13 +196,13 @@ class Executor:
 
     # --- DRAM -------------------------------------------------------------------------------------------------
 
-    def join_memory(self, run: Run) -> None:
+    def join_memory(self, run: MemoryUser) -> None:
         """Count a run among the users of DRAM; from too many on, everyone goes on entry by entry."""
         self._moving[id(run)] = run
         if not self.contended and self.mechanisms.dram and self._demand() > self.dram_bandwidth:
             self._switch(run, contended=True)
 
-    def leave_memory(self, run: Run) -> None:
+    def leave_memory(self, run: MemoryUser) -> None:
         """Take a run off the users of DRAM."""
         del self._moving[id(run)]
         if not self.contended:
@@ -189,7 +218,7 @@ class Executor:
             total += run.peak_demand
         return total
 
-    def _switch(self, cause: Run, *, contended: bool) -> None:
+    def _switch(self, cause: MemoryUser, *, contended: bool) -> None:
         others = [run for run in self._moving.values() if run is not cause]
         for run in others:
             run.settle()

@@ -136,8 +136,8 @@ class TeamRun(Run):
         self.settle()
         workers, now, cores = self._workers, self.executor.env.now, self.executor.cores
         assert workers is not None
-        if workers.all_done:
-            self._meet(workers)
+        if workers.all_done and self._main_runs():
+            self._meet()
             return
         self._silent = True
         for i in workers.tired(now):
@@ -145,17 +145,18 @@ class TeamRun(Run):
         self._silent = False
         self._plan_workers()
 
-    def _meet(self, workers: Workers) -> None:
-        """All parts are done: the main thread, once it runs, begins the next operator and wakes who sleeps."""
-        main, cores = self._threads[0], self.executor.cores
-        self._silent = True
+    def _main_runs(self) -> bool:
+        """Whether the main thread, woken up if it slept, has a core to go on with."""
+        main = self._threads[0]
         if not main.runnable:
-            cores.wake(main)
-            workers.asleep[0] = False
-        self._silent = False
-        if main.speed == 0.0:
-            self._plan_workers()
-            return
+            self._silent = True
+            self.executor.cores.wake(main)
+            self._silent = False
+        return main.speed > 0.0
+
+    def _meet(self) -> None:
+        """All parts are done: the main thread begins the next operator and wakes who sleeps."""
+        cores = self.executor.cores
         self._workers = None
         self.in_body = False
         if self.progress.index + 1 < len(self.segment.entries):

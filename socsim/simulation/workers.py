@@ -12,6 +12,8 @@ __all__ = ["Workers"]
 
 _NOTHING_LEFT = 1e-12
 """Share of a part below which rounding alone is left of it."""
+_INSTANT = 1e-12
+"""Time in s that is too short to be told from now on the clock of a simulation."""
 
 
 class Workers:
@@ -85,7 +87,7 @@ class Workers:
         for i, speed in enumerate(self.speeds):
             if self.left[i] > 0.0 and speed > 0.0:
                 self.left[i] -= speed * elapsed
-                if self.left[i] <= _NOTHING_LEFT * max(self._tile):
+                if self.left[i] <= speed * _INSTANT:
                     self.left[i] = 0.0
                     self._take(i, now)
 
@@ -115,7 +117,7 @@ class Workers:
             if speed > 0.0
             and self.left[i] <= 0.0
             and not self.asleep[i]
-            and now >= self._waits_since[i] + self._spin - 1e-12
+            and now >= self._waits_since[i] + self._spin - _INSTANT
         ]
         for i in tired:
             self.asleep[i] = True

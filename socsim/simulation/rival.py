@@ -1,0 +1,207 @@
+"""Competing processes on a running device."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from math import inf
+from typing import Any
+
+from simpy.events import Timeout
+
+from socsim.devices.threads import Thread
+from socsim.simulation.burst import Burst
+from socsim.simulation.context import Context
+from socsim.simulation.executor import Executor, Fragment
+from socsim.simulation.kernelgraph import Entry, KernelGraph, Step, compress
+from socsim.workloads.competitors import Competitor
+
+__all__ = ["AcceleratorRival", "CpuRival", "start_competitor"]
+
+
+def start_competitor(executor: Executor, competitor: Competitor) -> None:
+    """Let all processes of a competitor begin."""
+    for number in range(competitor.count):
+        name = f"{competitor.name}{number}" if competitor.count > 1 else competitor.name
+        (CpuRival if competitor.processor == "cpu" else AcceleratorRival)(executor, competitor, name)
+
+
+def _active_times(competitor: Competitor) -> Generator[tuple[float, float], None, None]:
+    """(start, end) in s of the times for which it computes."""
+    on, off = competitor.seconds("on"), competitor.seconds("off")
+    start, stop = competitor.seconds("start"), competitor.seconds("stop")
+    if not off:
+        yield start, stop
+        return
+    while start < stop:
+        yield start, min(stop, start + on)
+        start += on + off
+
+
+class _Rival:
+    """What both kinds have: times of activity."""
+
+    def __init__(self, executor: Executor, competitor: Competitor) -> None:
+        self.executor, self.competitor = executor, competitor
+        self.until = 0.0
+        executor.env.process(self._live())
+
+    def _live(self) -> Generator[Any, Any, None]:
+        env = self.executor.env
+        for start, end in _active_times(self.competitor):
+            if start > env.now:
+                yield env.timeout(start - env.now)
+            self.until = end
+            self.begin()
+            if end == inf:
+                return
+            yield env.timeout(end - env.now)
+            self.end()
+
+    def begin(self) -> None:
+        """Compute from now on."""
+
+    def end(self) -> None:
+        """Compute no more."""
+
+
+class CpuRival(_Rival):
+    """A process whose threads compute all the time or with pauses, and move bytes while they do.
+
+    It is a user of DRAM as a :class:`socsim.simulation.run.Run` is.
+
+    Parameters
+    ----------
+    executor, competitor, name
+        The device, what it is, and its name.
+    """
+
+    share = 0.0
+
+    def __init__(self, executor: Executor, competitor: Competitor, name: str) -> None:
+        super().__init__(executor, competitor)
+        cores = executor.device.parse_cores(competitor.affinity)
+        self._threads = [
+            executor.cores.thread(f"{name}.{i}", "other", cores, nice=competitor.nice, absolute=True)
+            for i in range(competitor.threads)
+        ]
+        self.traffic = competitor.number("traffic")
+        self._settled, self._flow = 0.0, 0.0
+        self._duty, self._period = competitor.duty, competitor.seconds("period")
+
+    def begin(self) -> None:
+        """Wake all threads."""
+        if self.traffic:
+            self.executor.join_memory(self)
+        for thread in self._threads:
+            if self._duty == 1.0:
+                thread.on_change = self._changed
+                self.executor.cores.wake(thread)
+            else:
+                self._once(thread)
+        if self._duty == 1.0:
+            self._changed()
+
+    def end(self) -> None:
+        """Send the threads that compute without a pause to sleep."""
+        for thread in self._threads:
+            if self._duty == 1.0:
+                self.executor.cores.sleep(thread)
+        if self.traffic:
+            self.settle()
+            self._flow = 0.0
+            self.executor.leave_memory(self)
+
+    def _once(self, thread: Thread) -> None:
+        """One period of a thread: compute, then pause until the next."""
+        executor = self.executor
+        if executor.env.now >= self.until:
+            return
+        following = executor.env.now + self._period
+
+        def done() -> None:
+            timer = Timeout(executor.env, max(0.0, following - executor.env.now))
+            timer.callbacks.append(lambda _: self._once(thread))
+
+        Burst(executor.env, executor.cores, thread, self._duty * self._period, done)
+
+    # --- as a user of DRAM ------------------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        if self.traffic and self.executor.contended:
+            self.executor.share_memory()
+        elif self.traffic:
+            self.give(self.demand)
+
+    @property
+    def running(self) -> float:
+        """Share of its threads that hold a core."""
+        return sum(thread.share for thread in self._threads) / len(self._threads)
+
+    @property
+    def peak_demand(self) -> float:
+        """DRAM bandwidth in B/s that it uses at most."""
+        return self.traffic
+
+    @property
+    def demand(self) -> float:
+        """DRAM bandwidth in B/s that it uses now."""
+        return self.traffic * self.running
+
+    @property
+    def moves_bytes(self) -> bool:
+        """Whether it uses DRAM now."""
+        return self.demand > 0.0
+
+    def settle(self) -> None:
+        """Book the traffic up to now."""
+        now = self.executor.env.now
+        self.executor.dram_bytes += self._flow * (now - self._settled)
+        self._settled = now
+
+    def plan(self) -> None:
+        """Go on with all that it can use."""
+        self.give(self.demand)
+
+    def give(self, share: float) -> None:
+        """Go on with a share of DRAM, in B/s."""
+        self.settle()
+        self.share = self._flow = min(share, self.demand)
+
+
+class AcceleratorRival(_Rival):
+    """A process that sends one kernel after the other to an accelerator.
+
+    Parameters
+    ----------
+    executor, competitor, name
+        The device, what it is, and its name.
+    """
+
+    def __init__(self, executor: Executor, competitor: Competitor, name: str) -> None:
+        super().__init__(executor, competitor)
+        cores = executor.device.parse_cores(competitor.affinity)
+        self._context = Context(executor, name, cores[0], host_cores=cores, nice=competitor.nice)
+        self.name = name
+        self._kernel = competitor.seconds("kernel")
+        entry = Entry(
+            "kernel", name, competitor.processor, "other", compute=self._kernel,
+            bytes=self._kernel * competitor.number("traffic"), reach=max(1.0, competitor.number("traffic")),
+        )  # fmt: skip
+        self._graph: KernelGraph = compress([Step(competitor.processor, (entry,), set())])
+        self._sent = 0
+
+    def begin(self) -> None:
+        """Send the first kernel."""
+        self._send()
+
+    def _send(self) -> None:
+        if self.executor.env.now < self.until:
+            self._sent += 1
+            self.executor.launch(Fragment(self._graph, self.name, self._sent, self._context, self._done))
+
+    def _done(self, fragment: Fragment) -> None:
+        pause = self._kernel * (1.0 / self.competitor.duty - 1.0)
+        if pause:
+            Timeout(self.executor.env, pause).callbacks.append(lambda _: self._send())
+        else:
+            self._send()

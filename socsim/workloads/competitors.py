@@ -1,0 +1,100 @@
+"""Processes that compete with inference for a processor and for DRAM."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from socsim.devices.cfs import nice_weight
+from socsim.errors import UsageError
+from socsim.units import parse
+
+__all__ = ["Competitor"]
+
+
+@dataclass(frozen=True)
+class Competitor:
+    """Processes that keep a processor busy, and nothing more is known of them.
+
+    Parameters
+    ----------
+    count
+        Number of such processes.
+    processor
+        ``"cpu"`` (default), or an accelerator that they send kernels to.
+    threads
+        CPU threads of each process.
+    affinity
+        CPU mask of its threads (``"all"``, ``"big"``, ``"little"``, ``"prime:1+gold:3"``).
+    nice
+        Of its threads, from -20 to 19.
+    duty
+        Share of the time that it wants to compute: 1 without a pause.
+    period
+        Time in which a process with a pause computes once, in s or with a unit.
+    traffic
+        DRAM traffic of each process while all its threads compute, in B/s or with a unit.
+    kernel
+        Length of its kernels on an accelerator, in s or with a unit.
+    start, stop
+        When it begins and ends, in s or with a unit.
+    on, off
+        Lengths of the times for which it computes and rests by turns, in s or with a unit; `off` = 0 for no rests.
+    priority
+        Of its kernels on an accelerator: higher first.
+    name
+        Of the application.
+
+    Raises
+    ------
+    UsageError
+        A number outside its range.
+    UnitError
+        A quantity without its unit.
+    """
+
+    count: int = 1
+    processor: str = "cpu"
+    threads: int = 1
+    affinity: str = "all"
+    nice: int = 0
+    duty: float = 1.0
+    period: float | str = 0.02
+    traffic: float | str = 0.0
+    kernel: float | str = 0.005
+    start: float | str = 0.0
+    stop: float | str = inf
+    on: float | str = 1.0
+    off: float | str = 0.0
+    priority: int = 0
+    name: str = "competitor"
+
+    def __post_init__(self) -> None:
+        nice_weight(self.nice)
+        for what, least in (("count", 1), ("threads", 1)):
+            value = getattr(self, what)
+            if not isinstance(value, int) or value < least:
+                raise UsageError(f"{self.name!r}: {what} must be a whole number from {least}, got {value!r}")
+        if not 0.0 < self.duty <= 1.0:
+            raise UsageError(f"{self.name!r}: duty must be above 0 and at most 1, got {self.duty!r}")
+        for what in ("period", "kernel", "on"):
+            if not self.seconds(what) > 0.0:
+                raise UsageError(f"{self.name!r}: {what} must be positive, got {getattr(self, what)!r}")
+        for what in ("traffic", "start", "off"):
+            if self.number(what) < 0.0:
+                raise UsageError(f"{self.name!r}: {what} must not be negative, got {getattr(self, what)!r}")
+        if not self.seconds("stop") > self.seconds("start"):
+            raise UsageError(f"{self.name!r}: it must stop later than it starts, got {self.stop!r}")
+
+    def seconds(self, what: str) -> float:
+        """A time of the parameters, in s."""
+        return _number(getattr(self, what), "time")
+
+    def number(self, what: str) -> float:
+        """A quantity of the parameters, in SI units."""
+        return _number(getattr(self, what), "bandwidth" if what == "traffic" else "time")
+
+
+def _number(value: Any, dimension: str) -> float:
+    return parse(value, dimension) if isinstance(value, str) else float(value)
