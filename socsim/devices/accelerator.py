@@ -1,7 +1,12 @@
-"""An accelerator's command queues: in order within a context, one command at a time over all contexts."""
+"""An accelerator's command queues: in order within a context, one command at a time over all contexts.
+
+Contexts of equal priority are served in the order in which their commands were enqueued, those of a higher priority
+first, from the next kernel on: what runs is never interrupted within a kernel.
+"""
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from typing import Protocol
 
@@ -9,37 +14,75 @@ __all__ = ["Command", "CommandQueue", "Server"]
 
 
 class Command(Protocol):
-    """Work that a queue starts when it is ready and its turn has come."""
+    """Work that a queue starts when it is ready and its turn has come: a run of kernels."""
 
     @property
     def ready(self) -> bool:
         """Whether everything that it waits for has finished."""
 
+    @property
+    def enqueued(self) -> bool:
+        """Whether its next kernel has been enqueued by the host."""
+
+    def prepare(self) -> None:
+        """Its turn in its own queue has come: let the host enqueue."""
+
+    def seek_later(self) -> None:
+        """Let its queue seek the accelerator once its next kernel is enqueued."""
+
     def start(self) -> None:
-        """Begin."""
+        """Begin, or go on: it has the accelerator."""
+
+    def contend(self, priority: int) -> None:
+        """A context of some priority wants the accelerator: give it up at the kernel at which it is due."""
 
 
 class Server:
-    """What runs one command at a time, serving contexts in the order in which their heads became ready."""
+    """What runs one command at a time.
+
+    Attributes
+    ----------
+    holder
+        The queue whose head has it; None while it is free.
+    """
 
     def __init__(self) -> None:
-        self.busy = False
-        self._waiting: deque[CommandQueue] = deque()
+        self.holder: CommandQueue | None = None
+        self._waiting: list[tuple[int, int, CommandQueue]] = []
+        self._number = 0
 
-    def request(self, queue: CommandQueue) -> bool:
-        """Take the server for the head of `queue`, or line the queue up; True if taken."""
-        if self.busy:
-            self._waiting.append(queue)
-            return False
-        self.busy = True
-        return True
+    @property
+    def free(self) -> bool:
+        """Whether nobody has it or waits for it."""
+        return self.holder is None and not self._waiting
+
+    def take(self, queue: CommandQueue) -> None:
+        """Give it, free, to the head of a queue."""
+        self.holder = queue
+        queue.start_head()
+
+    def wait(self, queue: CommandQueue) -> None:
+        """Line up the head of a queue; who has the server is told."""
+        self._number += 1
+        insort(self._waiting, (-queue.priority, self._number, queue), key=lambda item: item[:2])
+        if self.holder is None:
+            self._serve()
+        else:
+            self.holder.contend(queue.priority)
 
     def release(self) -> None:
-        """Give the server to the queue that has waited longest."""
-        self.busy = False
-        if self._waiting:
-            self.busy = True
-            self._waiting.popleft().start_head()
+        """Give it to whoever comes next."""
+        self.holder = None
+        self._serve()
+
+    def _serve(self) -> None:
+        if not self._waiting:
+            return
+        queue = self._waiting.pop(0)[2]
+        self.take(queue)
+        for priority in {-item[0] for item in self._waiting}:
+            if self.holder is queue:
+                queue.contend(priority)
 
 
 class CommandQueue:
@@ -49,9 +92,12 @@ class CommandQueue:
     ----------
     server
         What its commands share with other contexts; None for a CPU team, which shares cores instead.
+    priority
+        Of the context: higher first.
     """
 
-    def __init__(self, server: Server | None = None) -> None:
+    def __init__(self, server: Server | None = None, priority: int = 0) -> None:
+        self.priority = priority
         self._server = server
         self._commands: deque[Command] = deque()
         self._claimed = False
@@ -66,15 +112,36 @@ class CommandQueue:
             self.poke()
 
     def poke(self) -> None:
-        """Start the head if it is ready and has not been started: call when a command becomes ready."""
+        """Let the head seek the server if it is ready and has not: call when a command becomes ready."""
         if not self._claimed and self._commands and self._commands[0].ready:
             self._claimed = True
-            if self._server is None or self._server.request(self):
-                self.start_head()
+            self._commands[0].prepare()
+            self.seek()
+
+    def seek(self) -> None:
+        """Start the head if the server is free; else line it up, once its next kernel is enqueued."""
+        server = self._server
+        if server is None:
+            self.start_head()
+        elif server.free:
+            server.take(self)
+        elif self._commands[0].enqueued:
+            server.wait(self)
+        else:
+            self._commands[0].seek_later()
 
     def start_head(self) -> None:
         """Start the head, whose turn it is."""
         self._commands[0].start()
+
+    def contend(self, priority: int) -> None:
+        """Tell the head that a context of some priority waits."""
+        self._commands[0].contend(priority)
+
+    def give_up(self) -> None:
+        """The head pauses between two kernels: another context's turn, after which it seeks the server again."""
+        assert self._server is not None
+        self._server.release()
 
     def finished(self) -> None:
         """The head has finished: free the server and go on with the next command."""

@@ -136,11 +136,11 @@ class Executor:
         """Runs that have started on a processor and not finished."""
         self.contended = stepwise
 
-    def new_queues(self) -> dict[str, CommandQueue]:
-        """One command queue per processor, for one application."""
+    def new_queues(self, priority: int = 0) -> dict[str, CommandQueue]:
+        """One command queue per processor, for one application of some priority."""
         return {
             "cpu": CommandQueue(),
-            **{name: CommandQueue(server) for name, server in self._servers.items()},
+            **{name: CommandQueue(server, priority) for name, server in self._servers.items()},
         }
 
     def launch(self, fragment: Fragment) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Run"]
 
+_NEVER = 1 << 60
+
 
 class Run:
     """A segment on its queue.
@@ -33,6 +35,8 @@ class Run:
     rate = host_rate = 1.0
     bandwidth = share = 0.0
     in_body = False
+    _holds = True
+    _stop_at = _NEVER
     _laid_out = 0.0
     _begun = -1.0
     _host: Thread | None = None
@@ -58,21 +62,30 @@ class Run:
         if not self.left:
             self.fragment.context.queues[self.segment.queue].poke()
 
-    def start(self) -> None:
-        """Begin: take cores and DRAM, and plan the end."""
-        executor, segment = self.executor, self.segment
-        executor.active[id(self)] = self
-        self._take_processor()
-        if segment.dispatch:
+    def prepare(self) -> None:
+        """Its turn in its queue has come: the host begins to dispatch."""
+        self.executor.active[id(self)] = self
+        self._holds, self._laid_out = False, self.executor.env.now
+        if self.segment.dispatch:
             self._take_host()
-        if segment.demand:
-            executor.join_memory(self)
+
+    def start(self) -> None:
+        """Begin or go on: take cores and DRAM, and plan the end."""
+        self._settle_dispatching()
+        self._holds = True
+        self._take_processor()
+        if self.segment.demand:
+            self.executor.join_memory(self)
         self.plan()
 
     def _finish(self, event: Any) -> None:
         if event is not self._timer:
             return
-        self._end()
+        if self._stops_early:
+            self._reach(self._stop_at)
+            self._pause()
+        else:
+            self._end()
 
     def spans(self) -> list[tuple[float, float]]:
         """(start, end) in s of every entry of a finished run."""
@@ -144,11 +157,17 @@ class Run:
             self._plan_entry()
             return
         self.bandwidth = executor.dram_bandwidth
-        self.timeline = self._whole_timeline()
-        self._wake_in(self.timeline.ends[-1], self._finish)
+        self.timeline = timeline = self._whole_timeline()
+        last = self._stop_at - timeline.first if self._stops_early else 0
+        self._wake_in(timeline.ends[last - 1], self._finish)
 
     def replan(self) -> None:
         """A speed has changed: settle what is done, plan the rest."""
+        if not self._holds:
+            self._settle_dispatching()
+            self._refresh_rates()
+            self.seek_later()
+            return
         self.settle()
         self.plan()
 
@@ -208,6 +227,7 @@ class Run:
         self.executor.cores.wake(host)
         host.on_change = self.replan
         self._host = host
+        self._refresh_rates()
 
     def _ignore(self) -> None:
         """Nothing is planned yet."""
@@ -216,6 +236,7 @@ class Run:
         """The host thread has dispatched everything."""
         host = self._host
         if host is not None and event is self._host_timer:
+            self._settle_dispatching()
             self._host = None
             self.executor.cores.sleep(host)
             self.fragment.context.give_back(host)
@@ -231,6 +252,89 @@ class Run:
             if not self.fragment.slowness:
                 segment.timelines[key] = timeline
         return timeline
+
+    # --- turns with other contexts ----------------------------------------------------------------------------
+
+    @property
+    def _stops_early(self) -> bool:
+        return self._stop_at < len(self.segment.entries)
+
+    @property
+    def enqueued(self) -> bool:
+        """Whether the next kernel has been enqueued by the host."""
+        return self._enqueued() > self.progress.index
+
+    def contend(self, priority: int) -> None:
+        """Another context waits: stop before the first kernel that comes after its own.
+
+        With a higher priority that is the next one; with the same, the first that the host had not enqueued.
+        """
+        queue = self.fragment.context.queues[self.segment.queue]
+        if priority < queue.priority:
+            return
+        self.settle()
+        index = self.progress.index
+        begun = 0.0 <= self._begun < self.executor.env.now
+        due = index if priority > queue.priority else self._enqueued()
+        self._stop_at = min(self._stop_at, max(due, index + begun))
+        if self._stop_at <= index:
+            self._pause()
+        else:
+            self.plan()
+
+    def _enqueued(self) -> int:
+        """Number of entries that the host has enqueued by now."""
+        entries, context = self.segment.entries, self.fragment.context
+        count, index = len(entries), self.progress.index
+        if context.window:
+            count = min(count, (index // context.window + 1) * context.window)
+        left = self.progress.dispatched * (1.0 + 1e-12) + 1e-15
+        for i, entry in enumerate(entries[:count]):
+            left -= entry.dispatch
+            if left < 0.0:
+                return i
+        return count
+
+    def _reach(self, index: int) -> None:
+        """The timeline has come to the end of the entry before `index`."""
+        now, p = self.executor.env.now, self.progress
+        self._mark(index)
+        dispatched = p.dispatched + (now - self._laid_out) * self.host_rate
+        self.progress, self._laid_out = Progress(index, 1.0, 1.0, dispatched), now
+
+    def _pause(self) -> None:
+        """Give the accelerator up between two kernels, and seek it again."""
+        self._timer = self.timeline = None
+        self._stop_at, self._holds, self._laid_out = _NEVER, False, self.executor.env.now
+        self.in_body, self.share, self._begun = False, 0.0, -1.0
+        if self.segment.demand:
+            self.executor.leave_memory(self)
+        queue = self.fragment.context.queues[self.segment.queue]
+        queue.give_up()
+        queue.seek()
+
+    def _settle_dispatching(self) -> None:
+        """The host goes on dispatching while the run waits for the accelerator."""
+        now = self.executor.env.now
+        if self._holds:
+            return
+        if self._host is not None and now > self._laid_out:
+            p = self.progress
+            done = p.dispatched + (now - self._laid_out) * self.host_rate
+            self.progress = Progress(p.index, p.overhead, p.body, done)
+        self._laid_out = now
+
+    def seek_later(self) -> None:
+        """Seek the accelerator when the next kernel will have been enqueued, if it has not been yet."""
+        if self._holds or self.enqueued or self.host_rate <= 0.0 or self._host is None:
+            return
+        due = sum(entry.dispatch for entry in self.segment.entries[: self.progress.index + 1])
+        self._wake((due - self.progress.dispatched) / self.host_rate, self._seek_now)
+
+    def _seek_now(self, event: Any) -> None:
+        if event is self._timer and not self._holds:
+            self._settle_dispatching()
+            self.fragment.context.queues[self.segment.queue].seek()
 
     # --- entry by entry, while DRAM is oversubscribed ---------------------------------------------------------
 
@@ -318,6 +422,9 @@ class Run:
             return
         self.progress = Progress(progress.index + 1, 1.0, 1.0, dispatched)
         self._laid_out = now
+        if self.progress.index >= self._stop_at:
+            self._pause()
+            return
         moved = self.segment.entries[progress.index].bytes
         self._plan_entry()
         if moved and not self.in_body:
