@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from socsim.workloads.graph import ModelGraph
 from socsim.workloads.zoo import build_model
 
 __all__ = ["compare", "load_model", "simulate"]
+
+_POLICY = {"queue": "queue", "queue_limit": None, "concurrency": None, "priority": 0, "nice": 0}
+"""Fields of an application that are described where they are not these."""
 
 
 def load_model(
@@ -88,7 +92,7 @@ def simulate(
 
     Returns
     -------
-    A result with ``summary()``, ``inferences``, ``kernels``, ``power``, ``save(directory)``.
+    A result with ``summary()``, ``inferences``, ``kernels``, ``power``, ``slowdown()``, ``save(directory)``.
     """
     if isinstance(apps, Inference):
         raise UsageError("simulate takes a list of applications, got one; put it in brackets")
@@ -105,8 +109,20 @@ def simulate(
         "noise": noise,
         "apps": [describe(app) for app in apps],
     }
-    deadlines = {s.name: s.app.deadline_s for s in simulation.streams if s.app.deadline_s is not None}
-    return Result(outcome, dict(described), deadlines_s=deadlines)
+    streams = {s.name: s.app for s in simulation.streams}
+    deadlines = {name: app.deadline_s for name, app in streams.items() if app.deadline_s is not None}
+    alone = partial(_alone_s, target, streams)
+    return Result(outcome, dict(described), deadlines_s=deadlines, idle_service_s=alone)
+
+
+def _alone_s(device: Device, apps: Mapping[str, Inference]) -> dict[str, float]:
+    """Service time in s of one inference of each application, alone on the idle device."""
+    times = {}
+    for name, app in apps.items():
+        single = replace(app, period=None, arrivals=None, after=None, count=1)
+        record = Simulation(device, [single]).run().inferences[0]
+        times[name] = record.finish_s - record.start_s
+    return times
 
 
 def compare(
@@ -177,10 +193,16 @@ def describe(app: Inference) -> dict[str, Any]:
         "scheduler": _scheduler_name(app.scheduler),
         "library": app.library,
     }
-    optional = {"name": app.name, "dtype": app.dtype, "cores": app.cores, "count": app.count}
-    times = {"period": app.period_s, "deadline": app.deadline_s}
+    optional = {key: getattr(app, key) for key in ("name", "dtype", "cores", "count")}
     described |= {key: value for key, value in optional.items() if value}
-    return described | {key: f"{value:g} s" for key, value in times.items() if value is not None}
+    times = {"period": app.period_s if app.arrivals is None else None, "deadline": app.deadline_s}
+    described |= {key: f"{value:g} s" for key, value in times.items() if value is not None}
+    if app.arrivals is not None:
+        described["arrivals"] = app.source.describe() if app.source else {"kind": "back_to_back"}
+    if app.stage is not None:
+        described["after"] = app.stage.describe()
+    policy = {key: getattr(app, key) for key in _POLICY}
+    return described | {key: value for key, value in policy.items() if value != _POLICY[key]}
 
 
 def _scheduler_name(spec: Any) -> Any:

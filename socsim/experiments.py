@@ -7,18 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from socsim import units, yamlfile
-from socsim.errors import FileError, UnknownNameError, UsageError, nearest
+from socsim.errors import FileError, SocsimError, UnknownNameError, UsageError, nearest
 from socsim.resources import data_dir
 from socsim.results.result import Result
 from socsim.workloads.apps import Inference
+from socsim.workloads.arrival_spec import make_arrivals
+from socsim.workloads.arrival_trace import read_trace
+from socsim.workloads.arrivals import TraceFile
+from socsim.workloads.stages import application_names, check_stages, make_after
 
 __all__ = ["Experiment", "check_experiment", "experiment_names", "load_experiment"]
 
 Time = Annotated[float, BeforeValidator(lambda text: units.parse(text, "time")), Field(gt=0)]
+Count = Annotated[int, Field(strict=True, gt=0)]
 
 
 class _Spec(BaseModel):
@@ -34,10 +39,35 @@ class InferenceSpec(_Spec):
     library: str = "mace"
     name: str = ""
     period: Time | None = None
-    count: Annotated[int, Field(strict=True, gt=0)] | None = None
+    count: Count | None = None
     deadline: Time | None = None
     dtype: Literal["", "fp32", "fp16", "int8"] = ""
     cores: str = ""
+    arrivals: Any = None
+    after: Annotated[Any, BeforeValidator(lambda spec: make_after(spec, units=True))] = None
+    queue: Literal["queue", "latest", "skip"] = "queue"
+    queue_limit: Count | None = None
+    concurrency: Count | None = None
+    priority: float = 0.0
+    nice: Annotated[int, Field(strict=True, ge=-20, le=19)] = 0
+
+    @model_validator(mode="after")
+    def _fits(self) -> InferenceSpec:
+        """Faults that no field shows by itself."""
+        try:
+            make_arrivals(self.arrivals, self.period, units=True)
+        except ValueError as error:
+            raise yamlfile.RelativeFaults([(("arrivals",), str(error))]) from None
+        self.application()
+        return self
+
+    def application(self) -> Inference:
+        """The application; its network is not loaded yet."""
+        options = {name: getattr(self, name) for name in InferenceSpec.model_fields if name != "kind"}
+        if self.arrivals is not None and self.after is None:
+            options["arrivals"] = make_arrivals(self.arrivals, self.period, units=True)
+            options["period"] = None
+        return Inference(**options)
 
 
 class ExperimentSpec(_Spec):
@@ -126,11 +156,15 @@ def load_experiment(path: str | Path, overrides: Iterable[str] = ()) -> Experime
         _override(config, override)
     if overrides:
         spec = _revalidate(config, str(file))
-    if spec.duration is None and any(app.count is None for app in spec.apps):
+    apps = tuple(app.application() for app in spec.apps)
+    try:
+        check_stages(application_names(apps), [app.stage for app in apps])
+    except SocsimError as error:
+        raise FileError(str(file), [document.fault(("apps",), str(error))]) from None
+    if spec.duration is None and any(app.endless for app in apps):
         raise FileError(
             str(file), [document.fault(("apps",), "an application without a count needs a duration")]
         )
-    apps = tuple(Inference(**app.model_dump(exclude={"kind"})) for app in spec.apps)
     return Experiment(Path(file).stem, spec.device, apps, spec.duration, spec.seed, spec.noise, config)
 
 
@@ -146,6 +180,8 @@ def check_experiment(path: str | Path) -> str:
     for app in experiment.apps:
         load_model(app.model)
         load_library(app.library)
+        if isinstance(app.source, TraceFile):
+            read_trace(app.source.file)
         make_scheduler(app.scheduler)
     return f"experiment, {len(experiment.apps)} application{'s' * (len(experiment.apps) > 1)} on {experiment.device}"
 
@@ -216,6 +252,9 @@ def _revalidate(config: Mapping[str, Any], file: str) -> ExperimentSpec:
 
 
 def _complaint(key: str, error: ErrorDetails) -> str:
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, yamlfile.RelativeFaults):
+        return "; ".join(f"{key}.{'.'.join(map(str, loc))}: {message}" for loc, message in cause.faults)
     if error["type"] != "extra_forbidden":
         return f"{key}: {error['msg'].removeprefix('Value error, ').removeprefix('Input ')}, got {error['input']!r}"
     fields = InferenceSpec.model_fields if error["loc"][0] == "apps" else ExperimentSpec.model_fields

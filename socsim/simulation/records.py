@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import eq
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -69,10 +70,11 @@ class InferenceLog(Sequence[InferenceRecord]):
     """
 
     def __init__(self, records: Iterable[InferenceRecord] = ()) -> None:
-        self._apps: list[str] = []
-        self._of_app, self._numbers, self._statuses = array("l"), array("q"), array("B")
+        self._apps: dict[str, int] = {}
+        self._of_app, self._numbers, self._statuses = array("H"), array("q"), array("B")
         self._arrivals, self._starts, self._finishes = array("d"), array("d"), array("d")
         self._origins = array("d")
+        self._names: list[str] = []
         self.extend(records)
 
     def add(
@@ -86,9 +88,7 @@ class InferenceLog(Sequence[InferenceRecord]):
         origin: float = -1.0,
     ) -> None:
         """Append an inference; fields as of :class:`InferenceRecord`."""
-        if not self._apps or self._apps[-1] != app:
-            self._apps.append(app)
-        self._of_app.append(len(self._apps) - 1)
+        self._of_app.append(self._apps.setdefault(app, len(self._apps)))
         self._numbers.append(number)
         self._arrivals.append(arrival)
         self._starts.append(start)
@@ -103,8 +103,7 @@ class InferenceLog(Sequence[InferenceRecord]):
 
     def of(self, app: str) -> Inferences:
         """An application's inferences as arrays, in order of :meth:`add`."""
-        numbers = [i for i, name in enumerate(self._apps) if name == app]
-        chosen = np.isin(np.array(self._of_app), numbers)
+        chosen = np.array(self._of_app) == self._apps.get(app, -1)
         columns = (self._arrivals, self._starts, self._finishes, self._origins, self._statuses)
         return Inferences(*(np.array(column)[chosen] for column in columns))
 
@@ -120,7 +119,7 @@ class InferenceLog(Sequence[InferenceRecord]):
             return [self[i] for i in range(*key.indices(len(self)))]
         i = range(len(self))[key]
         return InferenceRecord(
-            self._apps[self._of_app[i]],
+            self._name(self._of_app[i]),
             self._numbers[i],
             self._arrivals[i],
             self._starts[i],
@@ -129,10 +128,15 @@ class InferenceLog(Sequence[InferenceRecord]):
             self._origins[i],
         )
 
+    def _name(self, index: int) -> str:
+        if len(self._apps) != len(self._names):
+            self._names = list(self._apps)
+        return self._names[index]
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, InferenceLog):
             return NotImplemented
-        return vars(self) == vars(other)
+        return len(self) == len(other) and all(map(eq, self, other))
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -238,9 +238,8 @@ def _check_inferences(stream: Stream, outcome: Outcome) -> None:
     counts = {status: int(own.are(status).sum()) for status in STATUSES}
     if stream.arrived != sum(counts.values()):
         told = ", ".join(f"{count} {status}" for status, count in counts.items())
-        raise SimulationError(
-            f"{stream.arrived} inferences of {stream.name!r} arrived but {sum(counts.values())} are accounted for: {told}"
-        )
+        found = f"{sum(counts.values())} are accounted for: {told}"
+        raise SimulationError(f"{stream.arrived} inferences of {stream.name!r} arrived but {found}")
     started, ended = ~own.are("queued") & ~own.are("dropped"), own.are("finished") | own.are("dropped")
     begin = np.where(started, own.start, own.arrival)
     end = np.where(ended, own.finish, outcome.duration_s)

@@ -57,7 +57,7 @@ def _column(path: str, rows: list[tuple[int, list[str]]]) -> tuple[int, float]:
     if len(found) != 1:
         got = f"the columns are {', '.join(map(repr, names))}" if names else "the file is empty"
         message = f"needs one column {', '.join(_UNITS)} with the times; {got}"
-        raise FileError(path, [Fault(line, 0, "", message)])
+        raise FileError(path, [Fault(line, 1 if line else 0, "", message)])
     return names.index(found[0]), _UNITS[found[0]]
 
 
