@@ -107,5 +107,5 @@ def test_circles_and_strangers_are_refused(chain: list[str | None], sentence: st
 
 
 def test_a_misspelt_stage_gets_the_nearest_name() -> None:
-    with pytest.raises(UnknownNameError, match="unknown application 'detct'; did you mean 'detect'?"):
+    with pytest.raises(UnknownNameError, match="unknown application 'detct'; did you mean 'detect'"):
         check_stages(["detect", "recognise"], [None, After("detct")])

@@ -41,8 +41,7 @@ def run(*apps: Inference, duration: float | None = None, **options: Any) -> Outc
 
 
 def lives(done: Outcome, name: str = "net") -> list[str]:
-    """Each inference in order of number: ``number:arrival-start-end`` of finished, ``!`` before the end of dropped ones;
-    ``?`` for what did not happen."""
+    """Each inference by number: ``number:arrival-start-end``; ``!`` before a drop, ``?`` for what did not happen."""
     told = []
     for r in sorted((r for r in done.inferences if r.app == name), key=lambda r: r.number):
         start = "?" if r.start_s < 0 else f"{r.start_s:g}"
@@ -131,7 +130,7 @@ def test_arrived_is_finished_dropped_running_and_queued(
         online=online, arrivals="poisson", period=period, queue=queue, concurrency=concurrency, **limits
     )
     done = run(stream, duration=40.0, seed=seed)
-    counts = {status: 0 for status in ("finished", "dropped", "running", "queued")}
+    counts = dict.fromkeys(("finished", "dropped", "running", "queued"), 0)
     for r in done.inferences:
         counts[r.status] += 1
     assert sorted(r.number for r in done.inferences) == list(range(sum(counts.values())))
@@ -174,7 +173,7 @@ def test_times_of_a_file(tmp_path) -> None:
 
 
 def test_a_missing_file_stops_the_run() -> None:
-    with pytest.raises(FileError, match="nowhere.csv"):
+    with pytest.raises(FileError, match=r"nowhere\.csv"):
         run(app(arrivals="nowhere.csv"))
 
 

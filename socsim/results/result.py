@@ -7,10 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from socsim.errors import UsageError
 from socsim.results import frames
 from socsim.results.metrics import metrics
 from socsim.results.service import service
-from socsim.errors import UsageError
 from socsim.results.store import output_directory, write_table
 from socsim.simulation.records import Outcome
 
