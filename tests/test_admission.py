@@ -20,9 +20,11 @@ def play(admission: Admission, moves: str) -> tuple[str, list[int]]:
     told, number = [], 0
     for move in moves:
         if move == "a":
-            dropped = admission.arrive(ticket(number))
+            if admission.enter():
+                told.append(f"+{number}")
+            elif (dropped := admission.arrive(ticket(number))) is not None:
+                told.append(f"-{dropped.number}")
             number += 1
-            told += [] if dropped is None else [f"-{dropped.number}"]
         elif admission.under_way:
             admission.leave()
         while (begun := admission.next()) is not None:

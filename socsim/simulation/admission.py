@@ -79,8 +79,15 @@ class Admission:
         """Whether one more may start."""
         return self.concurrency is None or self.under_way < self.concurrency
 
+    def enter(self) -> bool:
+        """Let one start that arrives where nobody waits, if it may; else it has to :meth:`arrive`."""
+        if self.waiting or not self.free:
+            return False
+        self.under_way += 1
+        return True
+
     def arrive(self, ticket: Ticket) -> Ticket | None:
-        """Let one in; returns who is dropped for it, which may be itself."""
+        """Let one wait; returns who is dropped for it, which may be itself."""
         if self.free or self._room is None or len(self.waiting) < self._room:
             self.waiting.push(ticket)
             return None
@@ -92,7 +99,7 @@ class Admission:
 
     def next(self) -> Ticket | None:
         """Who starts now; None if nobody waits or too many are under way."""
-        if not self.free or not self.waiting:
+        if not self.waiting or not self.free:
             return None
         self.under_way += 1
         return self.waiting.pop()

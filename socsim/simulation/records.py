@@ -25,6 +25,8 @@ __all__ = [
 STATUSES = ("finished", "running", "queued", "dropped")
 """What an inference may be at the end of a run."""
 
+_CODES = {status: code for code, status in enumerate(STATUSES)}
+
 
 class InferenceRecord(NamedTuple):
     """One inference. `start_s` is -1 if it did not start, `finish_s` if it did not end."""
@@ -93,7 +95,7 @@ class InferenceLog(Sequence[InferenceRecord]):
         self._arrivals.append(arrival)
         self._starts.append(start)
         self._finishes.append(finish)
-        self._statuses.append(STATUSES.index(status))
+        self._statuses.append(_CODES[status])
         self._origins.append(origin)
 
     def extend(self, records: Iterable[InferenceRecord]) -> None:

@@ -136,6 +136,9 @@ class Stream(ABC):
         """One arrives now; `origin` is the arrival in s of the first stage that led to it, -1 for a first stage."""
         ticket = Ticket(self.arrived, float(self.executor.env.now), origin)
         self.arrived += 1
+        if self.admission.enter():
+            self._begin(ticket)
+            return
         dropped = self.admission.arrive(ticket)
         if dropped is not None:
             self._drop(dropped)
@@ -149,9 +152,12 @@ class Stream(ABC):
     def _admit(self) -> None:
         """Begin whatever may begin."""
         while (ticket := self.admission.next()) is not None:
-            self._under_way[ticket.number] = ticket
-            self.begun += 1
-            self.accept(ticket.number, ticket.arrival_s)
+            self._begin(ticket)
+
+    def _begin(self, ticket: Ticket) -> None:
+        self._under_way[ticket.number] = ticket
+        self.begun += 1
+        self.accept(ticket.number, ticket.arrival_s)
 
     def _drop(self, ticket: Ticket) -> None:
         now = self.executor.env.now
