@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from socsim.schedulers.base import OnlineScheduler, SplitScheduler, StaticScheduler
     from socsim.schedulers.plan import Placement, Plan, Split
     from socsim.workloads.apps import Inference
+    from socsim.workloads.arrivals import Arrivals
     from socsim.workloads.graph import ModelGraph, Operator, Tensor
     from socsim.workloads.library import load_library
 
 from socsim._version import __version__ as __version__
 
 __all__ = [
+    "Arrivals",
     "Device",
     "Inference",
     "ModelGraph",
@@ -55,6 +57,7 @@ _HOMES = {
     "schedulers.base": ("OnlineScheduler", "SplitScheduler", "StaticScheduler"),
     "schedulers.plan": ("Placement", "Plan", "Split"),
     "workloads.apps": ("Inference",),
+    "workloads.arrivals": ("Arrivals",),
     "workloads.graph": ("ModelGraph", "Operator", "Tensor"),
     "workloads.library": ("load_library",),
 }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,18 @@ from socsim.errors import UsageError
 from socsim.results.comparison import Comparison
 from socsim.results.result import Result
 from socsim.schedulers.registry import make_scheduler
-from socsim.simulation.simulation import Simulation
+from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
+from socsim.simulation.simulation import Application, Simulation
 from socsim.units import parse
 from socsim.workloads.apps import Inference
+from socsim.workloads.competitors import Competitor
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.zoo import build_model
 
 __all__ = ["compare", "load_model", "simulate"]
+
+_POLICY = {"queue": "queue", "queue_limit": None, "concurrency": None, "priority": 0, "nice": 0}
+"""Fields of an application that are described where they are not these."""
 
 
 def load_model(
@@ -59,12 +65,13 @@ def load_model(
 
 def simulate(
     device: Device | str | Path,
-    apps: Sequence[Inference],
+    apps: Sequence[Application],
     *,
     duration: float | str | None = None,
     seed: int = 0,
     noise: bool = False,
     kernels: bool = False,
+    mechanisms: Mechanisms = ALL_MECHANISMS,
     config: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run applications on a device.
@@ -83,19 +90,23 @@ def simulate(
         Draw the calibrated run-to-run spread; off, every inference of a stream takes the same time.
     kernels
         Record every kernel (for traces and plots).
+    mechanisms
+        Which mechanisms of contention are simulated: all by default.
     config
         What to keep beside the results; made from the arguments by default.
 
     Returns
     -------
-    A result with ``summary()``, ``inferences``, ``kernels``, ``power``, ``save(directory)``.
+    A result with ``summary()``, ``inferences``, ``kernels``, ``power``, ``slowdown()``, ``save(directory)``.
     """
-    if isinstance(apps, Inference):
+    if isinstance(apps, (Inference, Competitor)):
         raise UsageError("simulate takes a list of applications, got one; put it in brackets")
     target = device if isinstance(device, Device) else load_device(device)
-    loaded = [replace(app, model=load_model(app.model)) for app in apps]
+    loaded = [_loaded(app) for app in apps]
     seconds = parse(duration, "time") if isinstance(duration, str) else duration
-    simulation = Simulation(target, loaded, duration=seconds, seed=seed, noise=noise, kernels=kernels)
+    simulation = Simulation(
+        target, loaded, duration=seconds, seed=seed, noise=noise, kernels=kernels, mechanisms=mechanisms
+    )
     outcome = simulation.run()
     simulation.validate()
     described = config or {
@@ -103,10 +114,28 @@ def simulate(
         "duration": None if seconds is None else f"{seconds:g} s",
         "seed": seed,
         "noise": noise,
+        **({"mechanisms": asdict(mechanisms)} if mechanisms != ALL_MECHANISMS else {}),
         "apps": [describe(app) for app in apps],
     }
-    deadlines = {s.name: s.app.deadline_s for s in simulation.streams if s.app.deadline_s is not None}
-    return Result(outcome, dict(described), deadlines_s=deadlines)
+    streams = {s.name: s.app for s in simulation.streams}
+    deadlines = {name: app.deadline_s for name, app in streams.items() if app.deadline_s is not None}
+    alone = partial(_alone_s, target, streams)
+    return Result(outcome, dict(described), deadlines_s=deadlines, idle_service_s=alone)
+
+
+def _loaded(app: Application) -> Application:
+    """An application with its network loaded."""
+    return replace(app, model=load_model(app.model)) if isinstance(app, Inference) else app
+
+
+def _alone_s(device: Device, apps: Mapping[str, Inference]) -> dict[str, float]:
+    """Service time in s of one inference of each application, alone on the idle device."""
+    times = {}
+    for name, app in apps.items():
+        single = replace(app, period=None, arrivals=None, after=None, count=1)
+        record = Simulation(device, [single]).run().inferences[0]
+        times[name] = record.finish_s - record.start_s
+    return times
 
 
 def compare(
@@ -169,18 +198,26 @@ def compare(
     return Comparison(results, described)
 
 
-def describe(app: Inference) -> dict[str, Any]:
+def describe(app: Application) -> dict[str, Any]:
     """An application as an experiment file has it."""
+    if isinstance(app, Competitor):
+        return app.describe()
     described: dict[str, Any] = {
         "kind": "inference",
         "model": app.model.name if isinstance(app.model, ModelGraph) else str(app.model),
         "scheduler": _scheduler_name(app.scheduler),
         "library": app.library,
     }
-    optional = {"name": app.name, "dtype": app.dtype, "cores": app.cores, "count": app.count}
-    times = {"period": app.period_s, "deadline": app.deadline_s}
+    optional = {key: getattr(app, key) for key in ("name", "dtype", "cores", "count")}
     described |= {key: value for key, value in optional.items() if value}
-    return described | {key: f"{value:g} s" for key, value in times.items() if value is not None}
+    times = {"period": app.period_s if app.arrivals is None else None, "deadline": app.deadline_s}
+    described |= {key: f"{value:g} s" for key, value in times.items() if value is not None}
+    if app.arrivals is not None:
+        described["arrivals"] = app.source.describe() if app.source else {"kind": "back_to_back"}
+    if app.stage is not None:
+        described["after"] = app.stage.describe()
+    policy = {key: getattr(app, key) for key in _POLICY}
+    return described | {key: value for key, value in policy.items() if value != _POLICY[key]}
 
 
 def _scheduler_name(spec: Any) -> Any:

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from socsim import units, yamlfile
-from socsim.errors import FileError, UnknownNameError, UsageError, nearest
+from socsim.errors import FileError, SocsimError, UnknownNameError, UsageError, nearest
 from socsim.resources import data_dir
 from socsim.results.result import Result
+from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
+from socsim.simulation.simulation import Application
 from socsim.workloads.apps import Inference
+from socsim.workloads.arrival_spec import make_arrivals
+from socsim.workloads.arrival_trace import read_trace
+from socsim.workloads.arrivals import TraceFile
+from socsim.workloads.competitors import Competitor
+from socsim.workloads.stages import application_names, check_stages, make_after
 
 __all__ = ["Experiment", "check_experiment", "experiment_names", "load_experiment"]
 
 Time = Annotated[float, BeforeValidator(lambda text: units.parse(text, "time")), Field(gt=0)]
+Count = Annotated[int, Field(strict=True, gt=0)]
 
 
 class _Spec(BaseModel):
@@ -34,17 +43,88 @@ class InferenceSpec(_Spec):
     library: str = "mace"
     name: str = ""
     period: Time | None = None
-    count: Annotated[int, Field(strict=True, gt=0)] | None = None
+    count: Count | None = None
     deadline: Time | None = None
     dtype: Literal["", "fp32", "fp16", "int8"] = ""
     cores: str = ""
+    arrivals: Any = None
+    after: Annotated[Any, BeforeValidator(lambda spec: make_after(spec, units=True))] = None
+    queue: Literal["queue", "latest", "skip"] = "queue"
+    queue_limit: Count | None = None
+    concurrency: Count | None = None
+    priority: float = 0.0
+    nice: Annotated[int, Field(strict=True, ge=-20, le=19)] = 0
+
+    @model_validator(mode="after")
+    def _fits(self) -> InferenceSpec:
+        """Faults that no field shows by itself."""
+        try:
+            make_arrivals(self.arrivals, self.period, units=True)
+        except ValueError as error:
+            raise yamlfile.RelativeFaults([(("arrivals",), str(error))]) from None
+        self.application()
+        return self
+
+    def application(self) -> Inference:
+        """The application; its network is not loaded yet."""
+        options = {name: getattr(self, name) for name in InferenceSpec.model_fields if name != "kind"}
+        if self.arrivals is not None and self.after is None:
+            options["arrivals"] = make_arrivals(self.arrivals, self.period, units=True)
+            options["period"] = None
+        return Inference(**options)
+
+
+def _quantity(dimension: str) -> BeforeValidator:
+    return BeforeValidator(lambda text: units.parse(text, dimension))
+
+
+class CompetitorSpec(_Spec):
+    """An application of kind ``competitor``; fields as of :class:`socsim.workloads.competitors.Competitor`."""
+
+    kind: Literal["competitor"]
+    name: str = "competitor"
+    count: Count = 1
+    processor: Literal["cpu", "gpu", "dsp", "npu"] = "cpu"
+    threads: Count = 1
+    affinity: str = "all"
+    nice: Annotated[int, Field(strict=True, ge=-20, le=19)] = 0
+    duty: Annotated[float, Field(gt=0, le=1)] = 1.0
+    period: Time = 0.02
+    traffic: Annotated[float, _quantity("bandwidth"), Field(ge=0)] = 0.0
+    kernel: Time = 0.005
+    start: Annotated[float, _quantity("time"), Field(ge=0)] = 0.0
+    stop: Time = inf
+    on: Time = 1.0
+    off: Annotated[float, _quantity("time"), Field(ge=0)] = 0.0
+    priority: float = 0.0
+
+    @model_validator(mode="after")
+    def _fits(self) -> CompetitorSpec:
+        self.application()
+        return self
+
+    def application(self) -> Competitor:
+        """The application."""
+        return Competitor(**self.model_dump(exclude={"kind"}))
+
+
+class MechanismsSpec(_Spec):
+    """What is simulated of contention; fields as of :class:`socsim.simulation.mechanisms.Mechanisms`."""
+
+    cpu: Literal["cfs", "processor_sharing"] = "cfs"
+    barriers: bool = True
+    dram: bool = True
+
+
+AppSpec = Annotated[InferenceSpec | CompetitorSpec, Field(discriminator="kind")]
 
 
 class ExperimentSpec(_Spec):
     """What an experiment file says."""
 
     device: str
-    apps: Annotated[list[InferenceSpec], Field(min_length=1)]
+    apps: Annotated[list[AppSpec], Field(min_length=1)]
+    mechanisms: MechanismsSpec = MechanismsSpec()
     duration: Time | None = None
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     noise: bool = False
@@ -64,7 +144,7 @@ class Experiment:
         Applications, their networks not loaded yet.
     duration_s
         Simulated time in s; None runs until all counted inferences have finished.
-    seed, noise
+    seed, noise, mechanisms
         As for :func:`socsim.simulate`.
     config
         The file's content after overrides, to be kept beside the results.
@@ -72,11 +152,12 @@ class Experiment:
 
     name: str
     device: str
-    apps: tuple[Inference, ...]
+    apps: tuple[Application, ...]
     duration_s: float | None
     seed: int
     noise: bool
     config: Mapping[str, Any]
+    mechanisms: Mechanisms = ALL_MECHANISMS
 
     def run(self, *, kernels: bool = False) -> Result:
         """Simulate it; ``kernels=True`` records every kernel."""
@@ -89,6 +170,7 @@ class Experiment:
             seed=self.seed,
             noise=self.noise,
             kernels=kernels,
+            mechanisms=self.mechanisms,
             config=self.config,
         )
 
@@ -126,12 +208,20 @@ def load_experiment(path: str | Path, overrides: Iterable[str] = ()) -> Experime
         _override(config, override)
     if overrides:
         spec = _revalidate(config, str(file))
-    if spec.duration is None and any(app.count is None for app in spec.apps):
+    apps = tuple(app.application() for app in spec.apps)
+    inferences = [app for app in apps if isinstance(app, Inference)]
+    try:
+        check_stages(application_names(inferences), [app.stage for app in inferences])
+    except SocsimError as error:
+        raise FileError(str(file), [document.fault(("apps",), str(error))]) from None
+    if spec.duration is None and (not inferences or any(app.endless for app in inferences)):
         raise FileError(
             str(file), [document.fault(("apps",), "an application without a count needs a duration")]
         )
-    apps = tuple(Inference(**app.model_dump(exclude={"kind"})) for app in spec.apps)
-    return Experiment(Path(file).stem, spec.device, apps, spec.duration, spec.seed, spec.noise, config)
+    mechanisms = Mechanisms(**spec.mechanisms.model_dump())
+    return Experiment(
+        Path(file).stem, spec.device, apps, spec.duration, spec.seed, spec.noise, config, mechanisms
+    )
 
 
 def check_experiment(path: str | Path) -> str:
@@ -142,10 +232,15 @@ def check_experiment(path: str | Path) -> str:
     from socsim.workloads.library import load_library
 
     experiment = load_experiment(path)
-    load_device(experiment.device)
+    device = load_device(experiment.device)
     for app in experiment.apps:
+        if isinstance(app, Competitor):
+            device.parse_cores(app.affinity)
+            continue
         load_model(app.model)
         load_library(app.library)
+        if isinstance(app.source, TraceFile):
+            read_trace(app.source.file)
         make_scheduler(app.scheduler)
     return f"experiment, {len(experiment.apps)} application{'s' * (len(experiment.apps) > 1)} on {experiment.device}"
 
@@ -216,6 +311,9 @@ def _revalidate(config: Mapping[str, Any], file: str) -> ExperimentSpec:
 
 
 def _complaint(key: str, error: ErrorDetails) -> str:
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, yamlfile.RelativeFaults):
+        return "; ".join(f"{key}.{'.'.join(map(str, loc))}: {message}" for loc, message in cause.faults)
     if error["type"] != "extra_forbidden":
         return f"{key}: {error['msg'].removeprefix('Value error, ').removeprefix('Input ')}, got {error['input']!r}"
     fields = InferenceSpec.model_fields if error["loc"][0] == "apps" else ExperimentSpec.model_fields

@@ -217,3 +217,23 @@ def test_one_scheduler_instead_of_a_list_is_told() -> None:
 def test_one_application_instead_of_a_list_is_told() -> None:
     with pytest.raises(UsageError, match="list"):
         socsim.simulate(toy(), inference())
+
+
+def test_arrivals_and_policies_are_described_as_files_have_them() -> None:
+    app = inference(
+        period="50 ms", arrivals="poisson", queue="latest", concurrency=2, priority=1.5, nice=5, count=None
+    )
+    described = describe(app)
+    assert described.pop("model") and described.pop("library") and described.pop("scheduler")
+    assert described == {
+        "kind": "inference",
+        "arrivals": {"kind": "poisson", "period": "0.05 s"},
+        "queue": "latest",
+        "concurrency": 2,
+        "priority": 1.5,
+        "nice": 5,
+    }
+    stage = describe(inference(after={"app": "detect", "fanout": 2}))
+    assert stage["after"] == {"app": "detect", "fanout": 2} and "arrivals" not in stage
+    assert describe(inference(arrivals="back_to_back"))["arrivals"] == {"kind": "back_to_back"}
+    assert "arrivals" not in describe(inference(period=1.0))

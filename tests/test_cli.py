@@ -368,6 +368,22 @@ def test_run_writes_a_directory_that_can_be_run_again(cli, experiment, here):
     assert cli("run", "out", "--json")[1] == first
 
 
+def test_run_tells_how_applications_were_served(cli, experiment):
+    out = cli("run", experiment, "--slowdown")[1]
+    assert "takes" in out and "slow-" in out
+    rows = json.loads(cli("run", experiment, "--slowdown", "--json")[1])
+    assert [(row["arrived"], row["finished"], row["dropped"]) for row in rows] == [(2, 2, 0)] * 2
+    assert all(row["slowdown"] >= 1.0 for row in rows)
+    assert "slowdown" not in json.loads(cli("run", experiment, "--json")[1])[0]
+
+
+def test_run_says_what_cannot_keep_up(cli):
+    queued = cli("run", "overloaded-camera", "-s", "apps.camera.queue=queue", "-s", "duration=3 s")[1]
+    assert "camera: arrivals outrun service: backlog " in queued and " after 3 s, growing by " in queued
+    dropped = cli("run", "overloaded-camera", "-s", "duration=3 s")[1]
+    assert "arrivals dropped (" in dropped and "outrun" not in dropped
+
+
 def test_run_takes_the_experiments_that_come_with_socsim(cli):
     assert cli("run", "noisy-resnet50", "-s", "apps.0.count=2", "-q") == (0, "", "")
 

@@ -8,6 +8,8 @@ import pytest
 
 from socsim.errors import FileError, SocsimError, UnknownNameError, UsageError
 from socsim.experiments import check_experiment, experiment_names, load_experiment
+from socsim.workloads.arrivals import Arrivals, At, Periodic, Poisson, TraceFile
+from socsim.workloads.stages import After
 
 TEXT = """\
 device: xiaomi-9
@@ -266,3 +268,137 @@ def test_options_of_schedulers_may_be_fractions(file: Path) -> None:
     experiment = load_experiment(file, ["apps.0.scheduler.decision_time=0.0005"])
     assert experiment.apps[0].scheduler == {"name": "heft", "decision_time": 0.0005}
     assert experiment.run().outcome.inferences[0].status == "finished"
+
+
+# --- arrivals, queues and stages ------------------------------------------------------------------------------
+
+STAGED = """\
+device: xiaomi-9
+duration: 1 s
+apps:
+  - {kind: inference, name: detect, model: mobilenet_v1, scheduler: gpu, period: 50 ms, arrivals: poisson}
+  - {kind: inference, name: next, model: mobilenet_v1, after: detect, queue: latest, priority: 2, nice: -3}
+"""
+
+
+def staged(tmp_path: Path, old: str = "", new: str = "") -> Path:
+    assert old in STAGED
+    path = tmp_path / "staged.yaml"
+    path.write_text(STAGED.replace(old, new, 1))
+    return path
+
+
+def test_arrivals_stages_and_policies_of_a_file(tmp_path: Path) -> None:
+    first, second = load_experiment(staged(tmp_path)).apps
+    assert first.source == Poisson(0.05) and first.stage is None
+    assert second.stage == After("detect") and second.source is None
+    assert (second.queue, second.priority, second.nice) == ("latest", 2.0, -3)
+
+
+@pytest.mark.parametrize(
+    ("written", "source"),
+    [
+        ("arrivals: {kind: poisson, rate: 20 /s}", Poisson(0.05)),
+        ("period: 50 ms, arrivals: {jitter: 5 ms}", Periodic(0.05, 0.0, 0.005)),
+        ("arrivals: [0 ms, 20 ms]", At((0.0, 0.02))),
+        ("arrivals: camera.csv", TraceFile("camera.csv")),
+        ("arrivals: {kind: back_to_back}", None),
+        ("period: 50 ms", Periodic(0.05)),
+    ],
+)
+def test_arrivals_in_files(tmp_path: Path, written: str, source: Arrivals | None) -> None:
+    file = staged(tmp_path, "period: 50 ms, arrivals: poisson", written)
+    assert load_experiment(file).apps[0].source == source
+
+
+def test_it_runs_and_can_be_run_again(tmp_path: Path) -> None:
+    result = load_experiment(staged(tmp_path)).run()
+    again = load_experiment(result.save(tmp_path / "out") / "experiment.yaml").run()
+    assert list(result.outcome.inferences) == list(again.outcome.inferences)
+    assert {r.app for r in result.outcome.inferences} == {"detect", "next"}
+
+
+def test_finite_arrivals_need_no_duration(tmp_path: Path) -> None:
+    file = staged(tmp_path, "period: 50 ms, arrivals: poisson", "arrivals: [0 ms, 20 ms]")
+    file.write_text(file.read_text().replace("duration: 1 s\n", ""))
+    assert load_experiment(file).duration_s is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "arrivals: poisson",
+            "arrivals: poison",
+            "4:99: apps.0.arrivals: unknown kind of arrivals 'poison'; did you mean 'poisson'?",
+        ),
+        (
+            "period: 50 ms, arrivals: poisson",
+            "arrivals: {period: 50}",
+            "4:84: apps.0.arrivals: period: the value 50 has no unit",
+        ),
+        ("after: detect", "after: detct", "4:3: apps: unknown application 'detct'; did you mean 'detect'?"),
+        (
+            "after: detect",
+            "after: {app: detect, delay: 2}",
+            "5:63: apps.1.after: delay: the value 2 has no unit",
+        ),
+        (
+            "period: 50 ms, arrivals: poisson",
+            "after: next",
+            "4:3: apps: applications follow each other in a circle: detect after next after detect",
+        ),
+        (
+            "queue: latest",
+            "queue: last",
+            "5:78: apps.1.queue: should be 'queue', 'latest' or 'skip', got 'last'",
+        ),
+        (
+            "queue: latest",
+            "queue: skip, queue_limit: 3",
+            "5:5: apps.1: inference 'next': queue_limit is for queue 'queue'; 'skip' has its own",
+        ),
+        ("nice: -3", "nice: 20", "apps.1.nice: should be less than or equal to 19, got 20"),
+        (
+            "after: detect",
+            "after: detect, period: 5 ms",
+            "5:5: apps.1: inference 'next': an application after",
+        ),
+    ],
+)
+def test_faults_of_arrivals_stages_and_policies(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(FileError) as caught:
+        load_experiment(staged(tmp_path, old, new))
+    assert message in str(caught.value)
+
+
+def test_checking_reads_traces(tmp_path: Path) -> None:
+    trace = tmp_path / "camera.csv"
+    file = staged(tmp_path, "period: 50 ms, arrivals: poisson", f"arrivals: {trace}")
+    with pytest.raises(FileError, match=r"camera\.csv: cannot be read"):
+        check_experiment(file)
+    trace.write_text("arrival_ms\n0\n")
+    assert check_experiment(file) == "experiment, 2 applications on xiaomi-9"
+
+
+def test_arrivals_stages_and_policies_can_be_overridden(tmp_path: Path) -> None:
+    overrides = ["apps.detect.period=20 ms", "apps.next.queue=skip", "apps.next.concurrency=2"]
+    first, second = load_experiment(staged(tmp_path), overrides).apps
+    assert (first.source, second.queue, second.concurrency) == (Poisson(0.02), "skip", 2)
+    with pytest.raises(UsageError) as caught:
+        load_experiment(staged(tmp_path), ["apps.detect.arrivals=burst"])
+    assert "apps.0.arrivals: unknown kind of arrivals 'burst'" in str(caught.value)
+
+
+@pytest.mark.parametrize("policy", ["latest", "queue"])
+def test_the_overloaded_camera_drops_or_falls_behind(policy: str) -> None:
+    result = load_experiment("overloaded-camera", ["duration=3 s", f"apps.camera.queue={policy}"]).run()
+    row = result.service()
+    assert (row["dropped"] > 20) is (policy == "latest")
+    assert (row["backlog"] > 20) is (policy == "queue")
+
+
+def test_recognition_follows_detection() -> None:
+    rows = {row["app"]: row for row in load_experiment("detect-then-recognise").run().rows()}
+    assert rows["recognise"]["arrived"] > rows["detect"]["finished"]
+    assert rows["recognise"]["chain_ms_mean"] > rows["detect"]["latency_ms_mean"]

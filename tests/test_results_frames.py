@@ -34,11 +34,15 @@ def test_inferences():
     assert row.to_dict() == {
         "app": "app",
         "inference": 4,
+        "origin_ms": pytest.approx(1.0),
         "arrival_ms": pytest.approx(1.0),
         "start_ms": pytest.approx(3.0),
         "finish_ms": pytest.approx(8.0),
+        "drop_ms": pytest.approx(np.nan, nan_ok=True),
         "wait_ms": pytest.approx(2.0),
+        "service_ms": pytest.approx(5.0),
         "latency_ms": pytest.approx(7.0),
+        "chain_ms": pytest.approx(7.0),
         "status": "finished",
     }
 
@@ -52,6 +56,19 @@ def test_what_did_not_happen_has_no_time(status, start, known):
     row = frames.inferences_frame(mixed_outcome(inferences=records)).iloc[0]
     times = ("start_ms", "finish_ms", "wait_ms", "latency_ms")
     assert {name for name in times if not np.isnan(row[name])} == known
+
+
+def test_a_dropped_inference_has_the_time_of_its_drop():
+    records = (InferenceRecord("app", 0, 0.001, -1.0, 0.004, "dropped"),)
+    row = frames.inferences_frame(mixed_outcome(inferences=records)).iloc[0]
+    assert (row["drop_ms"], row["status"]) == (pytest.approx(4.0), "dropped")
+    assert np.isnan(row["finish_ms"]) and np.isnan(row["latency_ms"])
+
+
+def test_a_stage_counts_from_the_first_one_s_arrival():
+    records = (InferenceRecord("app", 0, 0.004, 0.004, 0.006, "finished", 0.001),)
+    row = frames.inferences_frame(mixed_outcome(inferences=records)).iloc[0]
+    assert (row["origin_ms"], row["chain_ms"]) == (pytest.approx(1.0), pytest.approx(5.0))
 
 
 def test_kernels():

@@ -212,7 +212,7 @@ def record(arrival: float, start: float, finish: float) -> InferenceRecord:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"inferences": ()}, "1 inferences arrived but 0 are accounted for"),
+        ({"inferences": ()}, "1 inferences of 'net' arrived but 0 are accounted for"),
         ({"inferences": (record(3.0, 2.0, 4.0),)}, "inference out of order in time"),
         ({"inferences": (record(1.0, 2.0, 1.5),)}, "inference out of order in time"),
         ({"busy_s": {"gpu": 12.5}}, "'gpu' was busy 12.5 s of 12.0 s"),

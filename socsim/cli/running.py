@@ -22,11 +22,13 @@ __all__ = ["run"]
     "-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the file."
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Same as -s seed=N.")
+@click.option("--slowdown", is_flag=True, help="Also simulate each application alone on the idle phone.")
 @report_options
 def run(
     experiment: str,
     overrides: tuple[str, ...],
     seed: int | None,
+    slowdown: bool,
     output: str | None,
     as_json: bool,
     verbose: bool,
@@ -47,7 +49,7 @@ def run(
         written = comparison.save(output, overrides=changes) if output else None
     else:
         result = load_experiment(path, changes).run(kernels=output is not None)
-        _report(result, as_json=as_json, verbose=verbose, quiet=quiet)
+        _report(result, slowdown=slowdown, as_json=as_json, verbose=verbose, quiet=quiet)
         written = result.save(output, overrides=changes) if output else None
     if written:
         saved(written, as_json or quiet)
@@ -63,12 +65,12 @@ def _resolve(experiment: str) -> str:
     return str(path / EXPERIMENT) if (path / EXPERIMENT).is_file() else experiment
 
 
-def _report(result: Result, *, as_json: bool, verbose: bool, quiet: bool) -> None:
+def _report(result: Result, *, slowdown: bool, as_json: bool, verbose: bool, quiet: bool) -> None:
     from socsim.results.render import render_applications
 
     if as_json:
-        emit_json([{"app": app, **result.metrics(app)} for app in result.outcome.apps])
+        emit_json(result.rows(slowdown=slowdown))
     elif not quiet:
-        console().print(render_applications(result))
+        console().print(render_applications(result, slowdown=slowdown))
         for operator, why in result.fallbacks.items() if verbose else ():
             click.echo(f"{operator} on the CPU: {why}")

@@ -33,7 +33,7 @@ class Command(Protocol):
     def start(self) -> None:
         """Begin, or go on: it has the accelerator."""
 
-    def contend(self, priority: int) -> None:
+    def contend(self, priority: float) -> None:
         """A context of some priority wants the accelerator: give it up at the kernel at which it is due."""
 
 
@@ -48,7 +48,7 @@ class Server:
 
     def __init__(self) -> None:
         self.holder: CommandQueue | None = None
-        self._waiting: list[tuple[int, int, CommandQueue]] = []
+        self._waiting: list[tuple[float, int, CommandQueue]] = []
         self._number = 0
 
     @property
@@ -96,7 +96,7 @@ class CommandQueue:
         Of the context: higher first.
     """
 
-    def __init__(self, server: Server | None = None, priority: int = 0) -> None:
+    def __init__(self, server: Server | None = None, priority: float = 0) -> None:
         self.priority = priority
         self._server = server
         self._commands: deque[Command] = deque()
@@ -134,7 +134,7 @@ class CommandQueue:
         """Start the head, whose turn it is."""
         self._commands[0].start()
 
-    def contend(self, priority: int) -> None:
+    def contend(self, priority: float) -> None:
         """Tell the head that a context of some priority waits."""
         self._commands[0].contend(priority)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socsim.results.timeline import power_steps
-from socsim.simulation.records import KernelRecord, Outcome
+from socsim.simulation.records import InferenceRecord, KernelRecord, Outcome
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,11 +19,15 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
     "inferences": {
         "app": "application",
         "inference": "number of the inference in its application, from 0",
+        "origin_ms": "arrival of the first stage of the chain that led to it; its own where it is the first",
         "arrival_ms": "when it was asked for",
         "start_ms": "when its first operator was placed; empty if it never started",
         "finish_ms": "when its last output was there; empty if it never finished",
+        "drop_ms": "when it was dropped; empty if it was not",
         "wait_ms": "start - arrival",
+        "service_ms": "finish - start",
         "latency_ms": "finish - arrival",
+        "chain_ms": "finish - origin",
         "status": "finished, running, queued or dropped at the end of the run",
     },
     "kernels": {
@@ -74,13 +78,16 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 
 def inferences_frame(outcome: Outcome) -> pd.DataFrame:
     """One row per inference."""
-    rows = []
-    for r in outcome.inferences:
-        start = r.start_s * 1e3 if r.start_s >= 0 else np.nan
-        finish = r.finish_s * 1e3 if r.status == "finished" else np.nan
-        arrival = r.arrival_s * 1e3
-        rows.append((r.app, r.number, arrival, start, finish, start - arrival, finish - arrival, r.status))
-    return _frame("inferences", rows)
+    return _frame("inferences", [_inference_row(r) for r in outcome.inferences])
+
+
+def _inference_row(r: InferenceRecord) -> tuple[object, ...]:
+    start = r.start_s * 1e3 if r.start_s >= 0 else np.nan
+    finish = r.finish_s * 1e3 if r.status == "finished" else np.nan
+    drop = r.finish_s * 1e3 if r.status == "dropped" else np.nan
+    origin, arrival = r.chain_start_s * 1e3, r.arrival_s * 1e3
+    spans = (start - arrival, finish - start, finish - arrival, finish - origin)
+    return (r.app, r.number, origin, arrival, start, finish, drop, *spans, r.status)
 
 
 def kernels_frame(outcome: Outcome) -> pd.DataFrame:

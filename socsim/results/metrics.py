@@ -81,11 +81,10 @@ def metrics(outcome: Outcome, app: str | None = None, deadline_s: float | None =
 
 def latencies_ms(outcome: Outcome, app: str) -> list[float]:
     """Times in ms from arrival to finish of an application's finished inferences, in order of finishing."""
-    return [
-        (r.finish_s - r.arrival_s) * 1e3
-        for r in outcome.inferences
-        if r.app == app and r.status == "finished"
-    ]
+    own = outcome.inferences_of(app)
+    finished = own.are("finished")
+    latencies: list[float] = ((own.finish - own.arrival)[finished] * 1e3).tolist()
+    return latencies
 
 
 def _app(outcome: Outcome, app: str | None) -> AppRecord:
@@ -135,12 +134,9 @@ def _deadline_miss_share(outcome: Outcome, app: str, deadline_s: float | None) -
     """Inferences whose deadline passed within the run, and how many of them missed it."""
     if deadline_s is None:
         return None
-    due = [
-        r
-        for r in outcome.inferences
-        if r.app == app
-        and (r.status in ("finished", "dropped") or r.arrival_s + deadline_s <= outcome.duration_s)
-    ]
+    own = outcome.inferences_of(app)
+    finished = own.are("finished")
+    due = int((finished | own.are("dropped") | (own.arrival + deadline_s <= outcome.duration_s)).sum())
     # A nanosecond of tolerance: finishing at the deadline is in time, whatever the sum of floats says.
-    met = sum(r.status == "finished" and r.finish_s - r.arrival_s <= deadline_s + 1e-9 for r in due)
-    return 1.0 - met / len(due) if due else None
+    met = int((finished & (own.finish - own.arrival <= deadline_s + 1e-9)).sum())
+    return 1.0 - met / due if due else None

@@ -1,4 +1,4 @@
-"""Comparisons as text for a terminal."""
+"""Comparisons, and applications of a run, as text for a terminal."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
+
+from socsim.results.service import outrun
 
 if TYPE_CHECKING:
     from socsim.results.comparison import Comparison
@@ -26,6 +28,21 @@ _LATENCY: Columns = (
 )
 _SPEEDUP: Columns = (("speed-\nup", "speedup", ".2f"),)
 _MISSED: Columns = (("missed\n%", "deadline_miss_share", ".1%"),)
+_SERVED: Columns = (
+    ("arrived", "arrived", "d"),
+    ("fin-\nished", "finished", "d"),
+    ("drop-\nped", "dropped", "d"),
+    ("run-\nning", "running", "d"),
+    ("queued", "queued", "d"),
+    ("waits\nms", "wait_ms_mean", ".2f"),
+    ("p95\nms", "wait_ms_p95", ".2f"),
+    ("takes\nms", "service_ms_mean", ".2f"),
+    ("p95\nms", "service_ms_p95", ".2f"),
+    ("chain\nms", "chain_ms_mean", ".2f"),
+    ("p95\nms", "chain_ms_p95", ".2f"),
+    ("through-\nput /s", "throughput_per_s", ".2f"),
+    ("slow-\ndown", "slowdown", ".2f"),
+)
 _ENERGY: Columns = (("energy\nmJ/inf", "energy_mj", ".1f"), ("power\nW", "power_w", ".2f"))
 _AFTER: Columns = (
     ("moved\nMB/inf", "transfer_mb", ".2f"),
@@ -42,15 +59,41 @@ def render_comparison(comparison: Comparison) -> Group:
     return Group(table, *(Text(note) for result in comparison.results for note in _notes(result, wanted)))
 
 
-def render_applications(result: Result) -> Group:
-    """A row per application of one run, and notes below."""
-    rows = [{"app": app, **result.metrics(app)} for app in result.outcome.apps]
+def render_applications(result: Result, *, slowdown: bool = False) -> Group:
+    """Two tables with a row per application of one run, what it cost and how it was served, and notes below."""
+    rows = result.rows(slowdown=slowdown)
     o = result.outcome
     title = Text(f"{o.device}, {o.duration_s * 1e3:,.1f} ms simulated", "bold")
     missed = () if all(row["deadline_miss_share"] is None for row in rows) else _MISSED
     table = _table(title, "application", rows, "app", missed)
     lines = [f"{app.app}: {app.model}, scheduler {app.scheduler}, {app.library}" for app in o.apps.values()]
-    return Group(table, *(Text(line) for line in (*lines, *_notes(result, None))))
+    notes = (*_loads(result), *lines, *_notes(result, None))
+    return Group(table, Text(), _served(rows), *(Text(line) for line in notes))
+
+
+def _served(rows: list[dict[str, Any]]) -> Table:
+    """How the applications were served; columns that none of them has are left out."""
+    columns = [column for column in _SERVED if any(row.get(column[1]) is not None for row in rows)]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("application", overflow="fold")
+    for header, _, _ in columns:
+        table.add_column(header, justify="right")
+    for row in rows:
+        table.add_row(Text(str(row["app"])), *(_number(row.get(key), form) for _, key, form in columns))
+    return table
+
+
+def _loads(result: Result) -> Iterator[str]:
+    """Which applications could not keep up with their arrivals."""
+    for app in result.outcome.apps:
+        row, seconds = result.service(app), result.outcome.duration_s
+        if outrun(result.outcome.inferences_of(app), seconds):
+            backlog, growth = row["backlog"], row["backlog_growth_per_s"]
+            yield (
+                f"{app}: arrivals outrun service: backlog {backlog} after {seconds:g} s, growing by {growth:.3g} per s"
+            )
+        if row["dropped"]:
+            yield f"{app}: {row['dropped']} of {row['arrived']} arrivals dropped ({row['drop_share']:.1%})"
 
 
 def _table(title: Text, header: str, rows: list[dict[str, Any]], name: str, extra: Columns) -> Table:

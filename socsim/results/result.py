@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from socsim.errors import UsageError
 from socsim.results import frames
 from socsim.results.metrics import metrics
+from socsim.results.service import service
 from socsim.results.store import output_directory, write_table
 from socsim.simulation.records import Outcome
 
@@ -29,6 +31,9 @@ class Result:
         The resolved experiment, plain enough to be written to a file.
     deadlines_s
         Deadline after arrival in s, by application; default none.
+    idle_service_s
+        Simulates each application alone on the idle phone, and gives the time of one inference by application;
+        :meth:`slowdown` calls it when it is asked for.
     """
 
     def __init__(
@@ -36,10 +41,17 @@ class Result:
         outcome: Outcome,
         config: Mapping[str, Any] | None = None,
         deadlines_s: Mapping[str, float] | None = None,
+        idle_service_s: Callable[[], Mapping[str, float]] | None = None,
     ) -> None:
         self.outcome = outcome
         self.config: dict[str, Any] = dict(config or {})
         self.deadlines_s: dict[str, float] = dict(deadlines_s or {})
+        self._idle_service_s = idle_service_s
+        self._slowdowns: dict[str, float | None] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For other processes: without the applications, which only :meth:`slowdown` needs."""
+        return {**vars(self), "_idle_service_s": None}
 
     def __repr__(self) -> str:
         o = self.outcome
@@ -64,11 +76,67 @@ class Result:
         name = next(iter(self.outcome.apps), "") if app is None else app
         return metrics(self.outcome, app, self.deadlines_s.get(name))
 
-    def summary(self) -> pd.DataFrame:
-        """The rows of :meth:`metrics`, one per application; ``utilization_<processor>`` is a column each."""
+    def service(self, app: str | None = None) -> dict[str, Any]:
+        """How an application was served; keys in :data:`socsim.results.service.SERVICE`.
+
+        Parameters
+        ----------
+        app
+            Application; default the first.
+
+        Raises
+        ------
+        UnknownNameError
+            No application of that name.
+        """
+        return service(self.outcome, app)
+
+    def slowdown(self) -> dict[str, float | None]:
+        """Mean service time / the service time of the same application alone on the idle phone, by application.
+
+        The first call simulates one inference of each application alone, without noise. None where no inference
+        finished.
+
+        Raises
+        ------
+        UsageError
+            The result has no applications to simulate: it was not made by :func:`socsim.simulate`, or came from
+            another process that had not asked.
+        """
+        if self._slowdowns is None:
+            if self._idle_service_s is None:
+                raise UsageError(
+                    "a slow-down needs the applications; ask the result of socsim.simulate itself, before it is copied"
+                )
+            alone = self._idle_service_s()
+            means = {app: self.service(app)["service_ms_mean"] for app in self.outcome.apps}
+            self._slowdowns = {app: m and m / 1e3 / alone[app] for app, m in means.items()}
+        return dict(self._slowdowns)
+
+    def rows(self, *, slowdown: bool = False) -> list[dict[str, Any]]:
+        """A row per application: ``app``, the keys of :meth:`metrics` and :meth:`service`.
+
+        Parameters
+        ----------
+        slowdown
+            Add :meth:`slowdown` in the key ``slowdown``.
+        """
+        factors = self.slowdown() if slowdown else {}
+        return [
+            {
+                "app": app,
+                **self.metrics(app),
+                **self.service(app),
+                **({"slowdown": factors[app]} if slowdown else {}),
+            }
+            for app in self.outcome.apps
+        ]
+
+    def summary(self, *, slowdown: bool = False) -> pd.DataFrame:
+        """The rows of :meth:`rows` as a table; ``utilization_<processor>`` is a column each."""
         import pandas as pd
 
-        return pd.DataFrame([{"app": app, **flat_row(self.metrics(app))} for app in self.outcome.apps])
+        return pd.DataFrame([flat_row(row) for row in self.rows(slowdown=slowdown)])
 
     @cached_property
     def inferences(self) -> pd.DataFrame:

@@ -14,6 +14,10 @@ from socsim.devices.threads import Thread
 __all__ = ["Burst"]
 
 
+def _nobody() -> None:
+    """Nobody wants to be told."""
+
+
 class Burst:
     """Run `work` s on a thread that sleeps, then call `done`.
 
@@ -28,12 +32,15 @@ class Burst:
     done
         Called when it has ended and the thread sleeps; before the constructor returns, if there was nothing to wait
         for.
+    tell
+        Called whenever the thread gets or loses a core meanwhile.
     """
 
     def __init__(
-        self, env: simpy.Environment, cores: Cores, thread: Thread, work: float, done: Callable[[], None]
-    ) -> None:
-        self._env, self._cores, self._thread, self._done = env, cores, thread, done
+        self, env: simpy.Environment, cores: Cores, thread: Thread, work: float, done: Callable[[], None],
+        tell: Callable[[], None] = _nobody,
+    ) -> None:  # fmt: skip
+        self._env, self._cores, self._thread, self._done, self._tell = env, cores, thread, done, tell
         self._left, self._speed, self._since = work, 0.0, env.now
         self._timer: Any = None
         thread.on_change = self._changed
@@ -45,6 +52,7 @@ class Burst:
             self._end()
         else:
             self._arm()
+            tell()
 
     def _changed(self) -> None:
         if self._waking:
@@ -53,6 +61,7 @@ class Burst:
         self._left -= self._speed * (now - self._since)
         self._since, self._speed = now, self._thread.speed
         self._arm()
+        self._tell()
 
     def _arm(self) -> None:
         self._timer = None
@@ -67,4 +76,5 @@ class Burst:
     def _end(self) -> None:
         self._timer = None
         self._cores.sleep(self._thread)
+        self._tell()
         self._done()

@@ -41,7 +41,7 @@ class Context:
 
     def __init__(
         self, executor: Executor, name: str, host: int, *, host_cores: Sequence[int] = (), nice: int = 0,
-        spin: float = 0.0, tiles: int = 1, priority: int = 0, window: int = 0,
+        spin: float = 0.0, tiles: int = 1, priority: float = 0, window: int = 0,
     ) -> None:  # fmt: skip
         self.name, self.host, self.nice, self.spin, self.tiles = name, host, nice, spin, tiles
         self.window = window

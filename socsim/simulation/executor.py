@@ -136,7 +136,7 @@ class Executor:
         """Runs that have started on a processor and not finished."""
         self.contended = stepwise
 
-    def new_queues(self, priority: int = 0) -> dict[str, CommandQueue]:
+    def new_queues(self, priority: float = 0) -> dict[str, CommandQueue]:
         """One command queue per processor, for one application of some priority."""
         return {
             "cpu": CommandQueue(),

@@ -14,7 +14,7 @@ from socsim.schedulers.view import Job, Load, View
 from socsim.simulation.executor import Fragment
 from socsim.simulation.kernelgraph import KernelGraph
 from socsim.simulation.lowering import CPU, Place, lower_job
-from socsim.simulation.records import AppRecord, InferenceRecord
+from socsim.simulation.records import AppRecord
 from socsim.simulation.stream import Stream
 from socsim.workloads.units import Unit
 
@@ -56,6 +56,8 @@ class OnlineStream(Stream):
     predictor
         What the scheduler's view predicts with.
     """
+
+    usual_concurrency = None
 
     def __init__(self, *args: Any, units: Sequence[Unit], predictor: Predictor) -> None:
         super().__init__(*args)
@@ -215,16 +217,13 @@ class OnlineStream(Stream):
             self.finish(job.inference, state.arrival, state.start)
         self._decide()
 
-    def unfinished(self) -> list[InferenceRecord]:
-        """Inferences that have started, and those that have not."""
-        return [
-            InferenceRecord(self.name, i, s.arrival, s.start, -1.0, "queued" if s.start < 0.0 else "running")
-            for i, s in self._inferences.items()
-        ]
+    def started(self, index: int) -> float:
+        """When its first job was assigned."""
+        return self._inferences[index].start
 
     def record(self) -> AppRecord:
-        """Means over the inferences that arrived."""
-        network, n = self.pricer.graph, max(1, self.arrived)
+        """Means over the inferences that began."""
+        network, n = self.pricer.graph, max(1, self.begun)
         kernels, moved, sync = self._totals
         return AppRecord(
             app=self.name,

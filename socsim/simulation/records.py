@@ -5,21 +5,64 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import eq
 from typing import NamedTuple, overload
 
-__all__ = ["AppRecord", "ComponentPower", "InferenceLog", "InferenceRecord", "KernelRecord", "Outcome"]
+import numpy as np
+
+__all__ = [
+    "STATUSES",
+    "AppRecord",
+    "ComponentPower",
+    "InferenceLog",
+    "InferenceRecord",
+    "Inferences",
+    "KernelRecord",
+    "Outcome",
+]
+
+
+STATUSES = ("finished", "running", "queued", "dropped")
+"""What an inference may be at the end of a run."""
+
+_CODES = {status: code for code, status in enumerate(STATUSES)}
 
 
 class InferenceRecord(NamedTuple):
-    """One inference. `start_s` and `finish_s` are -1 until it started or finished."""
+    """One inference. `start_s` is -1 if it did not start, `finish_s` if it did not end."""
 
     app: str
     number: int
     arrival_s: float
     start_s: float
     finish_s: float
+    """When it finished or was dropped."""
     status: str
     """``finished``, ``running``, ``queued`` or ``dropped`` at the end of the run."""
+    origin_s: float = -1.0
+    """Arrival of the first stage of the chain that led to it; -1 where it is itself the first."""
+
+    @property
+    def chain_start_s(self) -> float:
+        """Arrival of the first stage, its own where it is the first."""
+        return self.arrival_s if self.origin_s < 0.0 else self.origin_s
+
+
+@dataclass(frozen=True)
+class Inferences:
+    """Records of inferences as arrays, one item each; times in s, -1 where there is none."""
+
+    arrival: np.ndarray
+    start: np.ndarray
+    finish: np.ndarray
+    origin: np.ndarray
+    status: np.ndarray
+    """Index into :data:`STATUSES`."""
+
+    def are(self, status: str) -> np.ndarray:
+        """Which ones have a status."""
+        chosen: np.ndarray = self.status == STATUSES.index(status)
+        return chosen
 
 
 class InferenceLog(Sequence[InferenceRecord]):
@@ -28,28 +71,43 @@ class InferenceLog(Sequence[InferenceRecord]):
     A sequence of :class:`InferenceRecord`, in order of :meth:`add`.
     """
 
-    def __init__(self) -> None:
-        self._apps: list[str] = []
-        self._of_app, self._numbers = array("l"), array("q")
+    def __init__(self, records: Iterable[InferenceRecord] = ()) -> None:
+        self._apps: dict[str, int] = {}
+        self._of_app, self._numbers, self._statuses = array("H"), array("q"), array("B")
         self._arrivals, self._starts, self._finishes = array("d"), array("d"), array("d")
-        self._unfinished: dict[int, str] = {}
+        self._origins = array("d")
+        self._names: list[str] = []
+        self.extend(records)
 
-    def add(self, app: str, number: int, arrival: float, start: float, finish: float) -> None:
-        """Append a finished inference; times in s."""
-        if not self._apps or self._apps[-1] != app:
-            self._apps.append(app)
-        self._of_app.append(len(self._apps) - 1)
+    def add(
+        self,
+        app: str,
+        number: int,
+        arrival: float,
+        start: float,
+        finish: float,
+        status: str = "finished",
+        origin: float = -1.0,
+    ) -> None:
+        """Append an inference; fields as of :class:`InferenceRecord`."""
+        self._of_app.append(self._apps.setdefault(app, len(self._apps)))
         self._numbers.append(number)
         self._arrivals.append(arrival)
         self._starts.append(start)
         self._finishes.append(finish)
+        self._statuses.append(_CODES[status])
+        self._origins.append(origin)
 
     def extend(self, records: Iterable[InferenceRecord]) -> None:
-        """Append records of any status."""
+        """Append records."""
         for record in records:
-            if record.status != "finished":
-                self._unfinished[len(self)] = record.status
-            self.add(*record[:5])
+            self.add(*record)
+
+    def of(self, app: str) -> Inferences:
+        """An application's inferences as arrays, in order of :meth:`add`."""
+        chosen = np.array(self._of_app) == self._apps.get(app, -1)
+        columns = (self._arrivals, self._starts, self._finishes, self._origins, self._statuses)
+        return Inferences(*(np.array(column)[chosen] for column in columns))
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -63,18 +121,24 @@ class InferenceLog(Sequence[InferenceRecord]):
             return [self[i] for i in range(*key.indices(len(self)))]
         i = range(len(self))[key]
         return InferenceRecord(
-            self._apps[self._of_app[i]],
+            self._name(self._of_app[i]),
             self._numbers[i],
             self._arrivals[i],
             self._starts[i],
             self._finishes[i],
-            self._unfinished.get(i, "finished"),
+            STATUSES[self._statuses[i]],
+            self._origins[i],
         )
+
+    def _name(self, index: int) -> str:
+        if len(self._apps) != len(self._names):
+            self._names = list(self._apps)
+        return self._names[index]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, InferenceLog):
             return NotImplemented
-        return vars(self) == vars(other)
+        return len(self) == len(other) and all(map(eq, self, other))
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -148,7 +212,8 @@ class Outcome:
     duration_s
         Simulated time.
     inferences, kernels
-        Records in order of finishing; `kernels` is empty unless they were asked for.
+        Records, `inferences` by application in order of ending, then those under way, then those that wait; `kernels`
+        is empty unless they were asked for.
     apps
         By application name.
     busy_s
@@ -177,3 +242,8 @@ class Outcome:
     power: Mapping[str, ComponentPower] = field(default_factory=dict)
     frequencies: Mapping[str, float] = field(default_factory=dict)
     core_names: tuple[str, ...] = ()
+
+    def inferences_of(self, app: str) -> Inferences:
+        """An application's inferences as arrays."""
+        log = self.inferences
+        return (log if isinstance(log, InferenceLog) else InferenceLog(log)).of(app)

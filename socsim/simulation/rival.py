@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from math import inf
 from typing import Any
 
+import numpy as np
 from simpy.events import Timeout
 
 from socsim.devices.threads import Thread
+from socsim.errors import UnknownNameError
 from socsim.simulation.burst import Burst
 from socsim.simulation.context import Context
 from socsim.simulation.executor import Executor, Fragment
@@ -18,11 +21,22 @@ from socsim.workloads.competitors import Competitor
 __all__ = ["AcceleratorRival", "CpuRival", "start_competitor"]
 
 
-def start_competitor(executor: Executor, competitor: Competitor) -> None:
-    """Let all processes of a competitor begin."""
+def start_competitor(executor: Executor, competitor: Competitor, rng: np.random.Generator) -> None:
+    """Let all processes of a competitor begin.
+
+    Its threads know nothing of each other: where in its period each begins is drawn.
+
+    Raises
+    ------
+    UnknownNameError
+        The device has no such processor.
+    """
+    if competitor.processor not in executor.device.processors:
+        raise UnknownNameError("processor", competitor.processor, executor.device.processors)
+    kind = CpuRival if competitor.processor == "cpu" else AcceleratorRival
     for number in range(competitor.count):
         name = f"{competitor.name}{number}" if competitor.count > 1 else competitor.name
-        (CpuRival if competitor.processor == "cpu" else AcceleratorRival)(executor, competitor, name)
+        kind(executor, competitor, name, rng)
 
 
 def _active_times(competitor: Competitor) -> Generator[tuple[float, float], None, None]:
@@ -71,13 +85,15 @@ class CpuRival(_Rival):
 
     Parameters
     ----------
-    executor, competitor, name
-        The device, what it is, and its name.
+    executor, competitor, name, rng
+        The device, what it is, its name, and what draws where in a period it begins.
     """
 
     share = 0.0
 
-    def __init__(self, executor: Executor, competitor: Competitor, name: str) -> None:
+    def __init__(
+        self, executor: Executor, competitor: Competitor, name: str, rng: np.random.Generator
+    ) -> None:
         super().__init__(executor, competitor)
         cores = executor.device.parse_cores(competitor.affinity)
         self._threads = [
@@ -87,31 +103,38 @@ class CpuRival(_Rival):
         self.traffic = competitor.number("traffic")
         self._settled, self._flow = 0.0, 0.0
         self._duty, self._period = competitor.duty, competitor.seconds("period")
+        self._offsets = [float(rng.uniform(0.0, self._period)) for _ in self._threads]
 
     def begin(self) -> None:
         """Wake all threads."""
         if self.traffic:
             self.executor.join_memory(self)
-        for thread in self._threads:
-            if self._duty == 1.0:
-                thread.on_change = self._changed
-                self.executor.cores.wake(thread)
-            else:
-                self._once(thread)
-        if self._duty == 1.0:
-            self._changed()
+        for thread, offset in zip(self._threads, self._offsets, strict=True):
+            timer = Timeout(self.executor.env, offset)
+            timer.callbacks.append(partial(self._once if self._duty < 1.0 else self._forever, thread))
 
     def end(self) -> None:
         """Send the threads that compute without a pause to sleep."""
         for thread in self._threads:
-            if self._duty == 1.0:
+            if self._duty == 1.0 and thread.runnable:
+                thread.on_change = self._ignore
                 self.executor.cores.sleep(thread)
         if self.traffic:
             self.settle()
             self._flow = 0.0
             self.executor.leave_memory(self)
 
-    def _once(self, thread: Thread) -> None:
+    def _forever(self, thread: Thread, event: Any) -> None:
+        """Let a thread compute without a pause."""
+        if self.executor.env.now >= self.until:
+            return
+        thread.on_change = self._changed
+        self.executor.cores.wake(thread)
+
+    def _ignore(self) -> None:
+        """A thread that ends tells nobody."""
+
+    def _once(self, thread: Thread, event: Any) -> None:
         """One period of a thread: compute, then pause until the next."""
         executor = self.executor
         if executor.env.now >= self.until:
@@ -120,9 +143,9 @@ class CpuRival(_Rival):
 
         def done() -> None:
             timer = Timeout(executor.env, max(0.0, following - executor.env.now))
-            timer.callbacks.append(lambda _: self._once(thread))
+            timer.callbacks.append(partial(self._once, thread))
 
-        Burst(executor.env, executor.cores, thread, self._duty * self._period, done)
+        Burst(executor.env, executor.cores, thread, self._duty * self._period, done, tell=self._changed)
 
     # --- as a user of DRAM ------------------------------------------------------------------------------------
 
@@ -173,16 +196,21 @@ class AcceleratorRival(_Rival):
 
     Parameters
     ----------
-    executor, competitor, name
-        The device, what it is, and its name.
+    executor, competitor, name, rng
+        The device, what it is, its name, and what draws where in a period it begins.
     """
 
-    def __init__(self, executor: Executor, competitor: Competitor, name: str) -> None:
+    def __init__(
+        self, executor: Executor, competitor: Competitor, name: str, rng: np.random.Generator
+    ) -> None:
         super().__init__(executor, competitor)
         cores = executor.device.parse_cores(competitor.affinity)
-        self._context = Context(executor, name, cores[0], host_cores=cores, nice=competitor.nice)
+        self._context = Context(
+            executor, name, cores[0], host_cores=cores, nice=competitor.nice, priority=competitor.priority
+        )
         self.name = name
         self._kernel = competitor.seconds("kernel")
+        self._offset = float(rng.uniform(0.0, self._kernel / competitor.duty))
         entry = Entry(
             "kernel", name, competitor.processor, "other", compute=self._kernel,
             bytes=self._kernel * competitor.number("traffic"), reach=max(1.0, competitor.number("traffic")),
@@ -192,9 +220,9 @@ class AcceleratorRival(_Rival):
 
     def begin(self) -> None:
         """Send the first kernel."""
-        self._send()
+        Timeout(self.executor.env, self._offset).callbacks.append(self._send)
 
-    def _send(self) -> None:
+    def _send(self, event: Any = None) -> None:
         if self.executor.env.now < self.until:
             self._sent += 1
             self.executor.launch(Fragment(self._graph, self.name, self._sent, self._context, self._done))
@@ -202,6 +230,6 @@ class AcceleratorRival(_Rival):
     def _done(self, fragment: Fragment) -> None:
         pause = self._kernel * (1.0 / self.competitor.duty - 1.0)
         if pause:
-            Timeout(self.executor.env, pause).callbacks.append(lambda _: self._send())
+            Timeout(self.executor.env, pause).callbacks.append(self._send)
         else:
             self._send()

@@ -264,7 +264,7 @@ class Run:
         """Whether the next kernel has been enqueued by the host."""
         return self._enqueued() > self.progress.index
 
-    def contend(self, priority: int) -> None:
+    def contend(self, priority: float) -> None:
         """Another context waits: stop before the first kernel that comes after its own.
 
         With a higher priority that is the next one; with the same, the first that the host had not enqueued.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from math import inf, isclose
 
@@ -19,19 +18,29 @@ from socsim.schedulers.validation import resolve
 from socsim.schedulers.view import View
 from socsim.simulation.energy import component_energy, component_power, rail_energy
 from socsim.simulation.executor import Executor
+from socsim.simulation.feeds import Feed, LoopFeed, StageFeed, TimedFeed
 from socsim.simulation.instruments import KernelRecorder
 from socsim.simulation.lowering import lower_plan
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.online import OnlineStream
-from socsim.simulation.records import InferenceLog, Outcome
+from socsim.simulation.records import STATUSES, InferenceLog, Outcome
+from socsim.simulation.rival import start_competitor
 from socsim.simulation.stream import Noise, StaticStream, Stream
 from socsim.workloads.apps import Inference
+from socsim.workloads.competitors import Competitor
 from socsim.workloads.graph import ModelGraph, Operator
 from socsim.workloads.library import load_library
 from socsim.workloads.pricing import Pricer
+from socsim.workloads.stages import application_names, check_stages
 from socsim.workloads.units import cut
 
 __all__ = ["Simulation"]
+
+_ARRIVALS, _COMPETITORS = 1, 2
+"""Tell an application's generators from that of its noise."""
+
+Application = Inference | Competitor
+"""What a simulation runs."""
 
 
 class Simulation:
@@ -42,11 +51,11 @@ class Simulation:
     device
         What they run on.
     apps
-        Applications whose ``model`` is a network.
+        Inference applications, whose ``model`` is a network, and what competes with them.
     duration
         Simulated time in s; None runs until every inference has finished, which needs a ``count`` in each application.
     seed
-        Seed of all random draws; only used with `noise`.
+        Seed of all random draws: of arrivals, of how many a stage makes, and with `noise` of the spread.
     noise
         Draw run-to-run spread and synchronisation times instead of their means.
     kernels
@@ -59,13 +68,15 @@ class Simulation:
     Raises
     ------
     UsageError
-        No applications, no end, or a duration that is not positive.
+        No applications, no end, a duration that is not positive, or applications that follow each other in a circle.
+    UnknownNameError
+        An application after one that does not exist.
     """
 
     def __init__(
         self,
         device: Device,
-        apps: Sequence[Inference],
+        apps: Sequence[Application],
         *,
         duration: float | None = None,
         seed: int = 0,
@@ -74,21 +85,29 @@ class Simulation:
         stepwise: bool = False,
         mechanisms: Mechanisms = ALL_MECHANISMS,
     ) -> None:
-        _check(apps, duration, seed)
+        inferences = [app for app in apps if isinstance(app, Inference)]
+        _check(apps, inferences, duration, seed)
         self.device, self.duration, self.seed, self.noise = device, duration, seed, noise
         self.env = simpy.Environment()
         self._recorder = KernelRecorder() if kernels else None
         on_run = self._recorder.record if self._recorder else None
         self.executor = Executor(self.env, device, stepwise=stepwise, on_run=on_run, mechanisms=mechanisms)
-        names = _names(apps)
+        names = application_names(inferences)
+        check_stages(names, [app.stage for app in inferences])
         self.streams = [
-            self._stream(app, name, i) for i, (app, name) in enumerate(zip(apps, names, strict=True))
+            self._stream(app, name, i) for i, (app, name) in enumerate(zip(inferences, names, strict=True))
         ]
+        self._competitors = [app for app in apps if isinstance(app, Competitor)]
+        for number, stream in enumerate(self.streams):
+            stream.feed = self._feed(stream, number)
         self._outcome: Outcome | None = None
 
     def run(self) -> Outcome:
         """Run to the end, once; later calls return the same outcome."""
         if self._outcome is None:
+            for number, competitor in enumerate(self._competitors):
+                rng = np.random.default_rng([self.seed, number, _COMPETITORS])
+                start_competitor(self.executor, competitor, rng)
             for stream in self.streams:
                 stream.start()
             self._pass_time()
@@ -105,14 +124,8 @@ class Simulation:
             Inferences lost, a processor busier than time allows, negative times, or energies that do not add up.
         """
         outcome = self.run()
-        arrived = sum(stream.arrived for stream in self.streams)
-        if arrived != len(outcome.inferences):
-            raise SimulationError(
-                f"{arrived} inferences arrived but {len(outcome.inferences)} are accounted for"
-            )
-        for record in outcome.inferences:
-            if record.status == "finished" and not record.arrival_s <= record.start_s <= record.finish_s:
-                raise SimulationError(f"inference out of order in time: {record}")
+        for stream in self.streams:
+            _check_inferences(stream, outcome)
         for name, busy in outcome.busy_s.items():
             if not -1e-9 <= busy <= outcome.duration_s * (1 + 1e-9) + 1e-12:
                 raise SimulationError(f"{name!r} was busy {busy} s of {outcome.duration_s} s")
@@ -133,6 +146,14 @@ class Simulation:
         raise UsageError(
             f"a scheduler must be a StaticScheduler or an OnlineScheduler, got {type(scheduler).__name__}"
         )
+
+    def _feed(self, stream: Stream, number: int) -> Feed:
+        """What makes a stream's inferences arrive, with a generator of its own."""
+        rng, app = np.random.default_rng([self.seed, number, _ARRIVALS]), stream.app
+        if app.stage is not None:
+            before = next(s for s in self.streams if s.name == app.stage.app)
+            return StageFeed(stream, before, app.stage, rng)
+        return LoopFeed(stream) if app.source is None else TimedFeed(stream, app.source, rng)
 
     def _static(
         self, app: Inference, name: str, pricer: Pricer, scheduler: StaticScheduler, noise: Noise | None
@@ -177,15 +198,17 @@ class Simulation:
         complete = AllOf(self.env, [stream.complete for stream in self.streams])
         while not complete.triggered:
             if self.env.peek() == inf:
-                stuck = next(stream for stream in self.streams if not stream.complete.triggered)
+                stuck = max(self.streams, key=lambda stream: stream.unended)
                 raise SimulationError(
-                    f"scheduler {stuck.scheduler.title!r} left {len(stuck.unfinished())} inferences of "
+                    f"scheduler {stuck.scheduler.title!r} left {stuck.unended} inferences of "
                     f"{stuck.name!r} unfinished: it never assigned all ready jobs"
                 )
             self.env.step()
 
     def _log(self) -> InferenceLog:
-        """All inferences: application by application, finished ones first."""
+        """All inferences: application by application, ended ones first."""
+        if not self.streams:
+            return InferenceLog()
         log = self.streams[0].log
         log.extend(self.streams[0].unfinished())
         for stream in self.streams[1:]:
@@ -214,28 +237,36 @@ class Simulation:
         )
 
 
-def _check(apps: Sequence[Inference], duration: float | None, seed: int) -> None:
+def _check(
+    apps: Sequence[Application], inferences: Sequence[Inference], duration: float | None, seed: int
+) -> None:
     if not apps:
         raise UsageError("a simulation needs at least one application")
     if duration is not None and not 0 < duration < inf:
         raise UsageError(f"duration must be positive, and finite, got {duration!r}")
     if not isinstance(seed, int) or seed < 0:
         raise UsageError(f"seed must be a whole number from 0, got {seed!r}")
-    endless = [app for app in apps if app.count is None]
-    if duration is None and endless:
+    if duration is None and (not inferences or any(app.endless for app in inferences)):
         raise UsageError("a simulation needs a duration, or a count in every application")
 
 
-def _names(apps: Sequence[Inference]) -> list[str]:
-    """Unique names: the given ones, else the networks' with a number where needed."""
-    wanted = [app.name or getattr(app.model, "name", str(app.model)) for app in apps]
-    counts, names = Counter(wanted), list[str]()
-    for name in wanted:
-        unique, number = name, 1
-        while counts[name] > 1 and (unique in counts or unique in names):
-            unique, number = f"{name}-{number}", number + 1
-        names.append(unique)
-    return names
+def _check_inferences(stream: Stream, outcome: Outcome) -> None:
+    """Every arrival is accounted for, once, and its times are in order."""
+    own = outcome.inferences_of(stream.name)
+    counts = {status: int(own.are(status).sum()) for status in STATUSES}
+    if stream.arrived != sum(counts.values()):
+        told = ", ".join(f"{count} {status}" for status, count in counts.items())
+        found = f"{sum(counts.values())} are accounted for: {told}"
+        raise SimulationError(f"{stream.arrived} inferences of {stream.name!r} arrived but {found}")
+    started, ended = ~own.are("queued") & ~own.are("dropped"), own.are("finished") | own.are("dropped")
+    begin = np.where(started, own.start, own.arrival)
+    end = np.where(ended, own.finish, outcome.duration_s)
+    ordered = (
+        (own.origin <= own.arrival) & (own.arrival <= begin) & (begin <= end) & (end <= outcome.duration_s)
+    )
+    if not ordered.all():
+        record = [r for r in outcome.inferences if r.app == stream.name][int(np.argmin(ordered))]
+        raise SimulationError(f"inference out of order in time: {record}")
 
 
 def _busy(executor: Executor) -> dict[str, float]:

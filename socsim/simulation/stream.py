@@ -1,18 +1,19 @@
-"""One application's inferences in time: arrivals, the queue before the interpreter, and completion."""
+"""One application's inferences in time: they arrive, wait or are dropped, run and finish."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import exp
 from typing import Any
 
 import numpy as np
 
 from socsim.schedulers.base import Scheduler
+from socsim.simulation.admission import Admission, Ticket
 from socsim.simulation.context import Context
 from socsim.simulation.executor import Executor, Fragment
+from socsim.simulation.feeds import Feed, StageFeed
 from socsim.simulation.kernelgraph import Entry, KernelGraph
 from socsim.simulation.records import AppRecord, InferenceLog, InferenceRecord
 from socsim.workloads.apps import Inference
@@ -75,6 +76,9 @@ class Stream(ABC):
         None for a deterministic run.
     """
 
+    usual_concurrency: int | None = 1
+    """How many inferences may be under way where the application does not say; None for any number."""
+
     def __init__(
         self,
         executor: Executor,
@@ -94,45 +98,97 @@ class Stream(ABC):
         library = pricer.library
         self.context = Context(
             executor, name, host_core(pricer), host_cores=pricer.mask if library.host == "shared" else (),
-            spin=library.spin, tiles=library.tiles,
+            spin=library.spin, tiles=library.tiles, nice=app.nice, priority=app.priority,
         )  # fmt: skip
         self.noise = noise
         self.log = InferenceLog()
-        self.arrived = 0
+        self.admission = Admission(app.queue, app.queue_limit, self._concurrency())
+        self.feed: Feed | None = None
+        """What makes inferences arrive."""
+        self.followers: list[StageFeed] = []
+        """Stages that the inferences that finish here make arrivals for."""
+        self.arrived = self.begun = 0
+        self.closed = False
+        """Whether no more will arrive."""
         self.complete = executor.env.event()
-        """Happens when the last counted inference has finished."""
+        """Happens when no more will arrive and all that did have finished or been dropped."""
+        self._under_way: dict[int, Ticket] = {}
+
+    def _concurrency(self) -> int | None:
+        if self.app.concurrency is not None:
+            return self.app.concurrency
+        return self.usual_concurrency if self.app.queue == "queue" else 1
+
+    # --- arrivals ---------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Let inferences arrive."""
-        if self.app.period_s is None:
-            self._arrive_next()
-        else:
-            self.executor.env.process(self._periodic(self.app.period_s))
+        if self.feed is not None:
+            self.feed.start()
 
-    def _periodic(self, period: float) -> Generator[Any, Any, None]:
-        env = self.executor.env
-        while self._more():
-            self._arrive()
-            yield env.timeout(max(0.0, self.arrived * period - env.now))
-
-    def _more(self) -> bool:
-        return self.app.count is None or self.arrived < self.app.count
-
-    def _arrive(self) -> None:
+    def arrive(self, origin: float = -1.0) -> None:
+        """One arrives now; `origin` is the arrival in s of the first stage that led to it, -1 for a first stage."""
+        ticket = Ticket(self.arrived, float(self.executor.env.now), origin)
         self.arrived += 1
-        self.accept(self.arrived - 1, self.executor.env.now)
+        if self.admission.enter():
+            self._begin(ticket)
+            return
+        dropped = self.admission.arrive(ticket)
+        if dropped is not None:
+            self._drop(dropped)
+        self._admit()
 
-    def _arrive_next(self) -> None:
-        if self._more():
-            self._arrive()
+    def close(self) -> None:
+        """No more will arrive."""
+        self.closed = True
+        self._complete_if_over()
+
+    def _admit(self) -> None:
+        """Begin whatever may begin."""
+        while (ticket := self.admission.next()) is not None:
+            self._begin(ticket)
+
+    def _begin(self, ticket: Ticket) -> None:
+        self._under_way[ticket.number] = ticket
+        self.begun += 1
+        self.accept(ticket.number, ticket.arrival_s)
+
+    def _drop(self, ticket: Ticket) -> None:
+        now = self.executor.env.now
+        self.log.add(self.name, ticket.number, ticket.arrival_s, -1.0, now, "dropped", ticket.origin_s)
+        self._complete_if_over()
 
     def finish(self, index: int, arrival: float, start: float) -> None:
-        """Record a finished inference; back to back, the next one arrives."""
-        self.log.add(self.name, index, arrival, start, self.executor.env.now)
-        if len(self.log) == self.app.count:
+        """Record a finished inference; the stages after it, then who waits, may go on."""
+        origin = self._under_way.pop(index).origin_s
+        self.log.add(self.name, index, arrival, start, self.executor.env.now, "finished", origin)
+        for follower in self.followers:
+            follower.trigger(arrival if origin < 0.0 else origin)
+        self.admission.leave()
+        if self.feed is not None:
+            self.feed.ended()
+        self._admit()
+        self._complete_if_over()
+
+    def _complete_if_over(self) -> None:
+        if self.closed and not self.unended and not self.complete.triggered:
             self.complete.succeed()
-        elif self.app.period_s is None:
-            self._arrive_next()
+
+    @property
+    def unended(self) -> int:
+        """How many wait or run."""
+        return self.arrived - len(self.log)
+
+    def unfinished(self) -> Iterator[InferenceRecord]:
+        """Records of what is running or queued at the end."""
+        for number, arrival, origin in self._under_way.values():
+            start = self.started(number)
+            status = "queued" if start < 0.0 else "running"
+            yield InferenceRecord(self.name, number, arrival, start, -1.0, status, origin)
+        for number, arrival, origin in self.admission.waiting:
+            yield InferenceRecord(self.name, number, arrival, -1.0, -1.0, "queued", origin)
+
+    # --- execution --------------------------------------------------------------------------------------------
 
     def slowness(self) -> dict[str, float]:
         """Factors on the times of one inference, by processor; empty for none."""
@@ -154,11 +210,11 @@ class Stream(ABC):
 
     @abstractmethod
     def accept(self, index: int, arrival: float) -> None:
-        """An inference has arrived."""
+        """Begin an inference."""
 
     @abstractmethod
-    def unfinished(self) -> list[InferenceRecord]:
-        """Records of what is running or queued at the end."""
+    def started(self, index: int) -> float:
+        """When the first operator of an inference under way was placed, in s; -1 before that."""
 
     @abstractmethod
     def record(self) -> AppRecord:
@@ -166,7 +222,7 @@ class Stream(ABC):
 
 
 class StaticStream(Stream):
-    """Inferences that follow one kernel graph, one at a time, as a library's interpreter runs them.
+    """Inferences that follow one kernel graph, as a library's interpreter runs them: by default one at a time.
 
     Parameters
     ----------
@@ -183,33 +239,22 @@ class StaticStream(Stream):
     ) -> None:
         super().__init__(*args)
         self.graph, self.fallbacks, self.processors = graph, fallbacks, processors
-        self._queue: deque[tuple[int, float]] = deque()
-        self._running: tuple[int, float, float] | None = None
+        self._starts: dict[int, float] = {}
 
     def accept(self, index: int, arrival: float) -> None:
-        """Start it, or queue it behind the one that runs."""
-        self._queue.append((index, arrival))
-        if self._running is None:
-            self._begin()
+        """Launch its kernel graph."""
+        start = float(self.executor.env.now)
+        self._starts[index] = start
 
-    def _begin(self) -> None:
-        index, arrival = self._queue.popleft()
-        self._running = (index, arrival, self.executor.env.now)
-        self.launch(self.graph, index, self._done, self.slowness())
+        def done(fragment: Fragment) -> None:
+            del self._starts[index]
+            self.finish(index, arrival, start)
 
-    def _done(self, fragment: Fragment) -> None:
-        assert self._running is not None
-        done, self._running = self._running, None
-        self.finish(*done)
-        if self._running is None and self._queue:
-            self._begin()
+        self.launch(self.graph, index, done, self.slowness())
 
-    def unfinished(self) -> list[InferenceRecord]:
-        """The running one, then the queue."""
-        running = [self._running] if self._running else []
-        return [InferenceRecord(self.name, i, a, s, -1.0, "running") for i, a, s in running] + [
-            InferenceRecord(self.name, i, a, -1.0, -1.0, "queued") for i, a in self._queue
-        ]
+    def started(self, index: int) -> float:
+        """When it was launched."""
+        return self._starts[index]
 
     def record(self) -> AppRecord:
         """The plan's costs."""

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf
 from typing import Any
 
-from socsim.errors import UsageError
+from socsim.errors import UsageError, nearest
 from socsim.units import parse
+from socsim.workloads.arrival_spec import make_arrivals
+from socsim.workloads.arrivals import Arrivals
 from socsim.workloads.graph import ModelGraph
+from socsim.workloads.stages import After, make_after
 
-__all__ = ["Inference"]
+__all__ = ["QUEUES", "Inference"]
+
+QUEUES = ("queue", "latest", "skip")
+"""What happens to an arrival that cannot start at once: it waits its turn; it waits and the one that waited is dropped;
+it is dropped."""
 
 
 @dataclass(frozen=True)
@@ -28,20 +36,38 @@ class Inference:
     name
         Name of the application; the network's where empty.
     period
-        Time between arrivals, in s or with a unit (``"33 ms"``); None runs back to back.
+        (Mean) time between arrivals, in s or with a unit (``"33 ms"``); None runs back to back.
     count
-        Number of inferences; None goes on for the whole run.
+        Number of arrivals at most; None goes on for the whole run.
     deadline
         Time from arrival to finish that counts as met, in s or with a unit; None for none.
     dtype
         Data type wanted; ``""`` takes the library's.
     cores
         CPU mask of the worker threads (``"prime:1+gold:3"``, ``"big"``); ``""`` takes the library's.
+    arrivals
+        ``"poisson"``, a list of times, the path of a ``.csv`` file, a mapping, or an object; None is periodic, or back
+        to back without a period. See :func:`~socsim.workloads.arrival_spec.make_arrivals`.
+    after
+        Another application's name: each of its finished inferences makes one arrival here; or ``{"app": name,
+        "fanout": 3, "delay": "2 ms"}``, see :func:`~socsim.workloads.stages.make_after`.
+    queue
+        What becomes of an arrival that cannot start at once: ``"queue"`` waits its turn, ``"latest"`` waits and the
+        one that waited is dropped, ``"skip"`` is dropped.
+    queue_limit
+        With ``"queue"``, how many wait at most; further arrivals are dropped. None for any number.
+    concurrency
+        How many inferences may be under way at once. None is 1, but any number for schedulers that decide at run time
+        with ``queue="queue"``.
+    priority
+        Rank where processors arbitrate between applications; higher goes first.
+    nice
+        Nice value of its CPU threads, -20 (most time) to 19.
 
     Raises
     ------
     UsageError
-        A period, deadline or count that is not positive.
+        A value outside its rule; the sentence names it.
     UnitError
         A time without its unit.
     """
@@ -55,22 +81,53 @@ class Inference:
     deadline: float | str | None = None
     dtype: str = ""
     cores: str = ""
+    arrivals: Any = None
+    after: Any = None
+    queue: str = "queue"
+    queue_limit: int | None = None
+    concurrency: int | None = None
+    priority: float = 0.0
+    nice: int = 0
 
     def __post_init__(self) -> None:
-        whose = f"inference {self.name or self.model!r}"
-        for what, value in (("period", self.period_s), ("deadline", self.deadline_s), ("count", self.count)):
-            if value is not None and not isinstance(value, (int, float)):
-                raise UsageError(f"{whose}: {what} must be a number, got {value!r}")
+        try:
+            self._check()
+        except UsageError as error:
+            whose = self.name or (self.model if isinstance(self.model, str) else self.model.name)
+            raise UsageError(f"inference {whose!r}: {error}") from None
+
+    def _check(self) -> None:
+        for what, value in (("period", self.period_s), ("deadline", self.deadline_s)):
+            if value is not None and not _number(value):
+                raise UsageError(f"{what} must be a number, got {value!r}")
             if value is not None and not 0 < value < inf:
-                raise UsageError(f"{whose}: {what} must be positive, got {value!r}")
-        if self.count is not None and self.count != int(self.count):
-            raise UsageError(f"{whose}: count must be a whole number, got {self.count!r}")
+                raise UsageError(f"{what} must be positive, got {value!r}")
+        for what in ("count", "queue_limit", "concurrency"):
+            _check_limit(what, getattr(self, what))
         if self.dtype not in ("", "fp32", "fp16", "int8"):
-            raise UsageError(f"{whose}: dtype must be fp32, fp16 or int8, got {self.dtype!r}")
+            raise UsageError(f"dtype must be fp32, fp16 or int8, got {self.dtype!r}")
+        self._check_queue()
+        if self.after is not None and (self.arrivals is not None or self.period is not None):
+            raise UsageError(
+                "an application after another has its arrivals from there; leave out arrivals and period"
+            )
+        _ = self.source, self.stage
+
+    def _check_queue(self) -> None:
+        if self.queue not in QUEUES:
+            guess = nearest(str(self.queue), QUEUES)
+            known = f"did you mean {guess!r}?" if guess else f"known: {', '.join(QUEUES)}"
+            raise UsageError(f"unknown queue {self.queue!r}; {known}")
+        if self.queue_limit is not None and self.queue != "queue":
+            raise UsageError(f"queue_limit is for queue 'queue'; {self.queue!r} has its own")
+        if not _number(self.priority) or not -inf < self.priority < inf:
+            raise UsageError(f"priority must be a number, got {self.priority!r}")
+        if isinstance(self.nice, bool) or not isinstance(self.nice, int) or not -20 <= self.nice <= 19:
+            raise UsageError(f"nice must be a whole number from -20 to 19, got {self.nice!r}")
 
     @property
     def period_s(self) -> float | None:
-        """Time between arrivals in s."""
+        """(Mean) time between arrivals in s, where it was given by `period`."""
         return _seconds(self.period)
 
     @property
@@ -78,6 +135,38 @@ class Inference:
         """Deadline in s."""
         return _seconds(self.deadline)
 
+    @cached_property
+    def source(self) -> Arrivals | None:
+        """When inferences arrive; None back to back, or where another application decides."""
+        return make_arrivals(self.arrivals, self.period_s)
+
+    @cached_property
+    def stage(self) -> After | None:
+        """What it follows; None for applications with arrivals of their own."""
+        return make_after(self.after)
+
+    @property
+    def endless(self) -> bool:
+        """Whether it goes on for ever; what follows another application ends with that."""
+        if self.count is not None or self.stage is not None:
+            return False
+        return self.source is None or self.source.endless
+
 
 def _seconds(value: float | str | None) -> float | None:
     return parse(value, "time") if isinstance(value, str) else value
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _check_limit(what: str, value: Any) -> None:
+    if value is None:
+        return
+    if not _number(value):
+        raise UsageError(f"{what} must be a number, got {value!r}")
+    if not 0 < value < inf:
+        raise UsageError(f"{what} must be positive, got {value!r}")
+    if value != int(value):
+        raise UsageError(f"{what} must be a whole number, got {value!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import inf
 from typing import Any
 
@@ -87,6 +87,20 @@ class Competitor:
         if not self.seconds("stop") > self.seconds("start"):
             raise UsageError(f"{self.name!r}: it must stop later than it starts, got {self.stop!r}")
 
+    def describe(self) -> dict[str, Any]:
+        """What an experiment file says of it: its kind, and whatever is not the default."""
+        described: dict[str, Any] = {"kind": "competitor"}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != field.default:
+                described[field.name] = self._written(field.name, value)
+        return described
+
+    def _written(self, name: str, value: Any) -> Any:
+        if name == "traffic":
+            return f"{self.number(name)!r} B/s"
+        return f"{self.seconds(name)!r} s" if name in _TIMES else value
+
     def seconds(self, what: str) -> float:
         """A time of the parameters, in s."""
         return _number(getattr(self, what), "time")
@@ -94,6 +108,9 @@ class Competitor:
     def number(self, what: str) -> float:
         """A quantity of the parameters, in SI units."""
         return _number(getattr(self, what), "bandwidth" if what == "traffic" else "time")
+
+
+_TIMES = ("period", "kernel", "start", "stop", "on", "off")
 
 
 def _number(value: Any, dimension: str) -> float:
