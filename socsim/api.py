@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,15 @@ from socsim.devices.device import Device
 from socsim.devices.profile import load_device
 from socsim.errors import UsageError
 from socsim.results.comparison import Comparison
+from socsim.results.inputs import located
 from socsim.results.result import Result
-from socsim.schedulers.registry import make_scheduler
+from socsim.schedulers.base import Scheduler
+from socsim.schedulers.registry import describe_scheduler, make_scheduler, write_scheduler
 from socsim.simulation.simulation import Simulation
 from socsim.units import parse
 from socsim.workloads.apps import Inference
 from socsim.workloads.graph import ModelGraph
+from socsim.workloads.pricing import Pricer
 from socsim.workloads.zoo import build_model
 
 __all__ = ["compare", "load_model", "simulate"]
@@ -98,13 +103,19 @@ def simulate(
     simulation = Simulation(target, loaded, duration=seconds, seed=seed, noise=noise, kernels=kernels)
     outcome = simulation.run()
     simulation.validate()
-    described = config or {
-        "device": target.name,
-        "duration": None if seconds is None else f"{seconds:g} s",
-        "seed": seed,
-        "noise": noise,
-        "apps": [describe(app) for app in apps],
-    }
+    described = config or located(
+        {
+            "device": target.source or target.name,
+            "duration": None if seconds is None else f"{seconds:g} s",
+            "seed": seed,
+            "noise": noise,
+            "apps": [describe(app) for app in apps],
+        },
+        Path.cwd(),
+    )
+    if isinstance(described.get("apps"), list):
+        pairs = zip(described["apps"], simulation.streams, strict=True)
+        described = {**described, "apps": [{**app, **_settled(stream.pricer)} for app, stream in pairs]}
     deadlines = {s.name: s.app.deadline_s for s in simulation.streams if s.app.deadline_s is not None}
     return Result(outcome, dict(described), deadlines_s=deadlines)
 
@@ -143,30 +154,53 @@ def compare(
         raise UsageError(f"compare takes a list of schedulers, got {schedulers!r}; put it in brackets")
     target = device if isinstance(device, Device) else load_device(device)
     graph = load_model(model)
+    shared = {"device": target.source or target.name, "seed": seed, "noise": noise}
     results = []
-    for spec in schedulers:
-        app = Inference(
-            graph, make_scheduler(spec), library=library, count=inferences, dtype=dtype, cores=cores
+    for spec, scheduler in zip(schedulers, _told_apart(schedulers), strict=True):
+        app = Inference(graph, scheduler, library=library, count=inferences, dtype=dtype, cores=cores)
+        config = located(
+            {**shared, "apps": [describe(replace(app, model=model, scheduler=spec))]}, Path.cwd()
         )
-        config = {
-            "device": target.name,
-            "seed": seed,
-            "noise": noise,
-            "apps": [describe(replace(app, model=model, scheduler=spec))],
-        }
         results.append(simulate(target, [app], seed=seed, noise=noise, kernels=kernels, config=config))
     described = {
-        "device": target.name,
+        **shared,
         "model": model if isinstance(model, str) else graph.name,
-        "schedulers": [_scheduler_name(s) for s in schedulers],
+        "schedulers": [describe_scheduler(s) for s in schedulers],
         "library": library,
         "inferences": inferences,
-        "dtype": dtype,
-        "cores": cores,
-        "noise": noise,
-        "seed": seed,
+        **(_options(results[0].config["apps"][0]) if results else {}),
     }
-    return Comparison(results, described)
+    return Comparison(results, located(described, Path.cwd()))
+
+
+def _told_apart(specs: Sequence[Any]) -> list[Scheduler]:
+    """Schedulers whose titles differ where what names them does."""
+    made = [make_scheduler(spec) for spec in specs]
+    titles = Counter(scheduler.title for scheduler in made)
+    return [
+        _titled(scheduler, write_scheduler(spec)) if titles[scheduler.title] > 1 else scheduler
+        for scheduler, spec in zip(made, specs, strict=True)
+    ]
+
+
+def _titled(scheduler: Scheduler, title: str) -> Scheduler:
+    titled = copy(scheduler)
+    titled.written = title
+    return titled
+
+
+def _options(app: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: app[key] for key in ("dtype", "cores") if key in app}
+
+
+def _settled(pricer: Pricer) -> dict[str, str]:
+    """Data type and cores that a stream ran with, as far as an experiment that states them runs the same."""
+    device, library, graph = pricer.device, pricer.library, pricer.graph
+    cores = device.core_names(pricer.cores)
+    found = {"cores": cores} if device.parse_cores(cores) == pricer.cores else {}
+    stated = Pricer(device, library, graph, pricer.dtype, cores)
+    same = all(stated.dtype_on(p) == pricer.dtype_on(p) for p in pricer.processors)
+    return {"dtype": pricer.dtype, **found} if same else found
 
 
 def describe(app: Inference) -> dict[str, Any]:
@@ -174,17 +208,10 @@ def describe(app: Inference) -> dict[str, Any]:
     described: dict[str, Any] = {
         "kind": "inference",
         "model": app.model.name if isinstance(app.model, ModelGraph) else str(app.model),
-        "scheduler": _scheduler_name(app.scheduler),
+        "scheduler": describe_scheduler(app.scheduler),
         "library": app.library,
     }
     optional = {"name": app.name, "dtype": app.dtype, "cores": app.cores, "count": app.count}
     times = {"period": app.period_s, "deadline": app.deadline_s}
     described |= {key: value for key, value in optional.items() if value}
     return described | {key: f"{value:g} s" for key, value in times.items() if value is not None}
-
-
-def _scheduler_name(spec: Any) -> Any:
-    if isinstance(spec, (str, Mapping)):
-        return spec
-    cls = spec if isinstance(spec, type) else type(spec)
-    return f"{cls.__module__}:{cls.__qualname__}"

@@ -49,7 +49,8 @@ class UnknownNameError(SocsimError, LookupError):
 
     def __str__(self) -> str:
         guess = nearest(self.name, self.known)
-        tail = f"did you mean {guess!r}?" if guess else f"known: {', '.join(self.known) or 'none'}"
+        stop = "." if self.hint[:1].isupper() else ""
+        tail = f"did you mean {guess!r}?" if guess else f"known: {', '.join(self.known) or 'none'}{stop}"
         return f"unknown {self.kind} {self.name!r}; {tail}{' ' + self.hint if self.hint else ''}"
 
 

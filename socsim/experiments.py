@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from socsim import units, yamlfile
 from socsim.errors import FileError, UnknownNameError, UsageError, nearest
 from socsim.resources import data_dir
+from socsim.results.inputs import located
 from socsim.results.result import Result
 from socsim.workloads.apps import Inference
 
@@ -99,7 +100,7 @@ def experiment_names() -> list[str]:
 
 
 def load_experiment(path: str | Path, overrides: Iterable[str] = ()) -> Experiment:
-    """Read an experiment file.
+    """Read an experiment file; paths in it are relative to it, paths of overrides to the working directory.
 
     Parameters
     ----------
@@ -121,15 +122,15 @@ def load_experiment(path: str | Path, overrides: Iterable[str] = ()) -> Experime
     file = _find(path)
     document = yamlfile.read(file)
     spec = yamlfile.validate(document, ExperimentSpec)
-    config = dict(document.data)
-    for override in overrides:
+    config = located(document.data, file.parent)
+    for override in (changes := list(overrides)):
         _override(config, override)
-    if overrides:
-        spec = _revalidate(config, str(file))
+    spec = _revalidate(config := located(config, Path.cwd()), str(file)) if changes else spec
     if spec.duration is None and any(app.count is None for app in spec.apps):
         raise FileError(
             str(file), [document.fault(("apps",), "an application without a count needs a duration")]
         )
+    spec = ExperimentSpec.model_validate(config)
     apps = tuple(Inference(**app.model_dump(exclude={"kind"})) for app in spec.apps)
     return Experiment(Path(file).stem, spec.device, apps, spec.duration, spec.seed, spec.noise, config)
 

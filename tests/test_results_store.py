@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from socsim.errors import UsageError
+from socsim.results.environment import versions
 from socsim.results.plain import plain
-from socsim.results.store import check_output, output_directory, read_manifest, versions, write_table
+from socsim.results.store import check_output, output_directory, read_manifest, write_table
 
 
 def fill(target, text="x", about=None):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from socsim import api, yamlfile
 from socsim.errors import UsageError, nearest
 from socsim.results.comparison import Comparison
+from socsim.results.inputs import located
 
 __all__ = ["ComparisonSpec", "is_comparison", "load_comparison", "run_comparison"]
 
@@ -48,7 +49,7 @@ def is_comparison(path: str | Path) -> bool:
 
 
 def load_comparison(path: str | Path, overrides: Iterable[str] = ()) -> ComparisonSpec:
-    """Read a comparison file.
+    """Read a comparison file; paths in it are relative to it, paths of overrides to the working directory.
 
     Parameters
     ----------
@@ -63,9 +64,9 @@ def load_comparison(path: str | Path, overrides: Iterable[str] = ()) -> Comparis
         An override of a key that does not exist, or of a wrong value.
     """
     spec = yamlfile.validate(yamlfile.read(Path(path)), ComparisonSpec)
-    changes = dict(_override(text) for text in overrides)
+    changes = located(dict(_override(text) for text in overrides), Path.cwd())
     try:
-        return ComparisonSpec.model_validate({**spec.model_dump(), **changes})
+        return ComparisonSpec.model_validate({**located(spec.model_dump(), Path(path).parent), **changes})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -91,5 +92,6 @@ def run_comparison(path: str | Path, overrides: Iterable[str] = (), *, kernels: 
     graph = api.load_model(spec.model, shapes=shapes or None, fuse=spec.fuse)
     options: dict[str, Any] = spec.model_dump(exclude={"device", "model", "schedulers", "shapes", "fuse"})
     comparison = api.compare(spec.device, graph, spec.schedulers, **options, kernels=kernels)
-    comparison.config.update(spec.model_dump(exclude_defaults=True))
+    kept = spec.model_dump(include={"model", "shapes", "fuse"}, exclude_defaults=True)
+    comparison.config.update(kept)
     return comparison

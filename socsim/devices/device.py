@@ -231,6 +231,12 @@ class Device:
         How many numbers of the profile have each confidence grade.
     thermal
         Trip points.
+
+    Attributes
+    ----------
+    source
+        Absolute path of the file that it was read from; ``""`` for devices that come with socsim, that were made in
+        code, or that ``dataclasses.replace`` has changed.
     """
 
     name: str
@@ -246,6 +252,7 @@ class Device:
     calibrations: Mapping[tuple[str, str, str, str], Calibration]
     grades: Mapping[str, int] = field(default_factory=dict)
     thermal: tuple[Trip, ...] = ()
+    source: str = field(default="", init=False, compare=False)
 
     @property
     def processors(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from socsim.devices.spec import DeviceSpec
 from socsim.errors import FileError, UnknownNameError
 from socsim.yamlfile import Document, FileFault, Node, fault_at
 
-__all__ = ["device_names", "load_device", "provenance", "read_profile"]
+__all__ = ["device_names", "load_device", "profile_files", "provenance", "read_profile"]
 
 
 def device_names() -> list[str]:
@@ -57,6 +57,20 @@ def provenance(name: str | os.PathLike[str]) -> list[Provenance]:
     return origins.rows(read_profile(_find(name))[1].root)
 
 
+def profile_files(name: str | os.PathLike[str]) -> list[Path]:
+    """The file of a device and the ones that it extends, without those that come with socsim.
+
+    Raises
+    ------
+    UnknownNameError, FileError
+        As :func:`load_device`.
+    """
+    gathered = _Gathered()
+    gathered.merged(_find(name), ())
+    files = (Path(stripped.root.place.file) for stripped in gathered.files)
+    return [file for file in files if not _shipped(file.resolve())]
+
+
 def read_profile(path: str | Path) -> tuple[DeviceSpec, Document]:
     """Read a device file and what it extends: its specification, and the merged document.
 
@@ -83,7 +97,14 @@ def read_profile(path: str | Path) -> tuple[DeviceSpec, Document]:
 def _load(path: Path, resolved: Path, changed: int) -> Device:
     """Load a file; `resolved` and `changed` tell apart what one name stands for from time to time."""
     spec, document = read_profile(path)
-    return build(path.stem, spec, document)
+    device = build(path.stem, spec, document)
+    if not _shipped(resolved):
+        object.__setattr__(device, "source", str(path.absolute()))
+    return device
+
+
+def _shipped(path: Path) -> bool:
+    return path.is_relative_to(resources.data_dir("device_profiles").resolve())
 
 
 def _find(name: str | os.PathLike[str]) -> Path:

@@ -29,10 +29,13 @@ class Scheduler:
     predictor: str = "exact"
     """Which latency predictor its view uses; see :mod:`socsim.schedulers.predictors`."""
 
+    written: str = ""
+    """How it was asked for, where that says more than its name: ``"heft(predictor=flops)"``."""
+
     @property
     def title(self) -> str:
-        """Name for tables."""
-        return self.name or type(self).__name__
+        """Name for tables: as it was asked for where it has options, else its name."""
+        return self.written or self.name or type(self).__name__
 
 
 class StaticScheduler(Scheduler, ABC):
