@@ -196,6 +196,24 @@ def test_schedulers_may_be_names_objects_classes_or_mappings() -> None:
     assert [row["scheduler"] for row in comparison.rows] == ["dsp", "OnDsp", "OnDsp", "dsp", specs[-1]]
 
 
+def test_rows_of_different_options_are_told_apart(tmp_path: Path) -> None:
+    class Some(socsim.StaticScheduler):
+        def __init__(self, where: str = "cpu") -> None:
+            self.where = where
+
+        def plan(self, graph, view):
+            return dict.fromkeys(graph, self.where)
+
+    specs = ["heft", "heft(predictor=flops)", {"name": "heft", "decision_time": 1.0}, Some(), Some("dsp")]
+    comparison = socsim.compare(toy(), CHAIN, specs, library=LIBRARY, inferences=1)
+    labels = ["heft", "heft(predictor=flops)", "heft(decision_time=1.0)", "Some", "Some(where=dsp)"]
+    assert [row["scheduler"] for row in comparison.rows] == labels
+    folders = ["heft", "heft-predictor-flops", "heft-decision_time-1.0", "Some", "Some-where-dsp"]
+    assert comparison.titles == folders
+    comparison.save(tmp_path / "out")
+    assert all((tmp_path / "out" / folder / "trace.json.gz").is_file() for folder in folders)
+
+
 def test_cores_matter() -> None:
     """All four cores in equal parts wait for the little ones: 24 operations in 6 s."""
     comparison = socsim.compare(toy(), CHAIN, ["cpu"], library=LIBRARY, inferences=1, cores="all")
