@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tomllib
@@ -37,6 +38,42 @@ class Broken(socsim.StaticScheduler):
 class Idle(socsim.OnlineScheduler):
     def decide(self, view):
         return ()
+
+
+class Raises(socsim.StaticScheduler):
+    def plan(self, graph, view):
+        return {}["boo"]
+
+
+class RaisesLate(socsim.OnlineScheduler):
+    def decide(self, view):
+        for job in view.ready:
+            yield job.on(job.processors[0])
+            view.predict(job, job.processors[0]).nothing
+
+
+class Endless(socsim.OnlineScheduler):
+    def decide(self, view):
+        job = view.ready[0]
+        while True:
+            yield job.on(job.processors[0])
+
+
+class Backwards(socsim.StaticScheduler):
+    decision_time = -1.0
+
+    def __init__(self, graph_first=True, *args, **kwargs):
+        pass
+
+    def plan(self, graph, view):
+        return dict.fromkeys(graph, "cpu")
+
+
+class Terminated(socsim.StaticScheduler):
+    def plan(self, graph, view):
+        import os, signal, time
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
 
 
 class Interrupted(socsim.StaticScheduler):
@@ -429,6 +466,71 @@ def test_a_scheduler_that_never_assigns_fails_the_run(cli, here):
     code, _, err = cli("compare", *QUICK, "-s", "own_schedulers:Idle")
     assert code == 1
     assert "the run failed" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Raises", "failed in plan() on 'squeezenet_1.1' (own_schedulers.py:22): KeyError: 'boo'"),
+        (
+            "RaisesLate",
+            "failed in decide() on 'squeezenet_1.1' (own_schedulers.py:29): AttributeError: 'float'",
+        ),
+    ],
+)
+def test_a_scheduler_that_raises_fails_the_run_and_says_where(cli, here, name, told):
+    code, out, err = cli("compare", *QUICK, "-s", f"own_schedulers:{name}")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"socsim: the run failed: scheduler 'own_schedulers:{name}' {told}")
+    assert err.count("\n") == 1
+    code, _, verbose = cli("compare", *QUICK, "-s", f"own_schedulers:{name}", "-v")
+    assert code == 1
+    assert verbose.startswith("Traceback")
+    assert verbose.endswith(err)
+
+
+def test_a_scheduler_that_assigns_for_ever_fails_the_run(cli, here):
+    code, _, err = cli("compare", *QUICK, "-s", "own_schedulers:Endless")
+    assert code == 1
+    assert "assigned job 0 of inference 0, not ready" in err
+
+
+@pytest.mark.parametrize("time", ["-1.0", "nan", "1e999", "true"])
+def test_decision_times_that_are_none_are_refused(cli, here, time):
+    code, _, err = cli("compare", *QUICK, "-s", f"cpu(decision_time={time})")
+    assert code == 2
+    assert "decision_time must be at least 0 seconds, and finite" in err
+
+
+def test_a_decision_time_of_a_class_is_checked_too(cli, here):
+    code, _, err = cli("compare", *QUICK, "-s", "own_schedulers:Backwards")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "decision_time must be at least 0 seconds, and finite, got -1.0" in err
+
+
+def test_options_of_a_scheduler_are_those_it_takes_by_name(cli, here):
+    shown = json.loads(cli("show", "scheduler", "own_schedulers:Backwards", "--json")[1])
+    assert shown["options"] == {"predictor": "exact", "decision_time": -1.0, "graph_first": True}
+    assert json.loads(cli("show", "scheduler", "heft", "--json")[1])["options"] == {
+        "predictor": "exact",
+        "decision_time": 0.0,
+    }
+    assert json.loads(cli("show", "scheduler", "gpu", "--json")[1])["options"]["processor"] == "gpu"
+
+
+def test_a_terminated_run_leaves_nothing(cli, here):
+    code, out, err = cli("compare", *QUICK, "-s", "own_schedulers:Terminated", "-o", "out")
+    assert (code, out, err) == (143, "", "socsim: terminated\n")
+    assert [p.name for p in here.iterdir() if "out" in p.name] == []
+
+
+def test_termination_while_writing_leaves_nothing(cli, here, monkeypatch):
+    def terminate(*args):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("socsim.results.trace.write_trace", terminate)
+    assert cli("compare", *QUICK, "-s", "cpu", "-o", "out")[0] == 143
+    assert [p.name for p in here.iterdir() if "out" in p.name] == []
 
 
 def test_output_over_foreign_files_is_refused_before_the_run(cli, here):

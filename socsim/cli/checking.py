@@ -12,7 +12,7 @@ from socsim.errors import FileError, SocsimError, UsageError
 __all__ = ["check", "check_file"]
 
 
-@click.command()
+@click.command(short_help="Check device, library, experiment and ONNX files.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but faults.")
 def check(files: tuple[str, ...], quiet: bool) -> None:

@@ -111,7 +111,7 @@ class Comparison:
 
     @cached_property
     def labels(self) -> list[str]:
-        """Names of the rows in tables and pictures: schedulers, with the data type where it is not the one asked for."""
+        """Names of the rows in tables and pictures: schedulers, with the data type if it is not the one asked for."""
         wanted = self.wanted_dtype
         return [
             row["scheduler"] if row["dtype"] == wanted else f"{row['scheduler']} ({row['dtype']})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -59,6 +60,7 @@ def output_directory(target: str | Path, about: Mapping[str, Any]) -> Iterator[P
         written.
     """
     final = check_output(target)
+    _sweep(final)
     partial = final.with_name(f".{final.name}.{os.getpid()}.partial")
     try:
         partial.mkdir(parents=True)
@@ -71,6 +73,24 @@ def output_directory(target: str | Path, about: Mapping[str, Any]) -> Iterator[P
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def _sweep(final: Path) -> None:
+    """Delete what processes that no longer run have left half-written beside an output directory."""
+    for left in final.parent.glob(f".{glob.escape(final.name)}.*.partial"):
+        pid = left.name.removeprefix(f".{final.name}.").removesuffix(".partial")
+        if pid.isdecimal() and left.is_dir() and not _runs(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def check_output(target: str | Path) -> Path:

@@ -90,4 +90,6 @@ class OnlineScheduler(Scheduler, ABC):
         """Assign some of ``view.ready``; jobs left out stay ready.
 
         Yield ``job.on(processor)`` for each. Later assignments of one call see the waits that earlier ones caused.
+        It must come to an end: a job can be assigned once only, but a loop that assigns nothing and never ends cannot
+        be told from one that takes long, and holds the simulation until it is interrupted.
         """

@@ -15,6 +15,7 @@ from typing import Any
 from socsim.errors import SocsimError, UnknownNameError, UsageError, nearest
 from socsim.schedulers import modules
 from socsim.schedulers.base import Scheduler
+from socsim.schedulers.guard import check_decision_time
 from socsim.schedulers.predictors import predictor_names
 
 __all__ = [
@@ -306,8 +307,7 @@ def _sorted_options(
 
 
 def _check_common(options: Mapping[str, Any], name: str) -> None:
-    predictor, time = options.get("predictor", "exact"), options.get("decision_time", 0.0)
+    predictor = options.get("predictor", "exact")
     if predictor not in predictor_names():
         raise UnknownNameError("predictor", str(predictor), predictor_names())
-    if isinstance(time, bool) or not isinstance(time, (int, float)) or time < 0.0:
-        raise UsageError(f"scheduler {name!r}: decision_time must be at least 0 seconds, got {time!r}")
+    check_decision_time(name, options.get("decision_time", 0.0))
