@@ -273,6 +273,69 @@ def test_files_of_no_use_are_refused(cli, tmp_path, name, text, fault):
     assert fault in err
 
 
+def test_faults_of_a_device_are_told_file_by_file_without_their_consequences(cli, tmp_path):
+    (tmp_path / "bad.yaml").write_text(
+        "title: My phone\nextends: xiaomi-9\ncolour: 3\nmemory: 5\n"
+        "clusters:\n  - {name: gold, cores: 4, opps: []}\n  - {name: extra}\n"
+    )
+    code, _, err = cli("check", tmp_path / "bad.yaml")
+    lines = err.replace(f"{tmp_path}/", "").splitlines()
+    assert code == 2
+    assert all(line.startswith("bad.yaml:") for line in lines)
+    assert "bad.yaml:4:9: memory: should be a mapping, got 5" in lines
+    assert "bad.yaml:6:18: clusters.gold.cores: unknown key 'cores', did you mean 'count'?" in lines
+    assert "bad.yaml:6:34: clusters.gold.opps: list needs at least one entry" in lines
+    assert not [line for line in lines if "has no grade" in line or "MemorySpec" in line or "no rail" in line]
+
+
+def test_rules_between_blocks_name_clusters_and_put_the_user_s_file_first(cli, tmp_path):
+    (tmp_path / "bad.yaml").write_text(
+        "title: My phone\nextends: xiaomi-9\nsources: {mine: x}\n"
+        "accelerators: {gpu: {layouts: [buffer]}}\nrails: {zzz: [nothing]}\n"
+    )
+    code, _, err = cli("check", tmp_path / "bad.yaml")
+    files = [line.split(":")[0] for line in err.splitlines()]
+    assert code == 2
+    assert files == sorted(files, key=lambda name: name != str(tmp_path / "bad.yaml"))
+    assert len(set(files)) == 2
+
+
+def test_odd_numbers_are_warned_of_and_accepted(cli, tmp_path):
+    (tmp_path / "odd.yaml").write_text(
+        "title: Odd\nextends: xiaomi-9\nsources: {mine: x}\n"
+        "cpu_bandwidth: {value: 180 GB/s, grade: D, source: mine}\n"
+        "board_power: {value: 150 W, grade: D, source: mine}\n"
+        "accelerators: {gpu: {bandwidth: {value: 10 MB/s, grade: D, source: mine}}}\n"
+    )
+    code, out, err = cli("check", tmp_path / "odd.yaml")
+    assert (code, out.count("\n")) == (0, 1)
+    told = [line.removeprefix(f"{tmp_path / 'odd.yaml'}: warning: ") for line in err.splitlines()]
+    assert told == [
+        "cpu_bandwidth is 180 GB/s, more than the DRAM's 34.128 GB/s",
+        "board_power is 150 W, more than 100 W",
+        "bandwidth of accelerators.gpu is 10 MB/s, less than 1 GB/s",
+    ]
+    for name in ("xiaomi-9", "honor-v30-pro"):
+        assert cli("check", "-q", ROOT / "device_profiles" / f"{name}.yaml") == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (("check", "."), ".: is a directory; name a file\n"),
+        (("compare", "-d", ".", "-m", "resnet50", "-s", "cpu"), "socsim: .: is a directory; name a file\n"),
+        (
+            ("check", "xiaomi-9"),
+            "xiaomi-9: no such file; check takes paths of files, and 'xiaomi-9' is the name of",
+        ),
+    ],
+)
+def test_what_is_no_file_is_told_as_such(cli, here, args, told):
+    code, _, err = cli(*args)
+    assert code == 2
+    assert err.startswith(told)
+
+
 def test_missing_files_are_refused_and_named_once(cli):
     code, _, err = cli("check", "nowhere.yaml")
     assert (code, err.count("nowhere.yaml")) == (2, 1)

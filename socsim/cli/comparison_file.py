@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from socsim import api, yamlfile
 from socsim.errors import UsageError, nearest
+from socsim.experiments import override_value, split_override
 from socsim.results.comparison import Comparison
 from socsim.results.inputs import located
 
@@ -70,19 +71,18 @@ def load_comparison(path: str | Path, overrides: Iterable[str] = ()) -> Comparis
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path} with overrides: {key}: {first['msg']}, got {first['input']!r}") from None
+        raise UsageError(
+            f"{path} with overrides: {key}: {yamlfile.sentence(first, first['input'])}"
+        ) from None
 
 
 def _override(text: str) -> tuple[str, Any]:
-    import yaml
-
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError(f"an override is key=value, got {text!r}")
+    key, value = split_override(text)
     if key not in ComparisonSpec.model_fields:
-        guess = nearest(key, ComparisonSpec.model_fields) or ", ".join(ComparisonSpec.model_fields)
-        raise UsageError(f"a comparison has no key {key!r}; did you mean {guess}?")
-    return key, yaml.safe_load(value)
+        guess = nearest(key, ComparisonSpec.model_fields)
+        tail = f"did you mean {guess!r}?" if guess else f"it has {', '.join(ComparisonSpec.model_fields)}"
+        raise UsageError(f"a comparison has no key {key!r}; {tail}")
+    return key, override_value(value)
 
 
 def run_comparison(path: str | Path, overrides: Iterable[str] = (), *, kernels: bool = False) -> Comparison:
