@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -12,14 +14,17 @@ from socsim.devices.device import Device
 from socsim.devices.profile import load_device
 from socsim.errors import UsageError
 from socsim.results.comparison import Comparison
+from socsim.results.inputs import located
 from socsim.results.result import Result
-from socsim.schedulers.registry import make_scheduler
+from socsim.schedulers.base import Scheduler
+from socsim.schedulers.registry import describe_scheduler, make_scheduler, write_scheduler
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.simulation import Application, Simulation
-from socsim.units import parse
+from socsim.units import exact_seconds, parse
 from socsim.workloads.apps import Inference
 from socsim.workloads.competitors import Competitor
 from socsim.workloads.graph import ModelGraph
+from socsim.workloads.pricing import Pricer
 from socsim.workloads.zoo import build_model
 
 __all__ = ["compare", "load_model", "simulate"]
@@ -109,18 +114,29 @@ def simulate(
     )
     outcome = simulation.run()
     simulation.validate()
-    described = config or {
-        "device": target.name,
-        "duration": None if seconds is None else f"{seconds:g} s",
-        "seed": seed,
-        "noise": noise,
-        **({"mechanisms": asdict(mechanisms)} if mechanisms != ALL_MECHANISMS else {}),
-        "apps": [describe(app) for app in apps],
-    }
+    described = config or located(
+        {
+            "device": target.source or target.name,
+            "duration": None if seconds is None else exact_seconds(seconds),
+            "seed": seed,
+            "noise": noise,
+            **({"mechanisms": asdict(mechanisms)} if mechanisms != ALL_MECHANISMS else {}),
+            "apps": [describe(app) for app in apps],
+        },
+        Path.cwd(),
+    )
+    if isinstance(described.get("apps"), list):
+        described = {**described, "apps": _all_settled(described["apps"], simulation)}
     streams = {s.name: s.app for s in simulation.streams}
     deadlines = {name: app.deadline_s for name, app in streams.items() if app.deadline_s is not None}
     alone = partial(_alone_s, target, streams)
     return Result(outcome, dict(described), deadlines_s=deadlines, idle_service_s=alone)
+
+
+def _all_settled(apps: Sequence[Mapping[str, Any]], simulation: Simulation) -> list[dict[str, Any]]:
+    """Applications as described, with what the inference streams among them ran with."""
+    streams = iter(simulation.streams)
+    return [{**app, **(_settled(next(streams).pricer) if app["kind"] == "inference" else {})} for app in apps]
 
 
 def _loaded(app: Application) -> Application:
@@ -172,30 +188,53 @@ def compare(
         raise UsageError(f"compare takes a list of schedulers, got {schedulers!r}; put it in brackets")
     target = device if isinstance(device, Device) else load_device(device)
     graph = load_model(model)
+    shared = {"device": target.source or target.name, "seed": seed, "noise": noise}
     results = []
-    for spec in schedulers:
-        app = Inference(
-            graph, make_scheduler(spec), library=library, count=inferences, dtype=dtype, cores=cores
+    for spec, scheduler in zip(schedulers, _told_apart(schedulers), strict=True):
+        app = Inference(graph, scheduler, library=library, count=inferences, dtype=dtype, cores=cores)
+        config = located(
+            {**shared, "apps": [describe(replace(app, model=model, scheduler=spec))]}, Path.cwd()
         )
-        config = {
-            "device": target.name,
-            "seed": seed,
-            "noise": noise,
-            "apps": [describe(replace(app, model=model, scheduler=spec))],
-        }
         results.append(simulate(target, [app], seed=seed, noise=noise, kernels=kernels, config=config))
     described = {
-        "device": target.name,
+        **shared,
         "model": model if isinstance(model, str) else graph.name,
-        "schedulers": [_scheduler_name(s) for s in schedulers],
+        "schedulers": [describe_scheduler(s) for s in schedulers],
         "library": library,
         "inferences": inferences,
-        "dtype": dtype,
-        "cores": cores,
-        "noise": noise,
-        "seed": seed,
+        **(_options(results[0].config["apps"][0]) if results else {}),
     }
-    return Comparison(results, described)
+    return Comparison(results, located(described, Path.cwd()))
+
+
+def _told_apart(specs: Sequence[Any]) -> list[Scheduler]:
+    """Schedulers whose titles differ where what names them does."""
+    made = [make_scheduler(spec) for spec in specs]
+    titles = Counter(scheduler.title for scheduler in made)
+    return [
+        _titled(scheduler, write_scheduler(spec)) if titles[scheduler.title] > 1 else scheduler
+        for scheduler, spec in zip(made, specs, strict=True)
+    ]
+
+
+def _titled(scheduler: Scheduler, title: str) -> Scheduler:
+    titled = copy(scheduler)
+    titled.written = title
+    return titled
+
+
+def _options(app: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: app[key] for key in ("dtype", "cores") if key in app}
+
+
+def _settled(pricer: Pricer) -> dict[str, str]:
+    """Data type and cores that a stream ran with, as far as an experiment that states them runs the same."""
+    device, library, graph = pricer.device, pricer.library, pricer.graph
+    cores = device.core_names(pricer.cores)
+    found = {"cores": cores} if device.parse_cores(cores) == pricer.cores else {}
+    stated = Pricer(device, library, graph, pricer.dtype, cores)
+    same = all(stated.dtype_on(p) == pricer.dtype_on(p) for p in pricer.processors)
+    return {"dtype": pricer.dtype, **found} if same else found
 
 
 def describe(app: Application) -> dict[str, Any]:
@@ -205,23 +244,16 @@ def describe(app: Application) -> dict[str, Any]:
     described: dict[str, Any] = {
         "kind": "inference",
         "model": app.model.name if isinstance(app.model, ModelGraph) else str(app.model),
-        "scheduler": _scheduler_name(app.scheduler),
+        "scheduler": describe_scheduler(app.scheduler),
         "library": app.library,
     }
     optional = {key: getattr(app, key) for key in ("name", "dtype", "cores", "count")}
     described |= {key: value for key, value in optional.items() if value}
     times = {"period": app.period_s if app.arrivals is None else None, "deadline": app.deadline_s}
-    described |= {key: f"{value:g} s" for key, value in times.items() if value is not None}
+    described |= {key: exact_seconds(value) for key, value in times.items() if value is not None}
     if app.arrivals is not None:
         described["arrivals"] = app.source.describe() if app.source else {"kind": "back_to_back"}
     if app.stage is not None:
         described["after"] = app.stage.describe()
     policy = {key: getattr(app, key) for key in _POLICY}
     return described | {key: value for key, value in policy.items() if value != _POLICY[key]}
-
-
-def _scheduler_name(spec: Any) -> Any:
-    if isinstance(spec, (str, Mapping)):
-        return spec
-    cls = spec if isinstance(spec, type) else type(spec)
-    return f"{cls.__module__}:{cls.__qualname__}"

@@ -49,7 +49,8 @@ class UnknownNameError(SocsimError, LookupError):
 
     def __str__(self) -> str:
         guess = nearest(self.name, self.known)
-        tail = f"did you mean {guess!r}?" if guess else f"known: {', '.join(self.known) or 'none'}"
+        stop = "." if self.hint[:1].isupper() else ""
+        tail = f"did you mean {guess!r}?" if guess else f"known: {', '.join(self.known) or 'none'}{stop}"
         return f"unknown {self.kind} {self.name!r}; {tail}{' ' + self.hint if self.hint else ''}"
 
 
@@ -80,11 +81,17 @@ class FileError(SocsimError, ValueError):
 
     def __init__(self, file: str, faults: Iterable[Fault]) -> None:
         self.file = file
-        self.faults = tuple(sorted(faults))
+        self.faults = tuple(sorted(faults, key=lambda fault: _by_file(fault, file)))
         super().__init__(file, self.faults)
 
     def __str__(self) -> str:
         return "\n".join(fault.render(self.file) for fault in self.faults)
+
+
+def _by_file(fault: Fault, file: str) -> tuple[bool, str, Fault]:
+    """Faults of the file that was asked for come first, then those of others, file by file."""
+    own = getattr(fault, "file", "") or file
+    return own != file, own, fault
 
 
 class ModelError(SocsimError, ValueError):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from socsim import units, yamlfile
-from socsim.errors import FileError, SocsimError, UnknownNameError, UsageError, nearest
+from socsim.errors import Fault, FileError, SocsimError, UnknownNameError, UsageError, nearest
 from socsim.resources import data_dir
+from socsim.results.inputs import located
 from socsim.results.result import Result
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.simulation import Application
@@ -24,7 +26,14 @@ from socsim.workloads.arrivals import TraceFile
 from socsim.workloads.competitors import Competitor
 from socsim.workloads.stages import application_names, check_stages, make_after
 
-__all__ = ["Experiment", "check_experiment", "experiment_names", "load_experiment"]
+__all__ = [
+    "Experiment",
+    "check_experiment",
+    "experiment_names",
+    "load_experiment",
+    "override_value",
+    "split_override",
+]
 
 Time = Annotated[float, BeforeValidator(lambda text: units.parse(text, "time")), Field(gt=0)]
 Count = Annotated[int, Field(strict=True, gt=0)]
@@ -116,6 +125,7 @@ class MechanismsSpec(_Spec):
     dram: bool = True
 
 
+_KINDS: dict[str, type[_Spec]] = {"inference": InferenceSpec, "competitor": CompetitorSpec}
 AppSpec = Annotated[InferenceSpec | CompetitorSpec, Field(discriminator="kind")]
 
 
@@ -181,7 +191,7 @@ def experiment_names() -> list[str]:
 
 
 def load_experiment(path: str | Path, overrides: Iterable[str] = ()) -> Experiment:
-    """Read an experiment file.
+    """Read an experiment file; paths in it are relative to it, paths of overrides to the working directory.
 
     Parameters
     ----------
@@ -203,11 +213,10 @@ def load_experiment(path: str | Path, overrides: Iterable[str] = ()) -> Experime
     file = _find(path)
     document = yamlfile.read(file)
     spec = yamlfile.validate(document, ExperimentSpec)
-    config = dict(document.data)
-    for override in overrides:
-        _override(config, override)
-    if overrides:
-        spec = _revalidate(config, str(file))
+    config = located(document.data, file.parent)
+    typed = [_override(config, override) for override in overrides]
+    spec = _revalidate(config := located(config, Path.cwd()), str(file), typed) if typed else spec
+    spec = ExperimentSpec.model_validate(config)
     apps = tuple(app.application() for app in spec.apps)
     inferences = [app for app in apps if isinstance(app, Inference)]
     try:
@@ -225,23 +234,43 @@ def load_experiment(path: str | Path, overrides: Iterable[str] = ()) -> Experime
 
 
 def check_experiment(path: str | Path) -> str:
-    """Load everything that an experiment names; returns one phrase about it."""
+    """Load everything that an experiment names; returns one phrase about it.
+
+    Raises
+    ------
+    FileError
+        Faults of the file, and whatever it names that cannot be loaded, all in one pass.
+    """
     from socsim.api import load_model
     from socsim.devices.profile import load_device
     from socsim.schedulers.registry import make_scheduler
     from socsim.workloads.library import load_library
 
     experiment = load_experiment(path)
-    device = load_device(experiment.device)
-    for app in experiment.apps:
+    file = _find(path)
+    document, faults = yamlfile.read(file), list[Fault]()
+    named: list[tuple[yamlfile.Loc, Callable[[Any], object], Any]] = [
+        (("device",), load_device, experiment.device)
+    ]
+    for i, app in enumerate(experiment.apps):
         if isinstance(app, Competitor):
-            device.parse_cores(app.affinity)
             continue
-        load_model(app.model)
-        load_library(app.library)
+        named += [
+            (("apps", i, "model"), load_model, app.model),
+            (("apps", i, "library"), load_library, app.library),
+            (("apps", i, "scheduler"), make_scheduler, app.scheduler),
+        ]
         if isinstance(app.source, TraceFile):
-            read_trace(app.source.file)
-        make_scheduler(app.scheduler)
+            named.append((("apps", i, "arrivals"), read_trace, app.source.file))
+    for loc, load, value in named:
+        try:
+            load(value)
+        except FileError as error:
+            faults += [yamlfile.in_file(fault, error.file) for fault in error.faults]
+        except SocsimError as error:
+            faults.append(document.fault(loc, str(error)))
+    if faults:
+        raise FileError(str(file), faults)
     return f"experiment, {len(experiment.apps)} application{'s' * (len(experiment.apps) > 1)} on {experiment.device}"
 
 
@@ -256,40 +285,62 @@ def _find(path: str | Path) -> Path:
     return data_dir("experiments") / f"{path}.yaml"
 
 
-def _override(config: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise UsageError(f"an override is key=value, got {override!r}")
+def _override(config: dict[str, Any], override: str) -> tuple[yamlfile.Loc, str]:
+    """Change one value; returns its place, and how the user wrote it."""
+    key, text = split_override(override)
     *path, last = key.split(".")
     target: Any = config
+    loc: list[str | int] = []
     for i, part in enumerate(path):
-        target = _step(target, part, ".".join(path[: i + 1]))
-    if isinstance(target, list):
-        target[target.index(_step(target, last, key))] = _value(text)
-    elif isinstance(target, dict):
-        target[last] = _value(text)
+        loc.append(_step(target, part, ".".join(path[: i + 1])))
+        target = target[loc[-1]]
+    if isinstance(target, dict):
+        loc.append(last)
+    elif isinstance(target, list):
+        loc.append(_step(target, last, key))
     else:
         raise UsageError(f"override {override!r}: {'.'.join(path)!r} is a value and has no {last!r}")
+    target[loc[-1]] = override_value(text)
+    return tuple(loc), key
 
 
-def _step(target: Any, part: str, shown: str) -> Any:
-    """One step into the file: a key, a position in a list, or the name of an application."""
+def _step(target: Any, part: str, shown: str) -> str | int:
+    """The key or the position that one step into the file means; applications also go by their names."""
     if isinstance(target, list):
-        names = {
-            str(item.get("name") or item.get("model")): item for item in target if isinstance(item, dict)
-        }
+        names = [str(i.get("name") or i.get("model")) if isinstance(i, dict) else "" for i in target]
         if part.isdigit() and int(part) < len(target):
-            return target[int(part)]
+            return int(part)
         if part in names:
-            return names[part]
+            return names.index(part)
         raise UsageError(f"unknown key {shown!r}; did you mean {nearest(part, names) or '0'!r}?")
     if isinstance(target, dict) and part in target:
-        return target[part]
+        return part
     known = target if isinstance(target, dict) else ()
     raise UsageError(f"unknown key {shown!r}; known: {', '.join(known) or 'none'}")
 
 
-def _value(text: str) -> Any:
+def split_override(override: str) -> tuple[str, str]:
+    """Key and text of ``key=value``.
+
+    Raises
+    ------
+    UsageError
+        Something else.
+    """
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise UsageError(f"an override is key=value, got {override!r}")
+    return key, text
+
+
+def override_value(text: str) -> Any:
+    """What YAML makes of a text; numbers such as ``1e-3`` too, and words such as ``on`` stay words.
+
+    Raises
+    ------
+    UsageError
+        A list or mapping that is no YAML.
+    """
     if text in ("true", "false"):
         return text == "true"
     for kind in (int, float):
@@ -297,17 +348,32 @@ def _value(text: str) -> Any:
             return kind(text)
         except ValueError:
             continue
-    return text
+    if text[:1] not in ("{", "[", '"', "'"):
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"the value {text!r} is not YAML: {str(error).splitlines()[0]}") from None
 
 
-def _revalidate(config: Mapping[str, Any], file: str) -> ExperimentSpec:
+def _revalidate(
+    config: Mapping[str, Any], file: str, typed: Iterable[tuple[yamlfile.Loc, str]]
+) -> ExperimentSpec:
     """Check the content after overrides; its faults are the overrides'."""
     try:
         return ExperimentSpec.model_validate(config)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{file} with overrides: {_complaint(key, first)}") from None
+        loc = yamlfile.plain_loc(config, first)
+        raise UsageError(f"{file} with overrides: {_complaint(_as_typed(loc, typed), first)}") from None
+
+
+def _as_typed(loc: yamlfile.Loc, typed: Iterable[tuple[yamlfile.Loc, str]]) -> str:
+    """A place in the file as the user wrote it in an override."""
+    for own, key in typed:
+        if loc[: len(own)] == own:
+            return ".".join([key, *(str(part) for part in loc[len(own) :])])
+    return yamlfile.dotted(loc)
 
 
 def _complaint(key: str, error: ErrorDetails) -> str:
@@ -315,7 +381,8 @@ def _complaint(key: str, error: ErrorDetails) -> str:
     if isinstance(cause, yamlfile.RelativeFaults):
         return "; ".join(f"{key}.{'.'.join(map(str, loc))}: {message}" for loc, message in cause.faults)
     if error["type"] != "extra_forbidden":
-        return f"{key}: {error['msg'].removeprefix('Value error, ').removeprefix('Input ')}, got {error['input']!r}"
-    fields = InferenceSpec.model_fields if error["loc"][0] == "apps" else ExperimentSpec.model_fields
+        return f"{key}: {yamlfile.sentence(error, error['input'])}"
+    spec = _KINDS[str(error["loc"][2])] if error["loc"][0] == "apps" else ExperimentSpec
+    fields = spec.model_fields
     guess = nearest(str(error["loc"][-1]), fields)
     return f"unknown key {key!r}; " + (f"did you mean {guess!r}?" if guess else f"known: {', '.join(fields)}")

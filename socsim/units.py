@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from socsim.errors import UnitError, UsageError, nearest
 
-__all__ = ["DIMENSIONS", "format", "is_quantity", "parse"]
+__all__ = ["DIMENSIONS", "exact_seconds", "format", "is_quantity", "parse"]
 
 # dimension: units by factor to SI; units before the bar are the ones to show values in
 _TABLE = {
@@ -146,3 +146,9 @@ def _complaint(text: str | float, unit: str, dimension: str) -> str:
     guess = nearest(unit, _UNITS[dimension]) or nearest(unit, (u for units in _UNITS.values() for u in units))
     tail = f"did you mean {guess!r}?" if guess else f"{_a(dimension)} is in one of {_known(dimension)}"
     return f"unknown unit {unit!r}, {tail}"
+
+
+def exact_seconds(seconds: float) -> str:
+    """A time as a file has it, that reads back as the same number: ``"0.033 s"``."""
+    short = f"{seconds:g}"
+    return f"{short if float(short) == seconds else repr(seconds)} s"

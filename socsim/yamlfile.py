@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +30,9 @@ __all__ = [
     "dotted",
     "fail",
     "fault_at",
+    "named",
     "read",
+    "sentence",
     "validate",
 ]
 
@@ -39,6 +42,20 @@ Loc = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
 _Loader = yaml.constructor.SafeConstructor
 _LIMIT = 200_000
+_OURS = {
+    r"a valid dictionary( or instance of \w+)?": "a mapping",
+    r"a valid boolean(, unable to interpret input)?": "true or false",
+    r", unable to (parse|interpret) \w+( as \w+ \w+)?": "",
+    r"should have at least 1 item after validation, not 0": "needs at least one entry",
+    r"should have at least (\d+) items after validation, not (\d+)": r"needs at least \1 entries, got \2",
+}
+"""Patterns of pydantic's messages, and what users of YAML files call it."""
+
+_TYPES = {"string_type", "dict_type", "model_type", "list_type"}
+
+_USUAL = {"cores": "count", "number": "count", "frequency": "freq", "clock": "freq", "network": "model"}
+"""What keys are often called, and what they are called here."""
+
 _OTHER_BASE = "YAML reads {text!r} as {value}; write the number in plain decimal digits, or quote it"
 
 
@@ -99,6 +116,13 @@ class FileFault(Fault):
         return Fault.render(self, self.file or file)
 
 
+def in_file(fault: Fault, file: str) -> FileFault:
+    """A fault that knows its file."""
+    if isinstance(fault, FileFault) and fault.file:
+        return fault
+    return FileFault(fault.line, fault.column, fault.path, fault.message, file)
+
+
 class RelativeFaults(ValueError):
     """Raised by a model's validator for faults inside what it validates: ``[(loc, message), ...]``."""
 
@@ -151,6 +175,24 @@ class Document:
 def dotted(loc: Sequence[str | int]) -> str:
     """``("clusters", 0, "name")`` as ``clusters.0.name``."""
     return ".".join(str(part) for part in loc)
+
+
+def named(path: str, root: Node) -> str:
+    """A dotted path with the names of list items in the place of their numbers: ``clusters.gold.opps.0``."""
+    node: Node | None = root
+    parts = []
+    for part in path.split("."):
+        names = [_name(item) for item in node.value] if node and isinstance(node.value, list) else []
+        index = int(part) if part.isdigit() and int(part) < len(names) else None
+        node = node.child(part if index is None else index) if node else None
+        name = "" if index is None else names[index]
+        parts.append(name if name and names.count(name) == 1 else part)
+    return ".".join(parts)
+
+
+def _name(item: Node) -> str:
+    name = item.child("name")
+    return name.value if name and isinstance(name.value, str) else ""
 
 
 def fault_at(node: Node, loc: Sequence[str | int], message: str, *, key: bool = False) -> FileFault:
@@ -211,6 +253,8 @@ def _text(path: Path) -> str:
         raw = path.read_bytes()
     except FileNotFoundError:
         raise fail(path, "no such file") from None
+    except IsADirectoryError:
+        raise fail(path, "is a directory; name a file") from None
     except OSError as error:
         raise fail(path, f"cannot be read: {error.strerror}") from None
     try:
@@ -339,11 +383,24 @@ def validate(document: Document, model: type[Model], more: Iterable[FileFault] =
     try:
         result = model.model_validate(document.data)
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
+        for detail in _joined(document, error.errors(include_url=False)):
             faults += _faults(document, model, detail)
     if faults:
         raise FileError(document.path, faults)
     return result
+
+
+def _joined(document: Document, details: Iterable[ErrorDetails]) -> list[ErrorDetails]:
+    """Errors of pydantic, with one for a value that is of none of several types."""
+    joined: list[ErrorDetails] = []
+    for detail in details:
+        before = joined[-1] if joined else None
+        same = before and _clean(document, before) == _clean(document, detail)
+        if before and same and {before["type"], detail["type"]} <= _TYPES:
+            before["msg"] = f"{before['msg']} or {_words(detail).removeprefix('should be ')}"
+        else:
+            joined.append(detail)
+    return joined
 
 
 def _faults(document: Document, model: type[BaseModel], detail: ErrorDetails) -> list[FileFault]:
@@ -356,9 +413,32 @@ def _faults(document: Document, model: type[BaseModel], detail: ErrorDetails) ->
         return [document.fault(loc, _unknown_key(model, loc), key=True)]
     if kind == "missing":
         return [document.fault(loc, "is required")]
+    if kind == "union_tag_not_found":
+        return [document.fault((*loc, _tag(detail)), "is required")]
+    if kind == "union_tag_invalid":
+        return [document.fault((*loc, _tag(detail)), sentence(detail, None))]
     if detail["loc"][-1] == "[key]":
-        return [document.fault(loc, _sentence(detail, loc[-1]), key=True)]
-    return [document.fault(loc, str(cause) if cause else _sentence(detail, document.node(loc).plain()))]
+        return [document.fault(loc, sentence(detail, loc[-1]), key=True)]
+    return [document.fault(loc, sentence(detail, document.node(loc).plain()))]
+
+
+def _tag(detail: ErrorDetails) -> str:
+    """The key that tells which member of a union a mapping is."""
+    return str(detail["ctx"]["discriminator"]).strip("'")
+
+
+def plain_loc(data: Any, detail: ErrorDetails) -> Loc:
+    """An error's location in plain data, without the names of union members that pydantic weaves in."""
+    kept: list[str | int] = []
+    for part in detail["loc"]:
+        if isinstance(data, Mapping) and part == data.get("kind"):
+            continue
+        kept.append(part)
+        inside = isinstance(data, list) or (isinstance(data, Mapping) and part in data)
+        data = data[part] if inside else None
+    if detail["type"].startswith("union_tag"):
+        kept.append(_tag(detail))
+    return tuple(kept)
 
 
 def _clean(document: Document, detail: ErrorDetails) -> Loc:
@@ -374,20 +454,44 @@ def _clean(document: Document, detail: ErrorDetails) -> Loc:
     return tuple(kept)
 
 
-def _sentence(detail: ErrorDetails, value: Any) -> str:
-    """What pydantic says of a value, in our words."""
+def _words(detail: ErrorDetails) -> str:
+    """What a value should be."""
     message = detail["msg"].removeprefix("Input ").replace("Value error, ", "")
+    for theirs, ours in _OURS.items():
+        message = re.sub(theirs, ours, message)
+    return message[:1].lower() + message[1:]
+
+
+def sentence(detail: ErrorDetails, value: Any) -> str:
+    """What pydantic says of a value, in our words."""
+    ctx = detail.get("ctx", {})
+    if ctx.get("error"):
+        return str(ctx["error"])
+    if detail["type"] == "union_tag_not_found":
+        return "is required"
+    if detail["type"] == "union_tag_invalid":
+        return _one_of(ctx["tag"], [tag.strip("' ") for tag in ctx["expected_tags"].split(",")])
+    message = _words(detail)
+    if detail["type"] == "too_short":
+        return message
     got = _kind(value).removeprefix("the value ")
     tail = f", got {got}"
     if detail["type"] == "literal_error":
         known = yamlkeys.literals(detail)
         guess = nearest(value, known) if isinstance(value, str) else None
         tail += f"; did you mean {guess!r}?" if guess else ""
-    return message[:1].lower() + message[1:] + tail
+    return message + tail
+
+
+def _one_of(value: str, known: Sequence[str]) -> str:
+    guess = nearest(value, known)
+    listed = ", ".join(map(repr, known[:-1])) + " or " * (len(known) > 1) + repr(known[-1])
+    return f"should be {listed}, got {value!r}" + (f"; did you mean {guess!r}?" if guess else "")
 
 
 def _unknown_key(model: type[BaseModel], loc: Loc) -> str:
     known = yamlkeys.known_keys(model, loc[:-1])
-    guess = nearest(str(loc[-1]), known)
+    usual = _USUAL.get(str(loc[-1]), "")
+    guess = usual if usual in known else nearest(str(loc[-1]), known)
     tail = f"did you mean {guess!r}?" if guess else f"known: {', '.join(sorted(known))}"
     return f"unknown key {loc[-1]!r}, {tail}"

@@ -111,7 +111,7 @@ def test_the_configuration_is_kept() -> None:
     result = socsim.simulate(toy(), [inference(period="20 s", name="camera")], duration="30 s", seed=5)
     app = {
         "kind": "inference", "model": "net", "scheduler": "cpu", "library": LIBRARY,
-        "name": "camera", "count": 1, "period": "20 s",
+        "name": "camera", "count": 1, "period": "20 s", "dtype": "fp32", "cores": "big:1",
     }  # fmt: skip
     assert dict(result.config) == {
         "device": "toy",
@@ -193,7 +193,25 @@ def test_schedulers_may_be_names_objects_classes_or_mappings() -> None:
     specs = ["dsp", OnDsp, OnDsp(), {"name": "dsp"}, "greedy(granularity=model)"]
     comparison = socsim.compare(toy(), CHAIN, specs, library=LIBRARY, inferences=1)
     assert [row["latency_ms_mean"] for row in comparison.rows[:4]] == [7875.0] * 4
-    assert [row["scheduler"] for row in comparison.rows] == ["dsp", "OnDsp", "OnDsp", "dsp", "greedy"]
+    assert [row["scheduler"] for row in comparison.rows] == ["dsp", "OnDsp", "OnDsp", "dsp", specs[-1]]
+
+
+def test_rows_of_different_options_are_told_apart(tmp_path: Path) -> None:
+    class Some(socsim.StaticScheduler):
+        def __init__(self, where: str = "cpu") -> None:
+            self.where = where
+
+        def plan(self, graph, view):
+            return dict.fromkeys(graph, self.where)
+
+    specs = ["heft", "heft(predictor=flops)", {"name": "heft", "decision_time": 1.0}, Some(), Some("dsp")]
+    comparison = socsim.compare(toy(), CHAIN, specs, library=LIBRARY, inferences=1)
+    labels = ["heft", "heft(predictor=flops)", "heft(decision_time=1.0)", "Some", "Some(where=dsp)"]
+    assert [row["scheduler"] for row in comparison.rows] == labels
+    folders = ["heft", "heft-predictor-flops", "heft-decision_time-1.0", "Some", "Some-where-dsp"]
+    assert comparison.titles == folders
+    comparison.save(tmp_path / "out")
+    assert all((tmp_path / "out" / folder / "trace.json.gz").is_file() for folder in folders)
 
 
 def test_cores_matter() -> None:

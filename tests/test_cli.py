@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tomllib
@@ -37,6 +38,42 @@ class Broken(socsim.StaticScheduler):
 class Idle(socsim.OnlineScheduler):
     def decide(self, view):
         return ()
+
+
+class Raises(socsim.StaticScheduler):
+    def plan(self, graph, view):
+        return {}["boo"]
+
+
+class RaisesLate(socsim.OnlineScheduler):
+    def decide(self, view):
+        for job in view.ready:
+            yield job.on(job.processors[0])
+            view.predict(job, job.processors[0]).nothing
+
+
+class Endless(socsim.OnlineScheduler):
+    def decide(self, view):
+        job = view.ready[0]
+        while True:
+            yield job.on(job.processors[0])
+
+
+class Backwards(socsim.StaticScheduler):
+    decision_time = -1.0
+
+    def __init__(self, graph_first=True, *args, **kwargs):
+        pass
+
+    def plan(self, graph, view):
+        return dict.fromkeys(graph, "cpu")
+
+
+class Terminated(socsim.StaticScheduler):
+    def plan(self, graph, view):
+        import os, signal, time
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
 
 
 class Interrupted(socsim.StaticScheduler):
@@ -234,6 +271,69 @@ def test_files_of_no_use_are_refused(cli, tmp_path, name, text, fault):
     code, _, err = cli("check", tmp_path / name)
     assert code == 2
     assert fault in err
+
+
+def test_faults_of_a_device_are_told_file_by_file_without_their_consequences(cli, tmp_path):
+    (tmp_path / "bad.yaml").write_text(
+        "title: My phone\nextends: xiaomi-9\ncolour: 3\nmemory: 5\n"
+        "clusters:\n  - {name: gold, cores: 4, opps: []}\n  - {name: extra}\n"
+    )
+    code, _, err = cli("check", tmp_path / "bad.yaml")
+    lines = err.replace(f"{tmp_path}/", "").splitlines()
+    assert code == 2
+    assert all(line.startswith("bad.yaml:") for line in lines)
+    assert "bad.yaml:4:9: memory: should be a mapping, got 5" in lines
+    assert "bad.yaml:6:18: clusters.gold.cores: unknown key 'cores', did you mean 'count'?" in lines
+    assert "bad.yaml:6:34: clusters.gold.opps: list needs at least one entry" in lines
+    assert not [line for line in lines if "has no grade" in line or "MemorySpec" in line or "no rail" in line]
+
+
+def test_rules_between_blocks_name_clusters_and_put_the_user_s_file_first(cli, tmp_path):
+    (tmp_path / "bad.yaml").write_text(
+        "title: My phone\nextends: xiaomi-9\nsources: {mine: x}\n"
+        "accelerators: {gpu: {layouts: [buffer]}}\nrails: {zzz: [nothing]}\n"
+    )
+    code, _, err = cli("check", tmp_path / "bad.yaml")
+    files = [line.split(":")[0] for line in err.splitlines()]
+    assert code == 2
+    assert files == sorted(files, key=lambda name: name != str(tmp_path / "bad.yaml"))
+    assert len(set(files)) == 2
+
+
+def test_odd_numbers_are_warned_of_and_accepted(cli, tmp_path):
+    (tmp_path / "odd.yaml").write_text(
+        "title: Odd\nextends: xiaomi-9\nsources: {mine: x}\n"
+        "cpu_bandwidth: {value: 180 GB/s, grade: D, source: mine}\n"
+        "board_power: {value: 150 W, grade: D, source: mine}\n"
+        "accelerators: {gpu: {bandwidth: {value: 10 MB/s, grade: D, source: mine}}}\n"
+    )
+    code, out, err = cli("check", tmp_path / "odd.yaml")
+    assert (code, out.count("\n")) == (0, 1)
+    told = [line.removeprefix(f"{tmp_path / 'odd.yaml'}: warning: ") for line in err.splitlines()]
+    assert told == [
+        "cpu_bandwidth is 180 GB/s, more than the DRAM's 34.128 GB/s",
+        "board_power is 150 W, more than 100 W",
+        "bandwidth of accelerators.gpu is 10 MB/s, less than 1 GB/s",
+    ]
+    for name in ("xiaomi-9", "honor-v30-pro"):
+        assert cli("check", "-q", ROOT / "device_profiles" / f"{name}.yaml") == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (("check", "."), ".: is a directory; name a file\n"),
+        (("compare", "-d", ".", "-m", "resnet50", "-s", "cpu"), "socsim: .: is a directory; name a file\n"),
+        (
+            ("check", "xiaomi-9"),
+            "xiaomi-9: no such file; check takes paths of files, and 'xiaomi-9' is the name of",
+        ),
+    ],
+)
+def test_what_is_no_file_is_told_as_such(cli, here, args, told):
+    code, _, err = cli(*args)
+    assert code == 2
+    assert err.startswith(told)
 
 
 def test_missing_files_are_refused_and_named_once(cli):
@@ -445,6 +545,71 @@ def test_a_scheduler_that_never_assigns_fails_the_run(cli, here):
     code, _, err = cli("compare", *QUICK, "-s", "own_schedulers:Idle")
     assert code == 1
     assert "the run failed" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Raises", "failed in plan() on 'squeezenet_1.1' (own_schedulers.py:22): KeyError: 'boo'"),
+        (
+            "RaisesLate",
+            "failed in decide() on 'squeezenet_1.1' (own_schedulers.py:29): AttributeError: 'float'",
+        ),
+    ],
+)
+def test_a_scheduler_that_raises_fails_the_run_and_says_where(cli, here, name, told):
+    code, out, err = cli("compare", *QUICK, "-s", f"own_schedulers:{name}")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"socsim: the run failed: scheduler 'own_schedulers:{name}' {told}")
+    assert err.count("\n") == 1
+    code, _, verbose = cli("compare", *QUICK, "-s", f"own_schedulers:{name}", "-v")
+    assert code == 1
+    assert verbose.startswith("Traceback")
+    assert verbose.endswith(err)
+
+
+def test_a_scheduler_that_assigns_for_ever_fails_the_run(cli, here):
+    code, _, err = cli("compare", *QUICK, "-s", "own_schedulers:Endless")
+    assert code == 1
+    assert "assigned job 0 of inference 0, not ready" in err
+
+
+@pytest.mark.parametrize("time", ["-1.0", "nan", "1e999", "true"])
+def test_decision_times_that_are_none_are_refused(cli, here, time):
+    code, _, err = cli("compare", *QUICK, "-s", f"cpu(decision_time={time})")
+    assert code == 2
+    assert "decision_time must be at least 0 seconds, and finite" in err
+
+
+def test_a_decision_time_of_a_class_is_checked_too(cli, here):
+    code, _, err = cli("compare", *QUICK, "-s", "own_schedulers:Backwards")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "decision_time must be at least 0 seconds, and finite, got -1.0" in err
+
+
+def test_options_of_a_scheduler_are_those_it_takes_by_name(cli, here):
+    shown = json.loads(cli("show", "scheduler", "own_schedulers:Backwards", "--json")[1])
+    assert shown["options"] == {"predictor": "exact", "decision_time": -1.0, "graph_first": True}
+    assert json.loads(cli("show", "scheduler", "heft", "--json")[1])["options"] == {
+        "predictor": "exact",
+        "decision_time": 0.0,
+    }
+    assert json.loads(cli("show", "scheduler", "gpu", "--json")[1])["options"]["processor"] == "gpu"
+
+
+def test_a_terminated_run_leaves_nothing(cli, here):
+    code, out, err = cli("compare", *QUICK, "-s", "own_schedulers:Terminated", "-o", "out")
+    assert (code, out, err) == (143, "", "socsim: terminated\n")
+    assert [p.name for p in here.iterdir() if "out" in p.name] == []
+
+
+def test_termination_while_writing_leaves_nothing(cli, here, monkeypatch):
+    def terminate(*args):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("socsim.results.trace.write_trace", terminate)
+    assert cli("compare", *QUICK, "-s", "cpu", "-o", "out")[0] == 143
+    assert [p.name for p in here.iterdir() if "out" in p.name] == []
 
 
 def test_output_over_foreign_files_is_refused_before_the_run(cli, here):

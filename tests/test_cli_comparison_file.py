@@ -81,7 +81,7 @@ def test_the_last_override_of_a_key_holds(file):
 @pytest.mark.parametrize(
     ("override", "fault"),
     [
-        ("sed=1", "did you mean seed?"),
+        ("sed=1", "did you mean 'seed'?"),
         ("seed", "an override is key=value, got 'seed'"),
         ("inferences=0", "inferences"),
         ("schedulers=[]", "schedulers"),

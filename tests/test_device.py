@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
@@ -129,12 +129,8 @@ def test_wrong_masks_are_refused(device: Device) -> None:
 
 
 def test_a_phone_with_one_cluster_has_it_big_and_little(device: Device) -> None:
-    board = Device(**{**vars_of(device), "clusters": device.clusters[:1]})
+    board = replace(device, clusters=device.clusters[:1])
     assert board.parse_cores("big") == board.parse_cores("little") == (0, 1)
-
-
-def vars_of(device: Device) -> dict[str, object]:
-    return {name: getattr(device, name) for name in device.__dataclass_fields__}
 
 
 def test_calibrations_by_key(device: Device) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from socsim.errors import FileError, SocsimError, UnknownNameError, UsageError
+from socsim.errors import FileError, SocsimError, UsageError
 from socsim.experiments import check_experiment, experiment_names, load_experiment
 from socsim.workloads.arrivals import Arrivals, At, Periodic, Poisson, TraceFile
 from socsim.workloads.stages import After
@@ -90,9 +90,19 @@ def test_checking_says_what_a_file_is(file: Path) -> None:
 )
 def test_checking_loads_whatever_is_named(file: Path, old: str, new: str, sentence: str) -> None:
     file.write_text(TEXT.replace(old, new))
-    with pytest.raises(UnknownNameError) as caught:
+    with pytest.raises(FileError) as caught:
         check_experiment(file)
-    assert str(caught.value).startswith(sentence)
+    (told,) = caught.value.faults
+    assert told.message.startswith(sentence)
+
+
+def test_checking_tells_all_that_cannot_be_loaded_at_once(file: Path) -> None:
+    app = "{kind: inference, model: resnet19, scheduler: gqu, library: maze, count: 1}"
+    file.write_text(f"device: xiaomi-8\napps:\n  - {app}\n")
+    with pytest.raises(FileError) as caught:
+        check_experiment(file)
+    places = [(f.line, f.path) for f in caught.value.faults]
+    assert places == [(1, "device"), (3, "apps.0.model"), (3, "apps.0.scheduler"), (3, "apps.0.library")]
 
 
 # --- faults and their places ----------------------------------------------------------------------------------
@@ -125,7 +135,7 @@ def test_checking_loads_whatever_is_named(file: Path, old: str, new: str, senten
         (
             "kind: inference, name",
             "kind: inferense, name",
-            "two.yaml:4:12: apps.0.kind: should be 'inference', got 'inferense'; did you mean 'inference'?",
+            "two.yaml:4:12: apps.0.kind: should be 'inference' or 'competitor', got 'inferense'; did you mean 'inference'?",
         ),
         ("kind: inference, name", "name", "two.yaml:4:5: apps.0.kind: is required"),
         (
@@ -160,7 +170,7 @@ def test_all_faults_are_told_in_one_pass(file: Path) -> None:
 
 def test_a_scheduler_is_a_name_or_a_mapping(file: Path) -> None:
     told = fault(file, "{name: heft}", "7")
-    assert "two.yaml:4:67: apps.0.scheduler: should be a valid string, got 7" in told
+    assert "two.yaml:4:67: apps.0.scheduler: should be a valid string or a mapping, got 7" in told
 
 
 @pytest.mark.parametrize(
@@ -169,7 +179,7 @@ def test_a_scheduler_is_a_name_or_a_mapping(file: Path) -> None:
         ("", "two.yaml: expected a mapping at the top, got nothing"),
         ("- device\n", "two.yaml: expected a mapping at the top, got a list"),
         ("device: [\n", "two.yaml:2:1: not YAML"),
-        ("device: xiaomi-9\napps: []\n", "two.yaml:2:7: apps: list should have at least 1 item"),
+        ("device: xiaomi-9\napps: []\n", "two.yaml:2:7: apps: list needs at least one entry"),
     ],
 )
 def test_files_that_are_no_experiments(file: Path, text: str, message: str) -> None:
@@ -220,8 +230,30 @@ def test_overrides_do_not_stay(file: Path) -> None:
 
 
 def test_an_application_may_be_replaced(file: Path) -> None:
-    with pytest.raises(UsageError, match=r"apps\.0: should be a valid dictionary"):
+    with pytest.raises(UsageError, match=r"apps\.0: should be a mapping"):
         load_experiment(file, ["apps.0=resnet50"])
+
+
+def test_overrides_may_be_mappings_and_lists(file: Path) -> None:
+    experiment = load_experiment(file, ["apps.detector.scheduler={name: heft, predictor: flops}"])
+    assert experiment.apps[0].scheduler == {"name": "heft", "predictor": "flops"}
+    with pytest.raises(UsageError, match=r"the value '\{name: ' is not YAML"):
+        load_experiment(file, ["apps.detector.scheduler={name: "])
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ("apps.detector.count=x", "apps.detector.count: should be a valid integer"),
+        ("apps.mobilenet_v1.period=16", "apps.mobilenet_v1.period: the value 16 has no unit"),
+        ("apps.detector.cuont=1", "unknown key 'apps.detector.cuont'; did you mean 'count'?"),
+        ("noise=perhaps", "noise: should be true or false, got 'perhaps'"),
+    ],
+)
+def test_faults_of_overrides_name_paths_as_they_were_typed(file: Path, override: str, sentence: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_experiment(file, [override])
+    assert str(caught.value).startswith(f"{file} with overrides: {sentence}")
 
 
 def test_overrides_may_come_from_a_generator(file: Path) -> None:

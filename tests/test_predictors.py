@@ -10,7 +10,7 @@ from tiny import FAST, TinyLibrary, convolutions, network, pricer_of, view_of
 
 from socsim.devices.profile import load_device
 from socsim.errors import PlanError, UnknownNameError
-from socsim.schedulers.flops import FlopsPredictor, operations, operator_kind, profile_network
+from socsim.schedulers.flops import FlopsPredictor, fitted_line, operations, operator_kind, profile_network
 from socsim.schedulers.plan import Placement
 from socsim.schedulers.predictors import ExactPredictor, make_predictor, predictor_names
 from socsim.workloads.builder import GraphBuilder
@@ -89,21 +89,68 @@ def test_operators_without_a_kernel_size_are_predicted_exactly_where_time_is_lin
         assert flops.time(op, where, Part(0.5)) == pytest.approx(exact.time(op, where, WHOLE) / 2, rel=1e-6)
 
 
-def test_coefficients_are_those_of_least_squares():
-    """Against an independent solution of the normal equations, on columns scaled to unit length."""
+def relative_errors(line, work, times):
+    return sum(((line[0] + line[1] * x) / t - 1.0) ** 2 for x, t in zip(work, times, strict=True))
+
+
+def test_coefficients_are_those_of_least_squares_of_relative_errors():
+    """Against a solution of the weighted equations by singular values, on columns scaled to unit length."""
     graph = convolutions(1)
     pricer, profile = pricer_of(graph), pricer_of(profile_network())
     layers = [op for op in profile.graph if op.type == "conv2d"]
-    given_ = np.array([(1.0, operations(profile.graph, op, WHOLE)) for op in layers])
-    scale = np.linalg.norm(given_, axis=0)
     times = np.array([ExactPredictor(profile).time(op, CPU, WHOLE) for op in layers])
-    a = given_ / scale
-    solution = np.linalg.solve(a.T @ a, a.T @ times) / scale
-    expected = max(0.0, float(solution @ np.array([1.0, graph["conv1"].macs])))
+    given_ = np.array([(1.0, operations(profile.graph, op, WHOLE)) for op in layers]) / times[:, None]
+    scale = np.linalg.norm(given_, axis=0)
+    solution = np.linalg.lstsq(given_ / scale, np.ones(len(times)), rcond=None)[0] / scale
+    assert solution[0] == pytest.approx(0.0, abs=1e-15)
+    assert solution[1] > 0.0
+    expected = float(solution @ np.array([1.0, graph["conv1"].macs]))
     assert FlopsPredictor(pricer).time(graph["conv1"], CPU, WHOLE) == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_kind_that_no_profiled_layer_has_is_taken_for_other():
+@pytest.mark.parametrize(
+    ("work", "times", "line"),
+    [
+        ([], [], (0.0, 0.0)),
+        ([4.0], [2.0], (0.0, 0.5)),
+        ([4.0, 4.0], [2.0, 2.0], (0.0, 0.5)),
+        ([0.0, 0.0], [2.0, 2.0], (2.0, 0.0)),
+        ([0.0, 4.0], [1.0, 3.0], (1.0, 0.5)),
+        ([1.0, 2.0, 4.0], [3.0, 4.0, 6.0], (2.0, 1.0)),
+        ([1.0, 2.0], [1.0, 3.0], (0.0, 15 / 13)),  # through (1, 1) and (2, 3) the intercept would be -1
+        ([1.0, 2.0], [3.0, 1.0], (1.2, 0.0)),  # and here the slope -2
+    ],
+)
+def test_lines(work, times, line):
+    assert fitted_line(work, times) == pytest.approx(line)
+
+
+SAMPLES = st.lists(st.tuples(st.floats(0.0, 1e9), st.floats(1e-6, 1.0)), min_size=1, max_size=8)
+
+
+@settings(max_examples=100, deadline=None)
+@given(samples=SAMPLES, steps=st.tuples(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5)))
+def test_no_line_near_by_is_better(samples, steps):
+    work, times = zip(*samples, strict=True)
+    line = fitted_line(work, times)
+    assert min(line) >= 0.0
+    other = (max(0.0, line[0] + steps[0] * max(times)), max(0.0, line[1] + steps[1] * max(times) / 1e9))
+    if len(set(work)) > 1 and max(work) - min(work) > 1e-3 * max(work):
+        assert relative_errors(line, work, times) <= relative_errors(other, work, times) * (1 + 1e-6) + 1e-9
+
+
+def test_on_a_calibrated_phone_small_layers_are_predicted_as_small():
+    """Of the layers of ResNet-50, half are predicted within a factor of two, and none takes over 10 ms for nothing."""
+    graph = build_model("resnet50")
+    pricer = Pricer(load_device("xiaomi-9"), load_library("mace"), graph)
+    exact, flops = ExactPredictor(pricer), FlopsPredictor(pricer)
+    convolutions_ = [op for op in graph if op.type == "conv2d"]
+    ratios = [flops.time(op, CPU, WHOLE) / exact.time(op, CPU, WHOLE) for op in convolutions_]
+    assert 0.5 < float(np.median(ratios)) < 2.0
+    assert flops.time(convolutions_[0], CPU, Part(1e-9)) < 1e-3
+
+
+def test_a_kind_that_no_profiled_layer_has_is_taken_for_the_mean_of_all():
     b = GraphBuilder("g")
     graph = b.build(b.dense(b.input(1, 100), 10, name="fc"))
     library = TinyLibrary({"gpu": [op.name for op in profile_network() if op.type == "fully_connected"]})
@@ -145,16 +192,16 @@ def test_the_same_question_has_the_same_answer():
         assert one.predict(op, "gpu", share=0.3) == two.predict(op, "gpu", share=0.3)
 
 
-@pytest.mark.parametrize("processor, layout", [("cpu", ""), ("gpu", "buffer")])
-def test_counting_operations_misses_most_operators(processor, layout):
+def test_counting_operations_misses_most_operators_of_the_cpu():
     """On a calibrated phone; in CoDL's evaluation 7 to 10.5 % of operators were within 10 %."""
-    graph = build_model("yolov2")
+    ratios = [ratio for name in ("yolov2", "posenet", "fast_style_transfer") for ratio in _ratios(name)]
+    assert sum(abs(ratio - 1) <= 0.1 for ratio in ratios) / len(ratios) <= 0.2
+    assert max(ratios) > 2 * min(ratios)
+
+
+def _ratios(name):
+    """Predicted over exact times of a network's convolutions on the CPU."""
+    graph = build_model(name)
     pricer = Pricer(load_device("xiaomi-9"), load_library("mace"), graph)
     exact, flops = ExactPredictor(pricer), FlopsPredictor(pricer)
-    where = Placement(processor, layout)
-    ratios = [
-        flops.time(op, where, WHOLE) / exact.time(op, where, WHOLE) for op in graph if op.type == "conv2d"
-    ]
-    close = sum(abs(ratio - 1) <= 0.1 for ratio in ratios) / len(ratios)
-    assert close <= 0.4
-    assert max(ratios) > 2 * min(ratios)
+    return [flops.time(op, CPU, WHOLE) / exact.time(op, CPU, WHOLE) for op in graph if op.type == "conv2d"]

@@ -128,6 +128,21 @@ def test_notes_tell_of_quantised_rows_and_fallbacks():
     assert "dsp: 1 of" not in text
 
 
+def test_quantised_rows_are_marked_in_rows_table_and_pictures():
+    compared = comparison(dtype="fp32")
+    assert [row["dtype"] for row in compared.rows] == ["fp32", "fp32", "int8"]
+    assert compared.table()["dtype"].tolist() == ["fp32", "fp32", "int8"]
+    assert compared.labels == ["cpu", "gpu", "dsp (int8)"]
+    assert render(compared)[5].startswith("dsp (int8) ")
+
+
+def test_pictures_get_the_marked_names(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("socsim.results.comparison.save_utilisation", lambda rows, path: drawn.extend(rows))
+    comparison().save(tmp_path / "out")
+    assert [row["scheduler"] for row in drawn] == ["cpu", "gpu", "dsp (int8)"]
+
+
 def test_rows_in_the_data_type_asked_for_need_no_note():
     runs = [result("cpu", 40, dtype="int8", unsupported=0, fallbacks={})]
     assert render(Comparison(runs, {"dtype": "int8"}))[-1].startswith("cpu ")
@@ -165,8 +180,8 @@ def test_a_run_has_a_line_per_application_and_says_what_each_is():
     assert lines[0].strip() == "toy, 1,000.0 ms simulated"
     assert lines[3].split()[:4] == ["eyes", "30.00", "30.00", "39.00", "50.0%"][:4]
     assert lines[4].split()[:4] == ["ears", "5.00", "5.00", "5.00"]
-    assert "eyes: tiny, scheduler gpu, mace" in lines
-    assert "ears: big, scheduler cpu, mace" in lines
+    assert "eyes: tiny, scheduler gpu, mace, fp32" in lines
+    assert "ears: big, scheduler cpu, mace, fp32" in lines
 
 
 def test_deadlines_have_a_column_only_where_there_are_any():

@@ -21,6 +21,7 @@ def test_all_values_of_a_small_run():
         "model": "tiny",
         "library": "mace",
         "scheduler": "gpu",
+        "dtype": "fp32",
         "latency_ms_mean": pytest.approx(8.0),
         "latency_ms_p50": pytest.approx(8.0),
         "latency_ms_p95": pytest.approx(8.0),

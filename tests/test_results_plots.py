@@ -72,7 +72,7 @@ def test_rows_say_how_busy_they_are():
 
 def test_title_and_axis_say_what_is_shown():
     figure = gantt_figure(mixed_outcome())
-    assert figure.axes[0].get_title(loc="left") == "tiny on toy, scheduler gpu (mace): 8.00 ms"
+    assert figure.axes[0].get_title(loc="left") == "tiny on toy, scheduler gpu (mace, fp32): 8.00 ms"
     assert "[ms]" in figure.axes[0].get_xlabel()
 
 

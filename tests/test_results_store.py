@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import pytest
 import yaml
 
 from socsim.errors import UsageError
+from socsim.results.environment import versions
 from socsim.results.plain import plain
-from socsim.results.store import check_output, output_directory, read_manifest, versions, write_table
+from socsim.results.store import check_output, output_directory, read_manifest, write_table
 
 
 def fill(target, text="x", about=None):
@@ -73,6 +75,16 @@ def test_nothing_is_left_after_an_interruption(tmp_path):
         (directory / "half.txt").write_text("x")
         raise KeyboardInterrupt
     assert names(tmp_path) == []
+
+
+def test_what_dead_processes_left_is_swept_and_nothing_else(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    stale, other = f".out.{ended.pid}.partial", f".output.{ended.pid}.partial"
+    for name in (stale, other, f".out.{os.getppid()}.partial", ".out.mine.partial"):
+        (tmp_path / name).mkdir()
+    fill(tmp_path / "out")
+    assert names(tmp_path) == sorted([other, f".out.{os.getppid()}.partial", ".out.mine.partial", "out"])
 
 
 def test_the_target_does_not_exist_before_everything_is_written(tmp_path):

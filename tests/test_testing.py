@@ -71,7 +71,7 @@ def test_a_users_class_is_checked_like_a_built_in_one() -> None:
     [
         (Forgetful, r"Forgetful on 'single': the plan for 'single' places 0 of 1 operators; first left out"),
         (Fickle, "Fickle: two runs on 'single' with one seed differ"),
-        (Lazy, "Lazy on 'single': .* left 1 inferences of 'single' unfinished"),
+        (Lazy, "Lazy on 'single': .* left 1 inference of 'single' unfinished"),
         (Stubborn, "Stubborn on 'single': .* 'tpu', which does not support it; supported: cpu, gpu"),
     ],
 )
@@ -97,3 +97,14 @@ def test_causality_notices_an_operator_that_ran_too_early() -> None:
     missing = [r for r in outcome.kernels if r.operator != "conv2d_1"]
     with pytest.raises(SimulationError, match="'conv2d_1' of 'chain' never ran in inference 0"):
         check_causality(type(outcome)(**{**vars(outcome), "kernels": tuple(missing)}), network)
+
+
+def test_failing_code_is_told_with_its_place_and_network() -> None:
+    class Raises(StaticScheduler):
+        def plan(self, graph, view):
+            return {}["boo"]
+
+    with pytest.raises(
+        SimulationError, match=r"failed in plan\(\) on 'single' \(test_testing\.py:\d+\): KeyError: 'boo'"
+    ):
+        check_scheduler(Raises)

@@ -12,7 +12,7 @@ from socsim.errors import FileError, SocsimError, UsageError
 __all__ = ["check", "check_file"]
 
 
-@click.command()
+@click.command(short_help="Check device, library, experiment and ONNX files.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but faults.")
 def check(files: tuple[str, ...], quiet: bool) -> None:
@@ -43,8 +43,10 @@ def check_file(file: str) -> str:
         The file cannot be read, is of no kind that socsim knows, or has faults.
     """
     path = Path(file)
+    if path.is_dir():
+        raise UsageError(f"{file}: is a directory; name a file")
     if not path.is_file():
-        raise UsageError(f"{file}: no such file")
+        raise UsageError(f"{file}: no such file{_hint(file)}")
     if path.suffix == ".onnx":
         return _network(file)
     if path.suffix not in (".yaml", ".yml", ".json"):
@@ -52,6 +54,19 @@ def check_file(file: str) -> str:
             f"{file}: socsim reads .yaml, .json and .onnx files, got {path.suffix or 'no suffix'!r}"
         )
     return _KINDS[_kind(path)](file)
+
+
+def _hint(name: str) -> str:
+    from socsim.devices.profile import device_names
+    from socsim.experiments import experiment_names
+    from socsim.workloads.library import library_names
+
+    shipped = name in (*device_names(), *library_names(), *experiment_names())
+    return (
+        f"; check takes paths of files, and {name!r} is the name of one that comes with socsim"
+        if shipped
+        else ""
+    )
 
 
 def _network(file: str) -> str:
@@ -62,9 +77,12 @@ def _network(file: str) -> str:
 
 
 def _device(file: str) -> str:
+    from socsim.devices.plausibility import doubts
     from socsim.devices.profile import load_device
 
     device = load_device(file)
+    for doubt in doubts(device):
+        click.echo(f"{file}: warning: {doubt}", err=True)
     numbers = sum(device.grades.values())
     return f"device {device.title!r}, {', '.join(device.processors)}, {numbers} graded numbers"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -78,6 +79,7 @@ def compare(
 ) -> None:
     """Run one network under several schedulers, side by side."""
     from socsim import api
+    from socsim.results.inputs import located
     from socsim.results.store import check_output
 
     if output:
@@ -93,7 +95,7 @@ def compare(
     comparison = api.compare(
         device, graph, names, **options, noise=noise, seed=seed, kernels=output is not None
     )
-    comparison.config.update(_origin(model, shapes, no_fuse))
+    comparison.config.update(located(_origin(model, shapes, no_fuse), Path.cwd()))
     report(comparison, as_json=as_json, verbose=verbose, quiet=quiet)
     if output:
         saved(comparison.save(output), as_json or quiet)

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from socsim import api, yamlfile
 from socsim.errors import UsageError, nearest
+from socsim.experiments import override_value, split_override
 from socsim.results.comparison import Comparison
+from socsim.results.inputs import located
 
 __all__ = ["ComparisonSpec", "is_comparison", "load_comparison", "run_comparison"]
 
@@ -48,7 +50,7 @@ def is_comparison(path: str | Path) -> bool:
 
 
 def load_comparison(path: str | Path, overrides: Iterable[str] = ()) -> ComparisonSpec:
-    """Read a comparison file.
+    """Read a comparison file; paths in it are relative to it, paths of overrides to the working directory.
 
     Parameters
     ----------
@@ -63,25 +65,24 @@ def load_comparison(path: str | Path, overrides: Iterable[str] = ()) -> Comparis
         An override of a key that does not exist, or of a wrong value.
     """
     spec = yamlfile.validate(yamlfile.read(Path(path)), ComparisonSpec)
-    changes = dict(_override(text) for text in overrides)
+    changes = located(dict(_override(text) for text in overrides), Path.cwd())
     try:
-        return ComparisonSpec.model_validate({**spec.model_dump(), **changes})
+        return ComparisonSpec.model_validate({**located(spec.model_dump(), Path(path).parent), **changes})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path} with overrides: {key}: {first['msg']}, got {first['input']!r}") from None
+        raise UsageError(
+            f"{path} with overrides: {key}: {yamlfile.sentence(first, first['input'])}"
+        ) from None
 
 
 def _override(text: str) -> tuple[str, Any]:
-    import yaml
-
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError(f"an override is key=value, got {text!r}")
+    key, value = split_override(text)
     if key not in ComparisonSpec.model_fields:
-        guess = nearest(key, ComparisonSpec.model_fields) or ", ".join(ComparisonSpec.model_fields)
-        raise UsageError(f"a comparison has no key {key!r}; did you mean {guess}?")
-    return key, yaml.safe_load(value)
+        guess = nearest(key, ComparisonSpec.model_fields)
+        tail = f"did you mean {guess!r}?" if guess else f"it has {', '.join(ComparisonSpec.model_fields)}"
+        raise UsageError(f"a comparison has no key {key!r}; {tail}")
+    return key, override_value(value)
 
 
 def run_comparison(path: str | Path, overrides: Iterable[str] = (), *, kernels: bool = False) -> Comparison:
@@ -91,5 +92,6 @@ def run_comparison(path: str | Path, overrides: Iterable[str] = (), *, kernels: 
     graph = api.load_model(spec.model, shapes=shapes or None, fuse=spec.fuse)
     options: dict[str, Any] = spec.model_dump(exclude={"device", "model", "schedulers", "shapes", "fuse"})
     comparison = api.compare(spec.device, graph, spec.schedulers, **options, kernels=kernels)
-    comparison.config.update(spec.model_dump(exclude_defaults=True))
+    kept = spec.model_dump(include={"model", "shapes", "fuse"}, exclude_defaults=True)
+    comparison.config.update(kept)
     return comparison

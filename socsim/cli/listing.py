@@ -53,7 +53,7 @@ _KINDS: dict[str, Callable[[], list[Row]]] = {
 }
 
 
-@click.command("list")
+@click.command("list", short_help="List what comes with socsim.")
 @click.argument("kind", type=click.Choice(list(_KINDS)))
 @json_option
 def list_things(kind: str, as_json: bool) -> None:

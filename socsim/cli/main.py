@@ -5,8 +5,12 @@ Commands import what they need when they run, so that ``socsim --help`` and ``so
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 import click
@@ -19,10 +23,14 @@ from socsim.cli.running import run
 from socsim.cli.showing import show
 from socsim.errors import SimulationError, SocsimError
 
-__all__ = ["BAD_INPUT", "DONE", "FAILED", "INTERRUPTED", "cli", "main"]
+__all__ = ["BAD_INPUT", "DONE", "FAILED", "INTERRUPTED", "TERMINATED", "cli", "main"]
 
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 """Exit codes."""
+
+
+class _Terminated(BaseException):
+    """The process was asked to end (SIGTERM): cleaned up after as an interruption is."""
 
 
 def _print_version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
@@ -49,14 +57,33 @@ for _command in (list_things, show, check, run, compare):
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 done, 1 the run failed, 2 bad input, 130 interrupted.
+    """Run the command line and exit: 0 done, 1 the run failed, 2 bad input, 130 interrupted, 143 terminated.
 
     Parameters
     ----------
     args
         Arguments; default those of the process.
     """
-    sys.exit(_run(args))
+    with _termination():
+        code = _run(args)
+    sys.exit(code)
+
+
+@contextmanager
+def _termination() -> Iterator[None]:
+    """Let SIGTERM unwind the stack, so that nothing half-written stays behind; in the main thread only."""
+
+    def terminate(number: int, frame: object) -> NoReturn:
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(args: Sequence[str] | None) -> int:
@@ -66,11 +93,18 @@ def _run(args: Sequence[str] | None) -> int:
         error.show()
         return BAD_INPUT
     except SimulationError as error:
+        if error.__cause__ is not None and {"-v", "--verbose"}.intersection(
+            sys.argv if args is None else args
+        ):
+            click.echo("".join(traceback.format_exception(error.__cause__)), err=True, nl=False)
         click.echo(f"socsim: the run failed: {error}", err=True)
         return FAILED
     except SocsimError as error:
         click.echo(f"socsim: {error}", err=True)
         return BAD_INPUT
+    except _Terminated:
+        click.echo("socsim: terminated", err=True)
+        return TERMINATED
     except (click.Abort, KeyboardInterrupt):
         click.echo("socsim: interrupted", err=True)
         return INTERRUPTED

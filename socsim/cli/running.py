@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 
-@click.command()
+@click.command(short_help="Run an experiment, or an earlier run again.")
 @click.argument("experiment", metavar="EXPERIMENT")
 @click.option(
     "-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the file."
@@ -43,6 +43,7 @@ def run(
         check_output(output)
     changes = [*overrides, *([] if seed is None else [f"seed={seed}"])]
     path = _resolve(experiment)
+    _warn_of_changes(Path(path))
     if is_comparison(path):
         comparison = run_comparison(path, changes, kernels=output is not None)
         report(comparison, as_json=as_json, verbose=verbose, quiet=quiet)
@@ -63,6 +64,17 @@ def _resolve(experiment: str) -> str:
     if path.name == MANIFEST:
         path = path.parent
     return str(path / EXPERIMENT) if (path / EXPERIMENT).is_file() else experiment
+
+
+def _warn_of_changes(path: Path) -> None:
+    """Say on standard error which files that an output was made from hold something else now."""
+    from socsim.results.inputs import changed_inputs
+    from socsim.results.store import EXPERIMENT, read_manifest
+
+    if path.name == EXPERIMENT:
+        for name in changed_inputs(read_manifest(path.parent)):
+            state = "has changed" if Path(name).exists() else "is gone"
+            click.echo(f"socsim: warning: {name} {state} since {path.parent} was written", err=True)
 
 
 def _report(result: Result, *, slowdown: bool, as_json: bool, verbose: bool, quiet: bool) -> None:

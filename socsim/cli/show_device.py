@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["show_device"]
 
 
-@click.command("device")
+@click.command("device", short_help="Show a device, and where its numbers come from.")
 @click.argument("name")
 @click.option("-v", "--verbose", is_flag=True, help="List every number with its grade and source.")
 @json_option

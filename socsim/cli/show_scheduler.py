@@ -11,7 +11,7 @@ from socsim.cli.output import emit_json, json_option, show_fields
 __all__ = ["show_scheduler"]
 
 
-@click.command("scheduler")
+@click.command("scheduler", short_help="Show what a scheduler does, and its options.")
 @click.argument("name")
 @json_option
 def show_scheduler(name: str, as_json: bool) -> None:
@@ -20,7 +20,10 @@ def show_scheduler(name: str, as_json: bool) -> None:
 
     scheduler = make_scheduler(name)
     cls = type(scheduler)
-    options = {p.name: _default(p) for p in list(inspect.signature(cls.__init__).parameters.values())[1:]}
+    parameters = inspect.signature(cls).parameters.values()
+    named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    common = {"predictor": scheduler.predictor, "decision_time": scheduler.decision_time}
+    options = common | {p.name: _plain(getattr(scheduler, p.name, _default(p))) for p in named}
     about = {
         "name": name,
         "class": f"{cls.__module__}:{cls.__qualname__}",
@@ -33,13 +36,17 @@ def show_scheduler(name: str, as_json: bool) -> None:
     if as_json:
         emit_json(about)
         return
-    click.echo(f"{about['description']}\n")
+    click.echo(f"{str(about['description']).replace('``', '`')}\n")
     fields = [(key, about[key]) for key in ("class", "kind", "predictor", "decision_time_ms")]
-    show_fields([*fields, ("options", ", ".join(f"{k}={v!r}" for k, v in options.items()) or "none")])
+    show_fields([*fields, ("options", ", ".join(f"{k}={v!r}" for k, v in options.items()))])
 
 
 def _default(parameter: inspect.Parameter) -> object:
     return "required" if parameter.default is parameter.empty else parameter.default
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, (bool, int, float, str, type(None))) else repr(value)
 
 
 def _base_name(cls: type) -> str:

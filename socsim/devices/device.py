@@ -235,6 +235,12 @@ class Device:
         Trip points.
     os
         How its kernel shares a core among threads.
+
+    Attributes
+    ----------
+    source
+        Absolute path of the file that it was read from; ``""`` for devices that come with socsim, that were made in
+        code, or that ``dataclasses.replace`` has changed.
     """
 
     name: str
@@ -251,6 +257,7 @@ class Device:
     grades: Mapping[str, int] = field(default_factory=dict)
     thermal: tuple[Trip, ...] = ()
     os: CfsParameters = field(default_factory=CfsParameters)
+    source: str = field(default="", init=False, compare=False)
 
     @property
     def processors(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from socsim.devices.spec import DeviceSpec
 from socsim.errors import FileError, UnknownNameError
 from socsim.yamlfile import Document, FileFault, Node, fault_at
 
-__all__ = ["device_names", "load_device", "provenance", "read_profile"]
+__all__ = ["device_names", "load_device", "profile_files", "provenance", "read_profile"]
 
 
 def device_names() -> list[str]:
@@ -57,6 +57,20 @@ def provenance(name: str | os.PathLike[str]) -> list[Provenance]:
     return origins.rows(read_profile(_find(name))[1].root)
 
 
+def profile_files(name: str | os.PathLike[str]) -> list[Path]:
+    """The file of a device and the ones that it extends, without those that come with socsim.
+
+    Raises
+    ------
+    UnknownNameError, FileError
+        As :func:`load_device`.
+    """
+    gathered = _Gathered()
+    gathered.merged(_find(name), ())
+    files = (Path(stripped.root.place.file) for stripped in gathered.files)
+    return [file for file in files if not _shipped(file.resolve())]
+
+
 def read_profile(path: str | Path) -> tuple[DeviceSpec, Document]:
     """Read a device file and what it extends: its specification, and the merged document.
 
@@ -73,17 +87,48 @@ def read_profile(path: str | Path) -> tuple[DeviceSpec, Document]:
     document = Document(str(path), root)
     table = root.child("sources")
     known = set(table.value) if table and isinstance(table.value, dict) else set()
-    faults = [*gathered.faults, *crosscheck.faults(document)]
+    faults = list(gathered.faults)
     for stripped in gathered.files:
-        faults += origins.unknown_sources(stripped, known)
-    return yamlfile.validate(document, DeviceSpec, faults), document
+        faults += _named(origins.unknown_sources(stripped, known), stripped.root)
+    return _validated(document, faults), document
+
+
+def _validated(document: Document, others: list[FileFault]) -> DeviceSpec:
+    """The specification; rules between blocks are only looked at when the blocks themselves are sound."""
+    try:
+        spec = yamlfile.validate(document, DeviceSpec)
+    except FileError as error:
+        own = _named((f for f in error.faults if isinstance(f, FileFault)), document.root)
+        misplaced = [f.path for f in own if f.message.startswith(("unknown key", "should be a "))]
+        kept = [f for f in others if not (" has no " in f.message and _is_under(f.path, misplaced))]
+        raise FileError(document.path, [*kept, *own]) from None
+    faults = [*others, *_named(crosscheck.faults(document), document.root)]
+    if faults:
+        raise FileError(document.path, faults)
+    return spec
+
+
+def _named(faults: Iterable[FileFault], root: Node) -> list[FileFault]:
+    return [replace(fault, path=yamlfile.named(fault.path, root)) for fault in faults]
+
+
+def _is_under(path: str, others: list[str]) -> bool:
+    """Whether a number stands below a key that has no business there or is no number at all."""
+    return any(path == other or path.startswith(f"{other}.") for other in others)
 
 
 @lru_cache(maxsize=256)
 def _load(path: Path, resolved: Path, changed: int) -> Device:
     """Load a file; `resolved` and `changed` tell apart what one name stands for from time to time."""
     spec, document = read_profile(path)
-    return build(path.stem, spec, document)
+    device = build(path.stem, spec, document)
+    if not _shipped(resolved):
+        object.__setattr__(device, "source", str(path.absolute()))
+    return device
+
+
+def _shipped(path: Path) -> bool:
+    return path.is_relative_to(resources.data_dir("device_profiles").resolve())
 
 
 def _find(name: str | os.PathLike[str]) -> Path:
@@ -93,6 +138,8 @@ def _find(name: str | os.PathLike[str]) -> Path:
     path = Path(text)
     if path.is_file():
         return path
+    if path.is_dir():
+        raise yamlfile.fail(text, "is a directory; name a file")
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         raise yamlfile.fail(text, "no such file")
     raise UnknownNameError("device", text, names, "Or give the path of a device file.")
@@ -111,7 +158,7 @@ class _Gathered:
         stripped = origins.strip(yamlfile.read(path))
         if not any(stripped.root.place.file == known.root.place.file for known in self.files):
             self.files.append(stripped)
-            self.faults += stripped.faults
+            self.faults += _named(stripped.faults, stripped.root)
         root: Node | None = None
         for node, base in self._bases(stripped.root, path):
             if base.resolve() in (path.resolve(), *above):

@@ -95,12 +95,28 @@ class Comparison:
             write_table(self.table(), partial, "comparison")
             for name in ("inferences", "kernels", "power", "energy", "apps"):
                 write_table(self._joined(name), partial, name)
-            save_utilisation(self.rows, partial / "utilisation.png")
+            pairs = zip(self.rows, self.labels, strict=True)
+            rows = [{**row, "scheduler": label} for row, label in pairs]
+            save_utilisation(rows, partial / "utilisation.png")
             for title, result in zip(self.titles, self.results, strict=True):
                 own = partial / title
                 own.mkdir()
                 result.save_pictures(own)
         return Path(directory).resolve()
+
+    @property
+    def wanted_dtype(self) -> str:
+        """The data type asked for, or, where the comparison does not say, that of the first run."""
+        return str(self.config.get("dtype") or self.rows[0]["dtype"])
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """Names of the rows in tables and pictures: schedulers, with the data type if it is not the one asked for."""
+        wanted = self.wanted_dtype
+        return [
+            row["scheduler"] if row["dtype"] == wanted else f"{row['scheduler']} ({row['dtype']})"
+            for row in self.rows
+        ]
 
     @cached_property
     def titles(self) -> list[str]:

@@ -209,7 +209,7 @@ def _clean(axes: Axes) -> None:
 def _title(outcome: Outcome, app: str, inference: InferenceRecord) -> str:
     record = outcome.apps[app]
     latency = (inference.finish_s - inference.arrival_s) * 1e3
-    who = f"scheduler {record.scheduler} ({record.library})"
+    who = f"scheduler {record.scheduler} ({record.library}, {record.dtype})"
     return f"{record.model} on {outcome.device}, {who}: {latency:.2f} ms"
 
 

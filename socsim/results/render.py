@@ -54,8 +54,10 @@ _AFTER: Columns = (
 
 def render_comparison(comparison: Comparison) -> Group:
     """A row per scheduler, right-aligned with units in the header, and notes below."""
-    table = _table(Text(_title(comparison), "bold"), "scheduler", comparison.rows, "scheduler", _SPEEDUP)
-    wanted = _wanted_dtype(comparison)
+    labelled = zip(comparison.rows, comparison.labels, strict=True)
+    rows = [{**row, "label": label} for row, label in labelled]
+    table = _table(Text(_title(comparison), "bold"), "scheduler", rows, "label", _SPEEDUP)
+    wanted = comparison.wanted_dtype
     return Group(table, *(Text(note) for result in comparison.results for note in _notes(result, wanted)))
 
 
@@ -66,7 +68,10 @@ def render_applications(result: Result, *, slowdown: bool = False) -> Group:
     title = Text(f"{o.device}, {o.duration_s * 1e3:,.1f} ms simulated", "bold")
     missed = () if all(row["deadline_miss_share"] is None for row in rows) else _MISSED
     table = _table(title, "application", rows, "app", missed)
-    lines = [f"{app.app}: {app.model}, scheduler {app.scheduler}, {app.library}" for app in o.apps.values()]
+    lines = [
+        f"{app.app}: {app.model}, scheduler {app.scheduler}, {app.library}, {app.dtype}"
+        for app in o.apps.values()
+    ]
     notes = (*_loads(result), *lines, *_notes(result, None))
     return Group(table, Text(), _served(rows), *(Text(line) for line in notes))
 
@@ -113,14 +118,8 @@ def _table(title: Text, header: str, rows: list[dict[str, Any]], name: str, extr
 def _title(comparison: Comparison) -> str:
     row = comparison.rows[0]
     count = sum(r.status == "finished" for r in comparison.results[0].outcome.inferences)
-    done = f"{_wanted_dtype(comparison)}, {count} inference{'s' * (count != 1)} each"
+    done = f"{comparison.wanted_dtype}, {count} inference{'s' * (count != 1)} each"
     return f"{row['model']} on {row['device']} with {row['library']}, {done}"
-
-
-def _wanted_dtype(comparison: Comparison) -> str:
-    """The data type asked for, or, where the comparison does not say, that of the first run."""
-    first = next(iter(comparison.results[0].outcome.apps.values()))
-    return str(comparison.config.get("dtype") or first.dtype)
 
 
 def _number(value: Any, form: str) -> str:

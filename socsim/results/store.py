@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
-import platform
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from socsim._version import __version__
 from socsim.errors import UsageError
+from socsim.results.environment import commit, versions
+from socsim.results.inputs import input_hashes
 from socsim.results.plain import plain
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ __all__ = [
     "check_output",
     "output_directory",
     "read_manifest",
-    "versions",
     "write_table",
 ]
 
@@ -36,8 +35,6 @@ MANIFEST = "manifest.json"
 
 EXPERIMENT = "experiment.yaml"
 """The resolved experiment; ``socsim run`` reads it."""
-
-_PACKAGES = ("numpy", "simpy", "pandas")
 
 
 @contextmanager
@@ -63,6 +60,7 @@ def output_directory(target: str | Path, about: Mapping[str, Any]) -> Iterator[P
         written.
     """
     final = check_output(target)
+    _sweep(final)
     partial = final.with_name(f".{final.name}.{os.getpid()}.partial")
     try:
         partial.mkdir(parents=True)
@@ -75,6 +73,24 @@ def output_directory(target: str | Path, about: Mapping[str, Any]) -> Iterator[P
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def _sweep(final: Path) -> None:
+    """Delete what processes that no longer run have left half-written beside an output directory."""
+    for left in final.parent.glob(f".{glob.escape(final.name)}.*.partial"):
+        pid = left.name.removeprefix(f".{final.name}.").removesuffix(".partial")
+        if pid.isdecimal() and left.is_dir() and not _runs(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def check_output(target: str | Path) -> Path:
@@ -130,38 +146,29 @@ def _write_about(directory: Path, about: Mapping[str, Any]) -> None:
     experiment = plain(about.get("experiment", {}))
     text = yaml.safe_dump(experiment, sort_keys=False, allow_unicode=True, width=110)
     (directory / EXPERIMENT).write_text(text, encoding="utf-8")
-    found = versions()
+    files, inputs = _files(directory), input_hashes(experiment)
+    found = versions(
+        onnx=any(name.endswith(".onnx") for name in inputs), pyarrow=any(map(_is_parquet, files))
+    )
     manifest = {
         "socsim": found["socsim"],
+        "commit": commit(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": list(sys.argv),
         "overrides": [],
         **plain(about),
         "experiment": experiment,
+        "inputs": inputs,
         "versions": found,
-        "files": _files(directory),
+        "files": files,
     }
     (directory / MANIFEST).write_text(
         json.dumps(manifest, indent=2, allow_nan=False) + "\n", encoding="utf-8"
     )
 
 
-def versions() -> dict[str, str]:
-    """Versions of socsim, Python, the platform and the packages that results depend on."""
-    found = {package: _version(package) for package in _PACKAGES}
-    return {
-        "socsim": __version__,
-        **found,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-    }
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
+def _is_parquet(file: str) -> bool:
+    return file.endswith(".parquet")
 
 
 def _replace(final: Path, partial: Path) -> None:

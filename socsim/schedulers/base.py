@@ -29,10 +29,13 @@ class Scheduler:
     predictor: str = "exact"
     """Which latency predictor its view uses; see :mod:`socsim.schedulers.predictors`."""
 
+    written: str = ""
+    """How it was asked for, where that says more than its name: ``"heft(predictor=flops)"``."""
+
     @property
     def title(self) -> str:
-        """Name for tables."""
-        return self.name or type(self).__name__
+        """Name for tables: as it was asked for where it has options, else its name."""
+        return self.written or self.name or type(self).__name__
 
 
 class StaticScheduler(Scheduler, ABC):
@@ -87,4 +90,6 @@ class OnlineScheduler(Scheduler, ABC):
         """Assign some of ``view.ready``; jobs left out stay ready.
 
         Yield ``job.on(processor)`` for each. Later assignments of one call see the waits that earlier ones caused.
+        It must come to an end: a job can be assigned once only, but a loop that assigns nothing and never ends cannot
+        be told from one that takes long, and holds the simulation until it is interrupted.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import product
 
@@ -14,7 +15,7 @@ from socsim.workloads.graph import ModelGraph, Operator
 from socsim.workloads.kernels import WHOLE, Part, part_work
 from socsim.workloads.pricing import Pricer
 
-__all__ = ["FlopsPredictor", "operations", "operator_kind", "profile_network"]
+__all__ = ["FlopsPredictor", "fitted_line", "operations", "operator_kind", "profile_network"]
 
 _KINDS = {
     "conv2d": "conv",
@@ -31,10 +32,10 @@ _KINDS = {
 class FlopsPredictor:
     """Believes that time is linear in the number of operations, for each processor and kind of operator.
 
-    For each processor, layout and kind (:func:`operator_kind`), ``a + b * operations`` is fitted by least
-    squares to the times, alone on the idle phone, of the layers of :func:`profile_network`. Predictions are
-    at least 0. Kernel algorithms, small sizes and memory traffic are beyond it: CoDL's authors find 7 to
-    10.5 % of operators within 10 % of the truth.
+    For each processor, layout and kind (:func:`operator_kind`), ``a + b * operations`` with ``a`` and ``b`` of at
+    least 0 is fitted to the times, alone on the idle phone, of the layers of :func:`profile_network`: by least
+    squares of the relative errors, so that small layers count as much as large ones. Kernel algorithms, small
+    sizes and memory traffic are beyond it: CoDL's authors find 7 to 10.5 % of operators within 10 % of the truth.
 
     References
     ----------
@@ -66,7 +67,7 @@ class FlopsPredictor:
                 f"operator {op.name!r} ({op.type}) cannot run on {placement.processor!r}: {obstacle}"
             )
         intercept, slope = self._model(operator_kind(op), placement)
-        return max(0.0, intercept + slope * operations(self._pricer.graph, op, part))
+        return intercept + slope * operations(self._pricer.graph, op, part)
 
     def _model(self, kind: str, placement: Placement) -> tuple[float, float]:
         if (kind, placement) not in self._models:
@@ -74,18 +75,47 @@ class FlopsPredictor:
         return self._models[kind, placement]
 
     def _fit(self, kind: str, placement: Placement) -> tuple[float, float]:
-        """Coefficients; those of ``other`` for a kind of which the processor runs no profiled layer."""
+        """Coefficients; those of all profiled layers for a kind of which the processor runs none."""
         profile, dtype = self._profile, placement.dtype or self._pricer.dtype_on(placement.processor)
         where = (placement.processor, placement.layout, dtype)
-        alike = (op for op in profile.graph if operator_kind(op) == kind)
-        layers = [op for op in alike if not profile.obstacle(op, *where)]
-        if not layers:
-            return self._model("other", placement) if kind != "other" else (0.0, 0.0)
-        costs = [profile.cost(op, *where, placement.cores) for op in layers]
-        times = np.array([max(cost.time, cost.dispatch) for cost in costs])
-        given = np.array([(1.0, operations(profile.graph, op, WHOLE)) for op in layers])
-        intercept, slope = np.linalg.lstsq(given, times, rcond=None)[0]
-        return float(intercept), float(slope)
+        layers = [op for op in profile.graph if not profile.obstacle(op, *where)]
+        alike = [op for op in layers if operator_kind(op) == kind] or layers
+        costs = [profile.cost(op, *where, placement.cores) for op in alike]
+        times = [max(cost.time, cost.dispatch) for cost in costs]
+        work = [operations(profile.graph, op, WHOLE) for op in alike]
+        pairs = [(x, time) for x, time in zip(work, times, strict=True) if time > 0.0]
+        return fitted_line([x for x, _ in pairs], [time for _, time in pairs])
+
+
+def fitted_line(work: Sequence[float], times: Sequence[float]) -> tuple[float, float]:
+    """Intercept and slope, neither below 0, with the least sum of squared relative errors.
+
+    Parameters
+    ----------
+    work, times
+        Abscissae of at least 0 and positive times in s, one pair for each sample. Samples of one abscissa only are
+        told by a slope alone; without any sample both coefficients are 0.
+
+    Notes
+    -----
+    The error is ``sum(((a + b x) / t - 1)^2)``. It is convex, so if its minimum has a negative coefficient, the
+    minimum under the bounds lies where that one is 0.
+    """
+    x, weight = np.asarray(work, dtype=float), 1.0 / np.asarray(times, dtype=float)
+    if not len(x):
+        return 0.0, 0.0
+    sums = [float(np.sum(weight**2 * x**power)) for power in range(3)]
+    right = float(np.sum(weight)), float(np.sum(weight * x))
+    determinant = sums[0] * sums[2] - sums[1] ** 2
+    if not sums[2]:
+        return right[0] / sums[0], 0.0
+    if determinant <= 1e-12 * sums[0] * sums[2]:
+        return 0.0, right[1] / sums[2]
+    intercept = (right[0] * sums[2] - right[1] * sums[1]) / determinant
+    slope = (right[1] * sums[0] - right[0] * sums[1]) / determinant
+    if intercept < 0.0:
+        return 0.0, right[1] / sums[2]
+    return (intercept, slope) if slope >= 0.0 else (right[0] / sums[0], 0.0)
 
 
 def operator_kind(op: Operator) -> str:

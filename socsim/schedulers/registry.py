@@ -6,7 +6,6 @@ import ast
 import importlib
 import inspect
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
@@ -14,10 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from socsim.errors import SocsimError, UnknownNameError, UsageError, nearest
+from socsim.schedulers import modules
 from socsim.schedulers.base import Scheduler
+from socsim.schedulers.guard import check_decision_time
 from socsim.schedulers.predictors import predictor_names
 
-__all__ = ["GROUP", "make_scheduler", "scheduler_names"]
+__all__ = [
+    "GROUP",
+    "describe_scheduler",
+    "locate_scheduler",
+    "make_scheduler",
+    "scheduler_file",
+    "scheduler_names",
+    "write_scheduler",
+]
 
 GROUP = "socsim.schedulers"
 """Entry point group in which packages offer schedulers: ``name = "module:Class"``."""
@@ -40,7 +49,7 @@ _BUILT_IN = {
 _COMMON = ("decision_time", "predictor")
 """Attributes of every scheduler that may be given as options."""
 
-_SPEC = re.compile(r"\s*(?P<name>[^()\s]+)\s*(?:\((?P<options>.*)\))?\s*", re.DOTALL)
+_SPEC = re.compile(r"\s*(?P<name>(?:/.*/)?[^()\s]+)\s*(?:\((?P<options>.*)\))?\s*", re.DOTALL)
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
 
 Spec = Scheduler | type[Scheduler] | str | Mapping[str, Any]
@@ -58,8 +67,9 @@ def make_scheduler(spec: Spec) -> Scheduler:
     ----------
     spec
         A scheduler (returned); a class; a name; ``"name(option=value, ...)"``; ``"module:Class"``, found in
-        the working directory too; or a mapping with ``name`` and options, beside it or under ``options``.
-        Every scheduler takes ``predictor`` and ``decision_time`` (s) as options.
+        the working directory too; ``"file.py:Class"``; or a mapping with ``name`` and options, beside it or under
+        ``options``. Every scheduler takes ``predictor`` and ``decision_time`` (s) as options. One with options is
+        titled as it was written.
 
     Raises
     ------
@@ -81,7 +91,87 @@ def make_scheduler(spec: Spec) -> Scheduler:
             f"a scheduler is a name, a class, an object or a mapping, got {type(spec).__name__}: {spec!r}"
         )
     cls, given = _class(name)
-    return _instance(cls, given | options, name)
+    scheduler = _instance(cls, given | options, name)
+    if options:
+        scheduler.written = write_scheduler(spec)
+    return scheduler
+
+
+# --- specs as texts -----------------------------------------------------------------------------------------
+
+
+def write_scheduler(spec: Spec) -> str:
+    """How tables call what names a scheduler: as it was written, modules without their folders.
+
+    An object is written as its class with the options that differ from their defaults, as far as it has attributes
+    of their names.
+    """
+    if isinstance(spec, str):
+        name = _parsed(spec)[0]
+        return spec.strip().replace(name, _short(name), 1)
+    if isinstance(spec, Mapping):
+        name, options = _unpacked(spec)
+        return _short(name) + _listed(options)
+    if isinstance(spec, type):
+        return spec.__name__
+    return spec.written or spec.title + _listed(_differing(spec))
+
+
+def describe_scheduler(spec: Spec) -> Any:
+    """What names a scheduler, as an experiment file has it; an object becomes its class with its options."""
+    if isinstance(spec, (str, Mapping)):
+        return spec
+    cls = spec if isinstance(spec, type) else type(spec)
+    name = f"{cls.__module__}:{cls.__qualname__}"
+    options = _differing(spec) if isinstance(spec, Scheduler) else {}
+    return {"name": name, **options} if options else name
+
+
+def locate_scheduler(spec: Any, folder: Path) -> Any:
+    """The same, with the path of the file where the class is in a module in `folder`; all else as it is."""
+    if isinstance(spec, Mapping) and isinstance(spec.get("name"), str):
+        return {**spec, "name": locate_scheduler(spec["name"], folder)}
+    file = _file(spec, folder) if isinstance(spec, str) else None
+    if file is None:
+        return spec
+    name = _parsed(spec)[0]
+    return spec.strip().replace(name, f"{file}:{name.rpartition(':')[2]}", 1)
+
+
+def scheduler_file(spec: Any) -> Path | None:
+    """The file that a scheduler's class comes from, where `spec` tells its path."""
+    name = spec.get("name") if isinstance(spec, Mapping) else spec
+    return _file(name, Path.cwd()) if isinstance(name, str) and name.strip().startswith("/") else None
+
+
+def _file(spec: str, folder: Path) -> Path | None:
+    match = _SPEC.fullmatch(spec)
+    module, colon, _ = match["name"].rpartition(":") if match else ("", "", "")
+    return modules.module_file(module, folder) if colon else None
+
+
+def _short(name: str) -> str:
+    """``/folder/mine.py:Class`` as ``mine:Class``."""
+    module, colon, cls = name.rpartition(":")
+    return f"{Path(module).stem}:{cls}" if colon and module.endswith(".py") else name
+
+
+def _listed(options: Mapping[str, Any]) -> str:
+    return f"({', '.join(f'{key}={value}' for key, value in options.items())})" if options else ""
+
+
+def _differing(scheduler: Scheduler) -> dict[str, Any]:
+    """Options of an object that are plain values and not its class's defaults."""
+    parameters = {n: p.default for n, p in inspect.signature(type(scheduler)).parameters.items()}
+    defaults = parameters | {
+        name: getattr(type(scheduler), name) for name in _COMMON if name not in parameters
+    }
+    values = {name: getattr(scheduler, name, default) for name, default in defaults.items()}
+    return {
+        name: value
+        for name, value in values.items()
+        if isinstance(value, (bool, int, float, str)) and value != defaults[name]
+    }
 
 
 # --- specs --------------------------------------------------------------------------------------------------
@@ -144,28 +234,14 @@ def _offered() -> dict[str, EntryPoint]:
 
 
 def _imported(target: str) -> type:
-    module_name, _, class_name = target.partition(":")
-    with (
-        _working_directory(),
-        _clear_failure(f"scheduler {target!r}: importing module {module_name!r} failed"),
-    ):
-        module = importlib.import_module(module_name)
+    module_name, _, class_name = target.rpartition(":")
+    with _clear_failure(f"scheduler {target!r}: importing module {module_name!r} failed"):
+        module = modules.import_module(module_name)
     found = getattr(module, class_name, None)
     if isinstance(found, type):
         return found
     classes = [n for n, v in vars(module).items() if isinstance(v, type) and issubclass(v, Scheduler)]
     raise UnknownNameError(f"scheduler class of module {module_name!r}:", class_name, classes)
-
-
-@contextmanager
-def _working_directory() -> Iterator[None]:
-    """Modules of the working directory can be imported, as in a script there."""
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
-    try:
-        yield
-    finally:
-        sys.path.remove(here)
 
 
 @contextmanager
@@ -185,7 +261,7 @@ def _place(error: Exception) -> str:
     trace = error.__traceback__
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if not file.startswith("<") and file not in (__file__, importlib.__file__):
+        if not file.startswith("<") and file not in (__file__, modules.__file__, importlib.__file__):
             place = f" ({Path(file).name}, line {trace.tb_lineno})"
         trace = trace.tb_next
     return place
@@ -231,8 +307,7 @@ def _sorted_options(
 
 
 def _check_common(options: Mapping[str, Any], name: str) -> None:
-    predictor, time = options.get("predictor", "exact"), options.get("decision_time", 0.0)
+    predictor = options.get("predictor", "exact")
     if predictor not in predictor_names():
         raise UnknownNameError("predictor", str(predictor), predictor_names())
-    if isinstance(time, bool) or not isinstance(time, (int, float)) or time < 0.0:
-        raise UsageError(f"scheduler {name!r}: decision_time must be at least 0 seconds, got {time!r}")
+    check_decision_time(name, options.get("decision_time", 0.0))

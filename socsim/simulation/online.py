@@ -8,6 +8,7 @@ from typing import Any
 
 from socsim.errors import SimulationError
 from socsim.schedulers.base import Assignment, OnlineScheduler
+from socsim.schedulers.guard import blamed
 from socsim.schedulers.plan import Placement
 from socsim.schedulers.predictors import Predictor
 from socsim.schedulers.view import Job, Load, View
@@ -147,12 +148,20 @@ class OnlineStream(Stream):
         self._deciding = False
 
     def _decisions(self, scheduler: OnlineScheduler) -> Iterator[object]:
-        decided: object = scheduler.decide(self._view)
+        network, end = self.pricer.graph.name, object()
+        with blamed(scheduler, "decide", network):
+            decided: object = scheduler.decide(self._view)
         if not isinstance(decided, Iterable):
             raise SimulationError(
                 f"scheduler {scheduler.title!r} must return or yield assignments from decide(), got {decided!r}"
             )
-        return iter(decided)
+        remaining = iter(decided)
+        while True:
+            with blamed(scheduler, "decide", network):
+                assignment = next(remaining, end)
+            if assignment is end:
+                return
+            yield assignment
 
     def _assign(self, assignment: Assignment) -> None:
         job, placement = assignment.job, assignment.placement

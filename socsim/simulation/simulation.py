@@ -12,6 +12,7 @@ from simpy.events import AllOf
 from socsim.devices.device import Device
 from socsim.errors import PlanError, SimulationError, UsageError
 from socsim.schedulers.base import OnlineScheduler, StaticScheduler
+from socsim.schedulers.guard import blamed, check_decision_time
 from socsim.schedulers.predictors import make_predictor
 from socsim.schedulers.registry import make_scheduler
 from socsim.schedulers.validation import resolve
@@ -138,6 +139,7 @@ class Simulation:
             raise UsageError(f"application {name!r}: load the network first, got {app.model!r}")
         pricer = Pricer(self.device, load_library(app.library), app.model, app.dtype, app.cores)
         scheduler = make_scheduler(app.scheduler)
+        check_decision_time(scheduler.title, scheduler.decision_time)
         noise = Noise(np.random.default_rng([self.seed, number]), pricer) if self.noise else None
         if isinstance(scheduler, OnlineScheduler):
             return self._online(app, name, pricer, scheduler, noise)
@@ -159,7 +161,9 @@ class Simulation:
         self, app: Inference, name: str, pricer: Pricer, scheduler: StaticScheduler, noise: Noise | None
     ) -> Stream:
         view = View(pricer, make_predictor(scheduler.predictor, pricer))
-        plan = resolve(scheduler.plan(pricer.graph, view), pricer)
+        with blamed(scheduler, "plan", pricer.graph.name):
+            raw = scheduler.plan(pricer.graph, view)
+        plan = resolve(raw, pricer)
         graph = lower_plan(pricer, plan, decision_time=scheduler.decision_time)
         return StaticStream(
             self.executor,
@@ -199,8 +203,9 @@ class Simulation:
         while not complete.triggered:
             if self.env.peek() == inf:
                 stuck = max(self.streams, key=lambda stream: stream.unended)
+                left = stuck.unended
                 raise SimulationError(
-                    f"scheduler {stuck.scheduler.title!r} left {stuck.unended} inferences of "
+                    f"scheduler {stuck.scheduler.title!r} left {left} inference{'s' * (left != 1)} of "
                     f"{stuck.name!r} unfinished: it never assigned all ready jobs"
                 )
             self.env.step()

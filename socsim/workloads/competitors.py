@@ -8,7 +8,7 @@ from typing import Any
 
 from socsim.devices.cfs import nice_weight
 from socsim.errors import UsageError
-from socsim.units import parse
+from socsim.units import exact_seconds, parse
 
 __all__ = ["Competitor"]
 
@@ -99,7 +99,7 @@ class Competitor:
     def _written(self, name: str, value: Any) -> Any:
         if name == "traffic":
             return f"{self.number(name)!r} B/s"
-        return f"{self.seconds(name)!r} s" if name in _TIMES else value
+        return exact_seconds(self.seconds(name)) if name in _TIMES else value
 
     def seconds(self, what: str) -> float:
         """A time of the parameters, in s."""

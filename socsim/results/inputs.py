@@ -1,0 +1,106 @@
+"""The files that a run reads: where they are, and what was in them.
+
+An experiment names devices, networks, inference libraries and schedulers; each may be a file instead of something that
+comes with socsim.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from socsim.devices.profile import device_names, profile_files
+from socsim.errors import SocsimError
+from socsim.schedulers.registry import locate_scheduler, scheduler_file
+from socsim.workloads.library import library_names
+
+__all__ = ["changed_inputs", "input_hashes", "located"]
+
+
+def located(config: Mapping[str, Any], folder: str | Path) -> dict[str, Any]:
+    """An experiment or a comparison whose relative paths are absolute, so that it means the same everywhere.
+
+    Parameters
+    ----------
+    config
+        Its content; names of what comes with socsim, and whatever is of a wrong type, stay as they are.
+    folder
+        What paths are relative to.
+    """
+    base = Path(folder)
+    found = _with_paths(config, base)
+    if isinstance(found.get("apps"), list):
+        found["apps"] = [_with_paths(app, base) if isinstance(app, Mapping) else app for app in found["apps"]]
+    return found
+
+
+def _with_paths(block: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    found = dict(block)
+    if isinstance(found.get("device"), str):
+        found["device"] = _absolute(found["device"], folder, device_names(), ".yaml", ".yml")
+    if isinstance(found.get("library"), str):
+        found["library"] = _absolute(found["library"], folder, library_names(), ".yaml", ".yml")
+    if isinstance(found.get("model"), str) and _is_path(found["model"], ".onnx"):
+        found["model"] = _joined(folder, found["model"])
+    if "scheduler" in found:
+        found["scheduler"] = locate_scheduler(found["scheduler"], folder)
+    if isinstance(found.get("schedulers"), list):
+        found["schedulers"] = [locate_scheduler(spec, folder) for spec in found["schedulers"]]
+    return found
+
+
+def _absolute(name: str, folder: Path, known: list[str] | tuple[str, ...], *suffixes: str) -> str:
+    is_file = name not in known and ((folder / name).is_file() or _is_path(name, *suffixes))
+    return _joined(folder, name) if is_file else name
+
+
+def _is_path(name: str, *suffixes: str) -> bool:
+    return name.endswith(suffixes) or "/" in name
+
+
+def _joined(folder: Path, name: str) -> str:
+    return str((folder / name).absolute())
+
+
+def input_hashes(config: Mapping[str, Any]) -> dict[str, str]:
+    """Absolute path -> SHA-256 of each file that a :func:`located` experiment names and that does not come with socsim.
+
+    A device's file brings those that it extends. Files that are no longer there are left out.
+    """
+    blocks = [config, *(app for app in config.get("apps") or () if isinstance(app, Mapping))]
+    files = dict.fromkeys(file for block in blocks for file in _files(block))
+    return {str(file): _hash(file) for file in files if file.is_file()}
+
+
+def _files(block: Mapping[str, Any]) -> Iterator[Path]:
+    if _is_absolute(block.get("device")):
+        yield from _device_files(block["device"])
+    yield from (Path(block[key]) for key in ("model", "library") if _is_absolute(block.get(key)))
+    for spec in (block.get("scheduler"), *(block.get("schedulers") or ())):
+        file = scheduler_file(spec)
+        if file:
+            yield file
+
+
+def _device_files(name: str) -> list[Path]:
+    try:
+        return profile_files(name)
+    except SocsimError:
+        return [Path(name)]
+
+
+def _is_absolute(name: object) -> bool:
+    return isinstance(name, str) and Path(name).is_absolute()
+
+
+def _hash(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def changed_inputs(manifest: Mapping[str, Any]) -> list[str]:
+    """Files that an output's manifest lists and that hold something else now, or are gone."""
+    inputs = manifest.get("inputs")
+    known = inputs if isinstance(inputs, Mapping) else {}
+    return [name for name, old in known.items() if not Path(name).is_file() or _hash(Path(name)) != old]

@@ -1,0 +1,63 @@
+"""What stands between the simulation and schedulers' code: settings are checked, failures say where they are."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import inf
+from pathlib import Path
+from types import TracebackType
+
+from socsim.errors import SimulationError, SocsimError, UsageError
+from socsim.schedulers.base import Scheduler
+
+__all__ = ["blamed", "check_decision_time"]
+
+
+def check_decision_time(name: str, time: object) -> None:
+    """Refuse a ``decision_time`` that is no time.
+
+    Raises
+    ------
+    UsageError
+        It is no number, negative, infinite or not a number.
+    """
+    if isinstance(time, bool) or not isinstance(time, (int, float)) or not 0.0 <= time < inf:
+        raise UsageError(
+            f"scheduler {name!r}: decision_time must be at least 0 seconds, and finite, got {time!r}"
+        )
+
+
+@contextmanager
+def blamed(scheduler: Scheduler, method: str, network: str) -> Iterator[None]:
+    """Tell failures of a scheduler's own code as such, with the place in its file.
+
+    Raises
+    ------
+    SimulationError
+        The code inside raised something that is not socsim's; the cause is kept.
+    """
+    try:
+        yield
+    except SocsimError:
+        raise
+    except Exception as error:
+        cls = type(scheduler)
+        who = scheduler.title if cls.__module__.startswith("socsim.") else f"{cls.__module__}:{cls.__name__}"
+        where, what = _place(error.__traceback__, cls), f"{type(error).__name__}: {error}"
+        raise SimulationError(
+            f"scheduler {who!r} failed in {method}() on {network!r} ({where}): {what}"
+        ) from error
+
+
+def _place(trace: TracebackType | None, cls: type) -> str:
+    """The last line in the file of a class or, if there is none, of all."""
+    own, last = "", "?"
+    file = inspect.getsourcefile(cls) if hasattr(inspect.getmodule(cls), "__file__") else None
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        last = f"{Path(code.co_filename).name}:{trace.tb_lineno}"
+        own = last if code.co_filename == file else own
+        trace = trace.tb_next
+    return own or last
