@@ -665,3 +665,187 @@ def test_every_source_is_attributed() -> None:
     used = {row.source.partition(":")[0] for name in device_names() for row in provenance(name)}
     ids = {part.strip() for names in used for part in names.split(",")}
     assert {name for name in ids if f"`{name}`" not in text} == set()
+
+
+# --- what a file does not say -------------------------------------------------------------------------------
+
+SPARSE = """\
+title: Sparse
+soc: S1
+grade: D
+source: guess
+sources: {guess: nobody}
+clusters:
+- name: only
+  core: cortex-a55
+  count: 4
+  capacity: 300
+  bandwidth: 5 GB/s
+  macs_per_cycle: {fp32: 4}
+  power: {coefficient: 100 uW/MHz/V^2}
+  opps: [{freq: 1 GHz, voltage: 700 mV}]
+accelerators:
+  npu:
+    model: N
+    bandwidth: 8 GB/s
+    macs_per_cycle: {int8: 1024}
+    power: {coefficient: 0 uW/MHz/V^2, idle: 20 mW}
+    opps: [{freq: 600 MHz}]
+memory: {efficiency: 1, energy_per_byte: 30 pJ/B, opps: [{freq: 1 GHz, bandwidth: 10 GB/s}]}
+cpu_bandwidth: 6 GB/s
+sharing: {npu: {map_per_byte: 0 s/B, transform_per_byte: 0 s/B, sync: {mean: 1 ms}}}
+board_power: 0 W
+rails: {all: [cpu.only, npu, dram, board]}
+calibration: {mace: {cpu: {fp32: {kernels: {other: {efficiency: 0.25}}}}}}
+"""
+
+
+def test_what_a_file_does_not_say_is_nothing_or_neutral(tmp_path: Path) -> None:
+    device = load_device(write(tmp_path, SPARSE, "sparse.yaml"))
+    assert device.clusters == (
+        Cluster(
+            name="only",
+            core="cortex-a55",
+            count=4,
+            opps=(Opp(1e9, 0.7, dram_floor=0.0, l3_floor=0.0),),
+            macs_per_cycle={"fp32": 4.0},
+            capacity=300.0,
+            bandwidth=5e9,
+            power=PowerModel(100e-12, leakage=0.0, idle=0.0, activity=1.0),
+            idle_states=(),
+            transition_latency=0.0,
+        ),
+    )
+    npu = Accelerator(
+        name="npu",
+        model="N",
+        opps=(Opp(600e6, voltage=0.0, dram_floor=0.0, l3_floor=0.0),),
+        macs_per_cycle={"int8": 1024.0},
+        bandwidth=8e9,
+        power=PowerModel(0.0, leakage=0.0, idle=0.02, activity=1.0),
+        layouts=("buffer",),
+        call_latency=0.0,
+        transition_latency=0.0,
+    )
+    assert dict(device.accelerators) == {"npu": npu}
+    memory = Memory((MemoryOpp(1e9, 10e9),), 1.0, 30e-12, background_power=0.0, capacity=0.0)
+    assert (device.memory, device.memory.bandwidth) == (memory, 10e9)
+    sync = SyncTime(1e-3, sd=0.0, low=1e-3, high=1e-3)
+    assert device.sharing["npu"] == Sharing(0.0, 0.0, sync, post_sync=0.0, unmap=0.0, copy_per_byte=0.0)
+    assert device.thermal == ()
+    assert (device.cpu_bandwidth, device.board_power) == (6e9, 0.0)
+
+
+def test_a_calibration_that_says_little_is_neutral(tmp_path: Path) -> None:
+    device = load_device(write(tmp_path, SPARSE, "sparse.yaml"))
+    assert device.calibration("mace", "cpu", "fp32") == Calibration(
+        library="mace",
+        processor="cpu",
+        dtype="fp32",
+        layout="",
+        kernels={"other": KernelRate(0.25, half_work=0.0)},
+        bandwidth_share=1.0,
+        kernel_overhead=0.0,
+        inference_overhead=0.0,
+        dispatch=0.0,
+        serial_share=0.0,
+        fork_join=0.0,
+        noise=0.0,
+        grade="D",
+        source="guess",
+    )
+
+
+def test_defaults_of_descriptions_are_those_of_files() -> None:
+    """Made in Python or read from a file, what is not said is the same."""
+    assert Opp(1.0) == Opp(1.0, 0.0, 0.0, 0.0)
+    assert PowerModel(1.0) == PowerModel(1.0, 0.0, 0.0, 1.0)
+    assert KernelRate(0.5) == KernelRate(0.5, 0.0)
+    assert SyncTime(1.0) == SyncTime(1.0, 0.0, 0.0, 0.0)
+    assert Sharing(1.0, 2.0, SyncTime(1.0)) == Sharing(1.0, 2.0, SyncTime(1.0), 0.0, 0.0, 0.0)
+    assert Memory((), 1.0, 2.0) == Memory((), 1.0, 2.0, 0.0, 0.0)
+    assert Trip("cpu", "hot", 90.0) == Trip("cpu", "hot", 90.0, 0.0)
+    plain = Calibration("l", "cpu", "fp32", "", {})
+    assert plain == Calibration("l", "cpu", "fp32", "", {}, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, "D", "")
+    assert plain.key == ("l", "cpu", "fp32", "")
+
+
+def test_idle_power_of_a_unit_without_voltage_is_all_it_draws(tmp_path: Path) -> None:
+    npu = load_device(write(tmp_path, SPARSE, "sparse.yaml")).accelerators["npu"]
+    assert npu.power.busy(npu.opps[0]) == 0.0
+    assert npu.power.idle == 0.02
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lines"),
+    [
+        # An unreadable clock is told once, and no vote is measured against it.
+        (
+            "{freq: 1 GHz, bandwidth: 10 GB/s}",
+            "{freq: 1 Ghz, bandwidth: 10 GB/s}",
+            ["memory.opps.0.freq: unknown unit 'Ghz', did you mean 'GHz'?"],
+        ),
+        (
+            "calibration: {mace: {cpu:",
+            "calibration: {mace: {tpu:",
+            ["calibration.mace.tpu: unknown key 'tpu'"],
+        ),
+        (
+            "sources: {guess: nobody}",
+            "sources: {}",
+            ["source: source 'guess' is not in the table of sources"],
+        ),
+        ("source: guess", "source: ''", ["source: source must be a text"]),
+        (
+            "rails: {all:",
+            "rails: {a: [cpu.only], b:",
+            ["rails.b.0: component 'cpu.only' is already on rail 'a'"],
+        ),
+        ("board_power: 0 W", "board_power: 5", ["board_power: the value 5 has no unit"]),
+        ("count: 4", "count: true", ["clusters.0.count: should be a valid integer, got True"]),
+        (
+            "opps: [{freq: 1 GHz, voltage: 700 mV}]",
+            "opps: [{freq: 1 GHz}]",
+            ["voltage: is required by the power"],
+        ),
+        ("name: only", "name: Only", ["clusters.0.name: string should match pattern"]),
+    ],
+)
+def test_faults_of_a_sparse_file(tmp_path: Path, old: str, new: str, lines: list[str]) -> None:
+    assert old in SPARSE
+    found = complaints(write(tmp_path, SPARSE.replace(old, new), "sparse.yaml"))
+    for line in lines:
+        assert any(line in complaint for complaint in found)
+    assert all(complaint.startswith("sparse.yaml:") for complaint in found)
+
+
+@pytest.mark.parametrize(
+    ("floor", "clock"), [("1 MHz", 1e9), ("1.0009 GHz", 1e9), ("1.01 GHz", 2e9), ("2.001 GHz", 2e9)]
+)
+def test_votes_take_the_slowest_clock_that_satisfies_them(tmp_path: Path, floor: str, clock: float) -> None:
+    """One part in a thousand is rounding, of the vote or of the clock."""
+    memory = "opps: [{freq: 1 GHz, bandwidth: 10 GB/s}, {freq: 2 GHz, bandwidth: 20 GB/s}]"
+    text = SPARSE.replace("opps: [{freq: 1 GHz, bandwidth: 10 GB/s}]", memory)
+    text = text.replace("voltage: 700 mV}", f"voltage: 700 mV, dram_floor: {floor}}}")
+    device = load_device(write(tmp_path, text, "votes.yaml"))
+    assert device.clusters[0].opps[0].dram_floor == clock
+
+
+def test_exceptions_reach_through_lists_and_yield_to_nearer_statements(tmp_path: Path) -> None:
+    """``except`` of the file holds for every voltage below it, and a cluster's own grade for all else."""
+    text = SPARSE.replace(
+        "source: guess\n", "source: guess\nexcept: {freq: {grade: A}, idle: {grade: B}}\n", 1
+    )
+    by_path = {row.path: row.grade for row in provenance(write(tmp_path, text, "sparse.yaml"))}
+    assert by_path["clusters.0.opps.0.freq"] == by_path["memory.opps.0.freq"] == "A"
+    assert by_path["accelerators.npu.power.idle"] == "B"
+    assert by_path["clusters.0.opps.0.voltage"] == by_path["board_power"] == "D"
+
+
+def test_numbers_come_in_the_order_of_the_file(tmp_path: Path) -> None:
+    rows = provenance(write(tmp_path, SPARSE, "sparse.yaml"))
+    assert [row.path for row in rows][:4] == [
+        "clusters.0.count", "clusters.0.capacity", "clusters.0.bandwidth", "clusters.0.macs_per_cycle.fp32",
+    ]  # fmt: skip
+    assert rows[-1] == ("calibration.mace.cpu.fp32.kernels.other.efficiency", "0.25", "D", "guess")
+    assert len({row.path for row in rows}) == len(rows)

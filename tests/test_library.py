@@ -452,3 +452,106 @@ def test_all_conditions_must_hold_and_the_first_that_fails_is_told():
     assert conditions.failure(op, graph, {}) is None
     assert conditions.failure(op, graph, {"rank": 4, "max_stride": 0, "batch": 7}) == "takes strides up to 0"
     assert conditions.failure(op, graph, {"kernel": [[1, 1], [5, 5]]}) == "needs a kernel of 1x1 or 5x5"
+
+
+PHRASES = {
+    "rank": ([2, 3], "needs 2 or 3 dimensions"),
+    "max_rank": (3, "takes at most 3 dimensions"),
+    "batch": (2, "needs a batch of 2"),
+    "inputs": (2, "needs 2 inputs"),
+    "max_inputs": (0, "takes at most 0 inputs"),
+    "broadcast": (True, "needs broadcasting to be true"),
+    "channels_multiple_of": (5, "needs input channels in multiples of 5"),
+    "parts_multiple_of": (5, "needs output channels in multiples of 5"),
+    "min_in_channels": (17, "needs at least 17 input channels"),
+    "max_in_channels": (15, "takes at most 15 input channels"),
+    "min_out_channels": (25, "needs at least 25 output channels"),
+    "max_out_channels": (23, "takes at most 23 output channels"),
+    "min_out_height": (17, "needs at least 17 output rows"),
+    "max_out_height": (15, "takes at most 15 output rows"),
+    "kernel": ([5, 3], "needs a kernel of 5x3"),
+    "max_kernel": (4, "takes kernels up to 4"),
+    "kernel_width": ([1, 3], "needs a kernel width of 1 or 3"),
+    "stride": ([[1, 1], [1, 2]], "needs a stride of 1x1 or 1x2"),
+    "max_stride": (1, "takes strides up to 1"),
+    "dilation": ([2, 2], "needs a dilation of 2x2"),
+    "multiplier": (2, "needs a channel multiplier of 2"),
+    "fused": (["relu6", "tanh"], "fuses only the activation relu6 or tanh"),
+    "function": ("add", "computes only add"),
+    "mode": ("nearest", "needs the mode nearest"),
+    "weights": (False, "needs a constant operand to be false"),
+    "axis": ("last", "needs the last axis"),
+    "axes": ([[2, 3]], "reduces only over the axes [2, 3]"),
+    "keepdims": (False, "needs keepdims false"),
+}
+
+
+@pytest.mark.parametrize("name", PHRASES)
+def test_every_condition_says_what_is_missing(name):
+    """A convolution of 3 x 5, stride 2, 16 to 24 channels, 32 to 16 rows, with a rectifier."""
+    value, phrase = PHRASES[name]
+    graph, op = one("conv", 24, (3, 5), 2, activation="relu")
+    conditions.check({name: value})
+    assert conditions.failure(op, graph, {name: value}) == phrase
+
+
+def test_every_condition_has_a_phrase_here_or_cannot_fail_so():
+    assert set(conditions.CONDITIONS) - set(PHRASES) == {"constant_rank"}
+
+
+@pytest.mark.parametrize(("wanted", "fails"), [(1, False), ([1, 2], False), (2, True), ([3, 4], True)])
+def test_the_rank_of_a_constant_matters_only_where_there_is_one(wanted, fails):
+    graph, op = one("conv", 24, 3)
+    assert conditions.failure(op, graph, {"constant_rank": wanted}) is None
+    b = GraphBuilder("bias")
+    graph = b.build(b.add("eltwise", [b.input(1, 4)], (1, 4), function="add", constant_rank=1))
+    reason = conditions.failure(next(iter(graph)), graph, {"constant_rank": wanted})
+    assert (reason is not None) is fails
+    assert reason is None or reason.startswith("needs a constant of ")
+
+
+def test_an_operator_without_window_counts_as_pointwise():
+    graph, op = one("softmax")
+    wanted = {"kernel": [1, 1], "stride": [1, 1], "dilation": [1, 1], "max_kernel": 1, "max_stride": 1}
+    assert conditions.failure(op, graph, {**wanted, "kernel_width": 1}) is None
+    assert conditions.failure(op, graph, {"weights": True}) == "needs a constant operand to be true"
+
+
+def test_alternatives_that_all_fail_are_all_told():
+    graph, op = one("conv", 8, 3)
+    reason = conditions.failure(op, graph, {"any": [{"rank": 2, "batch": 9}, {"max_stride": 0}]})
+    assert reason == "needs 2 dimensions or takes strides up to 0"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("batch", "1", "a whole number"),
+        ("batch", 1.0, "a whole number"),
+        ("batch", [1], "a whole number"),
+        ("rank", [1, "2"], "a whole number or a list of them"),
+        ("kernel", [1, 2, 3], r"two whole numbers, \[height, width\], or a list of such pairs"),
+        ("kernel", [[1, 2], [3]], r"two whole numbers, \[height, width\], or a list of such pairs"),
+        ("axes", [1, 2], "a list of lists of whole numbers"),
+        ("axes", [[]], "a list of lists of whole numbers"),
+        ("axis", 1, "channel, last or batch"),
+        ("function", [], "a name or a list of names"),
+        ("function", ["add", 2], "a name or a list of names"),
+        ("weights", "yes", "true or false"),
+        ("any", {"rank": 2}, "a list of mappings of conditions"),
+        ("any", [{"rank": 2}, 3], "a list of mappings of conditions"),
+    ],
+)
+def test_values_of_the_wrong_kind(name, value, kind):
+    with pytest.raises(UsageError, match=rf"^condition '{name}' takes {kind}, got "):
+        conditions.check({name: value})
+
+
+def test_misspelt_keys_of_a_rule_are_answered_with_their_names_in_the_file(tmp_path):
+    """The key is ``class`` in the file, whatever the field's name is."""
+    path = tmp_path / "bad.yaml"
+    path.write_text(MINIMAL.replace("{class: slow,", "{clas: slow,"))
+    with pytest.raises(FileError) as caught:
+        load_library(path)
+    assert "kernel_classes.2.clas: unknown key 'clas', did you mean 'class'" in str(caught.value)
+    assert "kernel_classes.2.class: is required" in str(caught.value)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from onnx_models import load
+from onnx_models import load, model, save
 
 from socsim.errors import ModelError
 from socsim.workloads.builder import GraphBuilder
+from socsim.workloads.onnx import load_onnx
 from socsim.workloads.onnx_import.elementwise import ACTIVATIONS, ARITHMETIC
 from socsim.workloads.onnx_import.reductions import REDUCTIONS
 from socsim.workloads.operators import OPERATOR_TYPES
@@ -583,3 +584,68 @@ def test_other_gathers(tmp_path, op_type):
 def test_softmax_outside_the_dimensions_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"node 'y' \(Softmax\)"):
         load(tmp_path, "y = Softmax<axis = 4>(x)")
+
+
+def test_the_side_of_a_constant_factor_is_told(tmp_path):
+    left, _ = only(tmp_path, "y = MatMul(w, x)", {"w": (5, 16)}, inputs="float[1,16,64] x")
+    right, _ = only(tmp_path, "y = MatMul(x, w)", {"w": (64, 5)}, inputs="float[1,16,64] x")
+    assert (dict(left.attributes), dict(right.attributes)) == ({"constant_left": True}, {})
+
+
+@pytest.mark.parametrize(
+    ("mode", "shown"), [("cubic", "cubic"), ("linear", "bilinear"), ("nearest", "nearest")]
+)
+def test_modes_of_resizing(tmp_path, mode, shown):
+    op, _ = only(tmp_path, f'y = Resize<mode = "{mode}">(x, , a)', constants="float[4] a = {1, 1, 2, 2}")
+    assert op.get("mode") == shown
+
+
+@pytest.mark.parametrize(
+    ("pads", "padding"),
+    [
+        ("0, 0, 1, 2, 0, 0, 3, 4", (1, 2, 3, 4)),
+        ("0, 0, 0, 0, 0, 0, 0, 0", (0, 0, 0, 0)),
+        ("1, 0, 1, 1, 0, 0, 1, 1", None),
+        ("0, 0, 1, 1, 1, 0, 1, 1", None),
+        ("0, 0, 1, 1, 0, 1, 1, 1", None),
+    ],
+)
+def test_padding_is_told_where_it_is_only_spatial(tmp_path, pads, padding):
+    op, _ = only(tmp_path, "y = Pad(x, a)", constants=f"int64[8] a = {{{pads}}}")
+    assert op.get("padding") == padding
+
+
+def test_slices_name_the_first_axis_that_they_shorten(tmp_path):
+    constants = "int64[2] a = {0, 1}, int64[2] b = {3, 5}, int64[2] c = {1, 2}"
+    op, _ = only(tmp_path, "y = Slice(x, a, b, c)", constants=constants)
+    assert op.get("axis") == 2
+    constants = "int64[1] a = {0}, int64[1] b = {8}, int64[1] c = {2}"
+    op, _ = only(tmp_path, "y = Slice(x, a, b, c)", constants=constants)
+    assert op.get("axis") is None
+
+
+def test_expanding_by_new_axes_counts_from_the_front(tmp_path):
+    op, graph = only(tmp_path, "y = Expand(x, s)", constants="int64[3] s = {5, 2, 3}", inputs="float[3] x")
+    assert (op.get("axis"), graph.output_shape(op)) == (0, (5, 2, 3))
+
+
+def test_an_einsum_whose_letters_do_not_fit(tmp_path):
+    with pytest.raises(ModelError, match=r"node 'y' \(Einsum\)"):
+        load(tmp_path, 'y = Einsum<equation = "abc,cd->abd">(x, z)', inputs="float[4,4] x, float[4,4] z")
+
+
+def test_every_unsupported_operator_is_counted_and_told_in_order(tmp_path):
+    body = "a = Sinh(x) b = Cosh(a) c = Cosh(b) d = Cosh(c) e = Cosh(d) y = Relu(e)"
+    with pytest.raises(ModelError) as caught:
+        load(tmp_path, body)
+    tail = "2 unsupported operators: Cosh x4 ('b', 'c', 'd' and 1 more, nearest supported: Cos)"
+    assert tail in str(caught.value)
+    assert str(caught.value).endswith("; Sinh x1 ('a', nearest supported: Sin)")
+
+
+def test_nodes_of_one_name_are_numbered(tmp_path):
+    proto = model("a = Relu(x) b = Tanh(a) y = Exp(b)")
+    for node in proto.graph.node:
+        node.name = "same"
+    graph = load_onnx(save(proto, tmp_path))
+    assert [op.name for op in graph] == ["same", "same#2", "same#3"]

@@ -275,3 +275,37 @@ def test_schedulers_of_one_name_are_numbered():
 )
 def test_titles_become_file_names(title, name):
     assert file_name(title) == name
+
+
+def test_a_processor_that_a_row_lacks_is_idle_there():
+    """Columns of processors are of all rows: cpu and npu here."""
+    first = Result(mixed_outcome(busy_s={"cpu": 0.005}))
+    second = Result(mixed_outcome(busy_s={"npu": 0.0025}))
+    lines = render(Comparison([first, second], {"dtype": "fp32"}))
+    assert lines[1].split().count("cpu") == lines[1].split().count("npu") == 1
+    busy = [[word for word in line.split() if word.endswith("%") and "." not in word] for line in lines[3:5]]
+    assert busy == [["50%", "0%"], ["0%", "25%"]]
+
+
+def test_large_numbers_have_no_fraction():
+    """20 s: 20,000 ms."""
+    outcome = mixed_outcome(inferences=many_inferences([20_000]))
+    line = render(Comparison([Result(outcome)], {"dtype": "fp32"}))[3]
+    assert line.split()[1:4] == ["20,000", "20,000", "20,000"]
+    smaller = render(Comparison([Result(mixed_outcome(inferences=many_inferences([9_999])))], {}))[3]
+    assert smaller.split()[1] == "9999.00"
+
+
+def test_joined_tables_number_their_rows_through():
+    both = Comparison([Result(mixed_outcome()), Result(mixed_outcome())])
+    joined = both._joined("kernels")
+    assert list(joined.index) == list(range(10))
+    assert joined["run"].tolist() == ["gpu-1"] * 5 + ["gpu-2"] * 5
+    assert joined.columns[0] == "run"
+
+
+def test_a_comparison_names_its_schedulers():
+    both = Comparison(
+        [Result(mixed_outcome()), Result(mixed_outcome(apps={"app": app_record(scheduler="x")}))]
+    )
+    assert repr(both) == "Comparison(gpu, x)"

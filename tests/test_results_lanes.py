@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from results_samples import kernel, long_outcome, mixed_outcome
+from results_samples import kernel, long_outcome, mixed_outcome, sharing
 
 from socsim.results.lanes import assign_lanes, merge_intervals
 from socsim.results.timeline import dram_traffic, power_steps
@@ -154,3 +154,58 @@ def test_power_adds_up_to_energy(outcome):
 
 def test_a_run_without_time_has_no_power():
     assert power_steps(replace(mixed_outcome(), duration_s=0.0)) == {}
+
+
+def test_each_core_of_a_cluster_adds_its_power():
+    """silver has cores 0 and 1: 7 mJ in 10 ms, 1 mJ of it idle, 6 mJ over 4 + 2 ms of busy cores: 1 W each."""
+    kernels = (kernel("a", 0, 4, on="cpu", cores=(0,)), kernel("b", 2, 4, on="cpu", cores=(1,)))
+    outcome = mixed_outcome(kernels=kernels, energy_j={"cpu.silver": 0.007})
+    steps = power_steps(outcome)["cpu.silver"]
+    assert steps.times == pytest.approx([0.0, 0.002, 0.004])
+    assert steps.values == pytest.approx([1.1, 2.1, 0.1])
+
+
+def test_a_cluster_is_busy_only_with_kernels_on_its_own_cores():
+    """core 2 is gold: silver and prime draw their mean, whatever runs there."""
+    outcome = mixed_outcome(kernels=(kernel("a", 2, 6, on="cpu", cores=(2,)),))
+    steps = power_steps(outcome)
+    assert steps["cpu.gold"].times == pytest.approx([0.0, 0.002, 0.006])
+    # 3 mJ, 1 mJ of it idle: 2 mJ in 4 ms.
+    assert steps["cpu.gold"].values == pytest.approx([0.1, 0.6, 0.1])
+    assert (steps["cpu.silver"].times.tolist(), steps["cpu.prime"].times.tolist()) == ([0.0], [0.0])
+    assert steps["cpu.prime"].values == pytest.approx([0.5])
+
+
+def test_layout_changes_keep_an_accelerator_busy_and_waiting_does_not():
+    """10 mJ, 2 mJ idle: 8 mJ in the 4 ms of the transform; mapping and synchronising are no work of the GPU."""
+    steps_of = (
+        sharing("a", "map", "cpu", "gpu", 0, 2),
+        sharing("a", "sync", "cpu", "gpu", 2, 3),
+        sharing("a", "transform", "cpu", "gpu", 3, 7),
+    )
+    steps = power_steps(mixed_outcome(kernels=steps_of))["gpu"]
+    assert steps.times == pytest.approx([0.0, 0.003, 0.007])
+    assert steps.values == pytest.approx([0.2, 2.2, 0.2])
+
+
+def test_overlapping_traffic_adds_up():
+    """1 MB over 4 ms beside 1 MB over 2 ms: 0.25 and 0.5 GB/s."""
+    steps = dram_traffic(mixed_outcome(kernels=(kernel("a", 0, 4), kernel("b", 1, 3, on="cpu", cores=(2,)))))
+    assert steps.times == pytest.approx([0.0, 0.001, 0.003, 0.004])
+    assert steps.values == pytest.approx([0.25e9, 0.75e9, 0.25e9, 0.0])
+
+
+def test_kernels_that_take_no_time_or_move_nothing_are_no_traffic():
+    records = (kernel("a", 3, 3), kernel("b", 0, 2, dram_bytes=0.0))
+    steps = dram_traffic(mixed_outcome(kernels=records))
+    assert (steps.times.tolist(), steps.values.tolist()) == ([0.0], [0.0])
+
+
+@given(intervals)
+def test_traffic_is_never_negative_and_starts_at_zero(spans):
+    outcome = mixed_outcome(kernels=tuple(kernel(f"k{i}", s, e) for i, (s, e) in enumerate(spans)))
+    steps = dram_traffic(outcome)
+    assert steps.times[0] == 0.0
+    assert np.all(np.diff(steps.times) > 0)
+    assert np.all(steps.values >= 0)
+    assert steps.values[-1] == 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from results_samples import app_record, kernel, long_outcome, many_inferences, mixed_outcome
@@ -182,3 +183,66 @@ def test_classes_of_a_library_have_fixed_and_different_colours(library):
 
 def test_processors_have_different_colours():
     assert len({processor_colour(p) for p in ("cpu", "gpu", "dsp", "npu", "unknown")}) == 5
+
+
+# --- what is drawn where --------------------------------------------------------------------------
+
+
+def test_records_before_and_after_the_inference_are_not_drawn():
+    """The inference lasts from 0 to 8 ms; one that ends as it starts, or starts as it ends, is outside."""
+    base = mixed_outcome()
+    inference = base.inferences[0]._replace(start_s=0.001)
+    outside = (kernel("x", 0, 1, app="other"), kernel("z", 8, 9, app="other"))
+    inside = kernel("y", 0.5, 1.5, app="other")
+    alone = gantt_figure(replace(base, inferences=(inference,)))
+    with_outside = gantt_figure(replace(base, inferences=(inference,), kernels=(*base.kernels, *outside)))
+    assert bars(with_outside) == bars(alone)
+    assert "other inferences" not in legend(with_outside)
+    with_inside = gantt_figure(replace(base, inferences=(inference,), kernels=(*base.kernels, inside)))
+    assert (0.0, 0.5, 1) in bars(with_inside)
+
+
+def test_bars_of_one_row_that_overlap_share_its_height():
+    records = (kernel("a", 0, 4), kernel("b", 1, 3), kernel("c", 3, 5))
+    boxes = [
+        path.get_extents()
+        for path in gantt_figure(mixed_outcome(kernels=records)).axes[0].collections[0].get_paths()
+    ]
+    assert [round(box.height, 6) for box in boxes] == [0.4] * 3
+    assert [round(box.y0, 6) for box in boxes] == [0.6, 1.0, 1.0]
+
+
+def test_shares_are_percent_of_a_fixed_axis_and_missing_processors_have_none():
+    rows_ = [metrics(mixed_outcome(busy_s={"cpu": 0.01})), metrics(mixed_outcome(busy_s={"npu": 0.0025}))]
+    _, right = utilisation_figure(rows_).axes
+    assert right.get_xlim() == (0.0, 100.0)
+    assert [round(p.get_width(), 6) for p in right.patches] == [100.0, 0.0, 0.0, 25.0]
+
+
+def test_bars_of_a_scheduler_stand_beside_its_name_and_do_not_overlap():
+    data = [metrics(mixed_outcome(busy_s={"cpu": 0.01, "gpu": 0.01, "dsp": 0.01})) for _ in range(2)]
+    left, right = utilisation_figure(data).axes
+    spans = sorted((p.get_y(), p.get_y() + p.get_height()) for p in right.patches)
+    assert len(spans) == 6
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+    for index in range(2):
+        own = spans[3 * index : 3 * index + 3]
+        assert own[0][0] >= index - 0.4
+        assert own[-1][1] <= index + 0.4
+        middle = (own[0][0] + own[-1][1]) / 2
+        assert middle == pytest.approx(index)
+    low, high = left.get_ylim()
+    assert low > 1.4
+    assert high < -0.4
+
+
+def test_a_picture_of_a_comparison_says_what_it_is_of():
+    figure = utilisation_figure([metrics(mixed_outcome())])
+    assert figure.get_suptitle() == "tiny on toy (mace)"
+
+
+def test_colours_do_not_depend_on_the_order_or_on_known_classes():
+    assert class_colours(["b", "a"]) == class_colours(["a", "b"]) == class_colours(["a", "a", "b"])
+    assert list(class_colours(["b", "a"])) == ["b", "a"]
+    mixed = class_colours(["gemm", "y", "winograd", "z"])
+    assert {c: mixed[c] for c in "yz"} == class_colours(["y", "z"])

@@ -275,3 +275,26 @@ def test_plans_are_valid_and_their_groups_run_on_one_processor(edges, gpu, dsp, 
     assert plan.fallbacks == {}
     for group in plan.groups:
         assert len({plan.decisions[name] for name in group}) == 1
+
+
+def test_the_minimum_is_a_boundary():
+    """Three operators on either side of one that only the CPU runs: three are enough for a minimum of 3."""
+    graph = chain(7)
+    missing = supporting(gpu=("t3",))
+    for minimum, accepted in ((1, 6), (3, 6), (4, 0)):
+        support = effective_support(graph, ("cpu", "gpu"), missing, minimum)
+        assert sum("gpu" in own for own in support.values()) == accepted
+    assert Band(1).plan(graph, view_of(graph))
+    assert Band().minimum_subgraph_size == 7
+
+
+def test_pieces_that_do_not_follow_each_other_are_passed_over():
+    """The piece 1-2 starts where nothing ends unless 0 is there."""
+    pieces = [
+        Subgraph("gpu", 1, 2, ("b", "c")),
+        Subgraph("cpu", 0, 1, ("a", "b")),
+        Subgraph("cpu", 2, 2, ("c",)),
+    ]
+    route = shortest_route(3, pieces, lambda s: 2.0, {})
+    assert [s.operators for s in route.subgraphs] == [("a", "b"), ("c",)]
+    assert route.latency == 4.0

@@ -16,6 +16,7 @@ from socsim.schedulers.predictors import ExactPredictor
 from socsim.schedulers.tasks import SINK, SOURCE, Slot, TaskGraph, earliest_gap
 from socsim.schedulers.validation import resolve
 from socsim.schedulers.view import View
+from socsim.workloads.graph import ModelGraph, Operator, Tensor
 
 # The example of Topcuoglu, Hariri and Wu (2002), figures 1 and 3: ten tasks, three processors.
 TIMES = {
@@ -221,3 +222,66 @@ def test_plans_are_valid(edges, work, missing):
         # What it believes is at most what the whole plan takes: layout changes keep the GPU busy in addition.
         tasks = TaskGraph.of(graph, view, {"cpu": "", "gpu": "image", "dsp": "buffer"})
         assert estimate(plan, graph, view).makespan >= critical_path(tasks) - 1e-12
+
+
+def test_hand_overs_depend_on_the_layout_chosen():
+    """In buffers a tensor of 1000 B needs no layout change: 2 us less each way."""
+    graph = network({"a": (4e6, ""), "b": (4e6, "a")})
+    tasks = TaskGraph.of(graph, view_of(graph), {"cpu": "", "gpu": "buffer", "dsp": "buffer"})
+    assert tasks.delays[SOURCE, "a"]["cpu", "gpu"] == pytest.approx(BACK)
+    assert tasks.delays["a", "b"]["gpu", "cpu"] == pytest.approx(1e-6 + SYNC)
+    assert tasks.delays["a", "b"]["gpu", "dsp"] == pytest.approx(1e-6 + SYNC + BACK)
+    assert tasks.times["a"]["gpu"] == pytest.approx(2e-3)
+
+
+def test_tensors_of_one_edge_go_together_and_each_once():
+    """b reads both of a's outputs, one of them twice: 250 + 250 elements, 2000 B."""
+    tensors = [Tensor(n, (1, 250)) for n in ("input", "a0", "a1", "b")]
+    pair = [
+        Operator("a", "task", ("input",), ("a0", "a1"), macs=1000),
+        Operator("b", "task", ("a0", "a1", "a0"), ("b",), macs=1000),
+    ]
+    graph = ModelGraph("pair", pair, tensors, ("input",), ("b", "a1"))
+    tasks = TaskGraph.of(graph, view_of(graph), {"cpu": "", "gpu": "buffer", "dsp": "buffer"})
+    assert tasks.delays["a", "b"]["gpu", "cpu"] == pytest.approx(2e-6 + SYNC)
+    assert tasks.delays["a", SINK]["gpu", "cpu"] == pytest.approx(1e-6 + SYNC)
+
+
+def test_means_are_over_what_is_possible():
+    """n2 runs on p2 only: one pair of different processors is left."""
+    tasks = TaskGraph(
+        {"n1": {"p1": 2.0, "p2": 4.0}, "n2": {"p2": 7.0}, "n3": {"p2": 1.0}},
+        {("n1", "n2"): {("p1", "p2"): 6.0}, ("n2", "n3"): {}},
+    )
+    assert tasks.mean_time == {"n1": 3.0, "n2": 7.0, "n3": 1.0}
+    assert tasks.mean_delay == {("n1", "n2"): 6.0, ("n2", "n3"): 0.0}
+    assert upward_ranks(tasks) == {"n3": 1.0, "n2": 8.0, "n1": 17.0}
+
+
+def test_a_task_is_ready_when_the_latest_of_its_inputs_is_there():
+    tasks = task_graph({1: (1, 1), 2: (1, 1), 3: (1, 1)}, {(1, 3): 5, (2, 3): 1})
+    slots = {"n1": Slot("p1", 0.0, 1.0), "n2": Slot("p2", 0.0, 4.0)}
+    assert tasks.ready("n1", "p1", {}) == 0.0
+    assert tasks.ready("n3", "p1", slots) == 5.0
+    assert tasks.ready("n3", "p2", slots) == 6.0
+    assert tasks.delay("n1", "p2", "n3", "p2") == 0.0
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(1, 6)), max_size=6),
+    st.integers(0, 30),
+    st.integers(1, 8),
+)
+def test_the_earliest_gap_is_the_earliest(spans, ready, time):
+    """Against every whole number from `ready` on."""
+    busy, end = [], 0
+    for start, length in sorted(spans):
+        if start >= end:
+            busy.append((start, start + length))
+            end = start + length
+
+    def free(at):
+        return all(at + time <= begin or finish <= at for begin, finish in busy)
+
+    assert earliest_gap(busy, ready, time) == next(at for at in range(ready, 100) if free(at))

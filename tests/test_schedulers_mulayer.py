@@ -244,3 +244,10 @@ def test_resnet_on_buffers_falls_back_often():
     convolutional = {op.name for op in graph if op.type in ("conv2d", "max_pool")}
     assert not convolutional.intersection(plan.fallbacks)
     assert len(plan.fallbacks) / len(graph) > 0.4
+
+
+def test_the_largest_step_leaves_whole_operators():
+    """With a step of 1 an operator is on one processor or the other."""
+    graph = convolutions(3)
+    plan = MuLayer(step=1.0, branches=False).plan(graph, view_of(graph))
+    assert all(isinstance(decision, Placement) for decision in plan.values())

@@ -162,3 +162,16 @@ def test_a_missing_solver_names_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "ortools.sat.python", None)
     with pytest.raises(MissingExtraError, match=r"the optimal scheduler needs the extra \[optimal\]"):
         solve(CLASSIC, 1.0)
+
+
+def test_a_network_of_just_the_most_operators_is_planned():
+    graph = network({f"t{i}": (1e6, f"t{i - 1}" if i else "") for i in range(5)})
+    plan = Optimal(most_operators=5).plan(graph, view_of(graph))
+    assert set(plan.decisions) == set(graph.operators)
+
+
+@pytest.mark.parametrize("most", [0, -1])
+def test_a_most_of_no_operators_refuses_everything(most):
+    graph = network({"a": (1e6, "")})
+    with pytest.raises(UsageError):
+        Optimal(most_operators=most).plan(graph, view_of(graph))

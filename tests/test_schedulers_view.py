@@ -95,3 +95,38 @@ def test_loads_are_passed_on():
 def test_unknown_processors_are_named():
     with pytest.raises(UnknownNameError, match=r"unknown processor .*'gpx'"):
         view_of(GRAPH).layouts("gpx")
+
+
+def test_a_part_of_everything_is_the_whole():
+    """Halo rows are beside a share; there are none beside all of an operator."""
+    graph = convolutions(1, size=10)
+    (op,) = graph
+    view = view_of(graph)
+    whole = view.predict(op, "gpu")
+    assert view.predict(op, "gpu", share=1.0, dimension="H", halo_rows=3) == whole
+    assert view.predict(op, "gpu", share=0.3, dimension="H") == pytest.approx(0.3 * whole)
+    assert view.predict(op, "gpu", share=0.3) == pytest.approx(5 / 16 * whole)
+
+
+def test_the_fixed_cost_of_a_job_is_paid_where_every_job_is_an_invocation():
+    job = Job(0, GRAPH, ("a", "b"), ("cpu", "gpu"), 0.0, 0)
+    for invocations, extra in ((False, 0.0), (True, 5e-3)):
+        load = Load(lambda: 0.0, lambda: (), lambda p: 0.0, lambda j, p: 0.0, invocations)
+        view = view_of(GRAPH, load=load, overhead={"gpu": 5e-3})
+        assert view.predict(job, "gpu") == pytest.approx(3e-3 + extra)
+        assert view.predict(job, "cpu") == pytest.approx(6e-3)
+
+
+def test_jobs_are_told_apart_by_inference_and_unit():
+    jobs = {Job(i, GRAPH, ("a",), ("cpu",), 0.0, u) for i in range(2) for u in range(2)}
+    assert len(jobs) == 4
+    assert Job(0, GRAPH, ("a",), ("cpu",), 0.0, 0) in jobs
+
+
+def test_a_whole_trip_between_accelerators_goes_through_the_cpu():
+    """1000 B: layout change, map and sync out of the GPU's images, then into the DSP, which takes them as they are."""
+    view = view_of(GRAPH)
+    out = 2e-6 + 1e-6 + SYNC
+    assert view.transfer(250, "gpu", "dsp", layout="image") == pytest.approx(out + BACK)
+    assert view.transfer(250, "gpu", "dsp", layout="buffer") == pytest.approx(1e-6 + SYNC + BACK)
+    assert view.transfer(250, "gpu", "gpu") == view.transfer(250, "cpu", "cpu") == 0.0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from socsim.errors import ModelError, UsageError
+from socsim.errors import ModelError, UnknownNameError, UsageError
 from socsim.workloads.builder import GraphBuilder
 from socsim.workloads.graph import ModelGraph, Operator
 from socsim.workloads.operators import MAC_TYPES
@@ -644,3 +644,52 @@ def test_names_say_the_size() -> None:
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_same_network_every_time(name: str) -> None:
     assert build_model(name).signature == build_model(name).signature
+
+
+# --- names and options ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "sentence"),
+    [
+        (
+            "resnet50",
+            {"size": 3},
+            "model 'resnet50' has no option 'size'; it has: resolution, classes, stride_in",
+        ),
+        (
+            "mobilenet_v1_0.5",
+            {"widht": 1.0},
+            "model 'mobilenet_v1' has no option 'widht'; it has: width, resolution, classes",
+        ),
+        ("vgg16_0.5", {}, "model 'vgg16' has no option 'width'; it has: resolution, classes"),
+        (
+            "mobilenet_v1",
+            {"z": 1, "a": 2},
+            "model 'mobilenet_v1' has no option 'a'; it has: width, resolution",
+        ),
+    ],
+)
+def test_options_that_a_network_does_not_have(name, options, sentence):
+    with pytest.raises(UsageError) as caught:
+        build_model(name, **options)
+    assert str(caught.value).startswith(sentence)
+
+
+def test_a_name_may_tell_width_and_resolution():
+    by_name, by_option = (
+        build_model("mobilenet_v1_0.5_160"),
+        build_model("mobilenet_v1", width=0.5, resolution=160),
+    )
+    assert by_name.signature == by_option.signature
+    assert by_name.tensors["input"].shape == (1, 3, 160, 160)
+    assert build_model("mobilenet_v1_0.5").macs == build_model("mobilenet_v1", width=0.5).macs
+    assert build_model("mobilenet_v1_0.5_160", resolution=192).tensors["input"].shape[2] == 192
+
+
+@pytest.mark.parametrize(
+    "name", ["mobilenet_v1_", "mobilenet_v1_0", "mobilenet_v1_0.5_x", "nonet_0.5", "_0.5"]
+)
+def test_names_that_only_look_sized(name):
+    with pytest.raises(UnknownNameError, match=rf"^unknown model '{name}'"):
+        build_model(name)

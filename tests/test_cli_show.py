@@ -1,0 +1,371 @@
+"""What ``socsim list`` and ``socsim show`` print for people, against small files of known content."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from clikit import DEVICE, Cli, calling, cells
+from corekit import LIBRARY
+from onnx_models import model, save
+
+from socsim.devices.profile import device_names
+from socsim.schedulers.registry import scheduler_names
+from socsim.workloads.library import library_names
+from socsim.workloads.zoo import model_names
+
+SCHEDULERS = '''
+import socsim
+
+
+class Half(socsim.SplitScheduler):
+    """Halves.
+
+    Everything is divided in two.
+    """
+
+    decision_time = 0.002
+    predictor = "flops"
+
+    def __init__(self, share=0.5, *, dimension="H"):
+        self.share = share
+
+    def split(self, op, view):
+        return "cpu"
+
+
+class First(socsim.OnlineScheduler):
+    def __init__(self):
+        self.seen = 0
+
+    def decide(self, view):
+        return ()
+'''
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+    return calling(capsys)
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(DEVICE)
+    return path
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A working directory with a module of schedulers."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shown_schedulers.py").write_text(SCHEDULERS)
+    yield "shown_schedulers"
+    sys.modules.pop("shown_schedulers", None)
+
+
+# --- list -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [("models", model_names), ("libraries", library_names), ("schedulers", scheduler_names)],
+)
+def test_names_come_one_to_a_line(cli: Cli, kind: str, names) -> None:
+    expected = list(names())
+    assert cli("list", kind) == (0, "\n".join(expected) + "\n", "")
+    assert json.loads(cli("list", kind, "--json")[1]) == [{"name": name} for name in expected]
+
+
+def test_devices_come_with_what_they_are_made_of(cli: Cli) -> None:
+    code, out, err = cli("list", "devices")
+    rows = json.loads(cli("list", "devices", "--json")[1])
+    assert (code, err) == (0, "")
+    assert [row["name"] for row in rows] == device_names()
+    assert all(list(row) == ["name", "title", "soc", "processors", "grades"] for row in rows)
+    assert cells(out)[0] == ["name", "SoC", "processors", "numbers by grade"]
+    for row in rows:
+        (line,) = (line for line in out.splitlines() if line.startswith(f"{row['name']} "))
+        assert row["soc"] in line
+        assert line.rstrip().endswith(", ".join(f"{n} {g}" for g, n in sorted(row["grades"].items())))
+
+
+# --- show device ----------------------------------------------------------------------------------------------
+
+
+def test_a_device_as_json(cli: Cli, device: Path) -> None:
+    """Peaks: 8 and 32 MACs a cycle at 2 GHz, 256 at 0.5 GHz; 80 % of 16 GB/s."""
+    shown = json.loads(cli("show", "device", device, "--json")[1])
+    rows = shown.pop("provenance")
+    assert shown == {
+        "name": "tiny",
+        "title": "Tiny",
+        "soc": "T1",
+        "clusters": [
+            {
+                "name": "big",
+                "core": "cortex-a76",
+                "count": 2,
+                "mhz": [500.0, 2000.0],
+                "gmacs_per_s": {"fp32": 16.0, "int8": 64.0},
+            }
+        ],
+        "accelerators": [
+            {
+                "name": "gpu",
+                "model": "G1",
+                "mhz": [500.0],
+                "gmacs_per_s": {"fp32": 128.0},
+                "layouts": ["image", "buffer"],
+            }
+        ],
+        "dram_gb_per_s": 12.8,
+        "board_w": 1.25,
+        "rails": {"cpu": ["cpu.big"], "rest": ["gpu", "dram", "board"]},
+        "calibrations": [
+            {"library": "mace", "processor": p, "dtype": "fp32", "layout": layout, "grade": "B"}
+            for p, layout in (("cpu", ""), ("gpu", "image"), ("gpu", "buffer"))
+        ],
+        "grades": {"A": 1, "B": len(rows) - 1},
+    }
+    assert [row for row in rows if row["grade"] == "A"] == [
+        {"path": "clusters.0.opps.1.freq", "value": "2 GHz", "grade": "A", "source": "sheet: page 3"}
+    ]
+
+
+def test_a_device_for_people(cli: Cli, device: Path) -> None:
+    code, out, err = cli("show", "device", device)
+    assert (code, err) == (0, "")
+    lines = [line.rstrip() for line in out.splitlines()]
+    assert lines[:2] == ["device:  Tiny (tiny)", "SoC:     T1"]
+    shown = cells(out)
+    assert ["processor", "model", "clock MHz", "points", "peak GMAC/s (CPU: one core)", "layouts"] in shown
+    assert ["cpu big", "2 x cortex-a76", "500 to 2000", "2", "fp32 16, int8 64"] in shown
+    assert ["gpu", "G1", "500", "1", "fp32 128", "image, buffer"] in shown
+    assert ["DRAM:", "12.8 GB/s usable"] in shown
+    assert ["board:", "1.25 W"] in shown
+    assert ["rail cpu:", "cpu.big"] in shown
+    assert ["rail rest:", "gpu, dram, board"] in shown
+    assert ["mace", "cpu", "fp32", "B"] in shown
+    assert ["mace", "gpu", "fp32", "image", "B"] in shown
+
+
+def test_sources_are_counted_with_the_blocks_they_are_for(cli: Cli, device: Path) -> None:
+    rows = json.loads(cli("show", "device", device, "--json")[1])["provenance"]
+    out = cli("show", "device", device)[1]
+    table = cells(out.partition("where the numbers come from (-v lists each)")[2])
+    blocks = "clusters, accelerators, memory, cpu_bandwidth, sharing, board_power, calibration"
+    assert table == [
+        ["grade", "numbers", "of", "source"],
+        ["A", "1", "clusters", "sheet: page 3"],
+        ["B", str(len(rows) - 1), blocks, "meter"],
+    ]
+
+
+def test_every_number_is_listed_when_asked(cli: Cli, device: Path) -> None:
+    rows = json.loads(cli("show", "device", device, "--json")[1])["provenance"]
+    out = cli("show", "device", device, "-v")[1]
+    assert "where the numbers come from" not in out
+    table = cells(out.partition("every number")[2])
+    assert table[0] == ["number", "value", "grade", "source"]
+    assert table[1:] == [[row["path"], row["value"], row["grade"], row["source"]] for row in rows]
+
+
+# --- show library ---------------------------------------------------------------------------------------------
+
+
+def test_a_library_for_people(cli: Cli, tmp_path: Path) -> None:
+    """The GPU multiplies matrices under a condition, the CPU runs everything, the DSP only two types."""
+    path = tmp_path / "toy.yaml"
+    path.write_text(Path(LIBRARY).read_text().replace("matmul: {}", "matmul: {rank: 2}", 1))
+    code, out, err = cli("show", "library", path)
+    assert (code, err) == (0, "")
+    assert [line.rstrip() for line in out.splitlines()[:4]] == [
+        "library:                      Toy (toy)",
+        "CPU cores:                    big",
+        "threads:                      1",
+        "work of a kernel is divided:  equally",
+    ]
+    kernels, support = out.partition("support (if: under conditions)")[::2]
+    shown = cells(kernels)[4:]
+    assert shown[:2] == [["kernels"], ["processor", "data types", "layout", "operator types", "others"]]
+    assert shown[2][:2] == ["cpu", "fp32"]
+    assert shown[2][-1] == "network refused"
+    assert shown[3:] == [
+        ["gpu", "fp32", "image", "4", "fall back to the CPU"],
+        ["gpu", "fp32", "buffer", "4", "fall back to the CPU"],
+        ["dsp", "fp32", "buffer", "2", "network refused"],
+    ]
+    table = cells(support)
+    assert table[0] == ["operator type", "cpu", "gpu image", "gpu buffer", "dsp buffer"]
+    marks = {row[0]: row[1:] for row in table[1:]}
+    assert list(marks) == sorted(marks)
+    assert marks["conv2d"] == ["yes", "yes", "yes", "yes"]
+    assert marks["matmul"] == ["yes", "if", "yes", "-"]
+    assert marks["softmax"] == ["yes", "-", "-", "-"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("threads: 1\n", "", "threads:                      one for each core"),
+        ("chunking: static", "chunking: capacity", "work of a kernel is divided:  by core speed"),
+    ],
+)
+def test_what_a_library_says_of_threads(cli: Cli, tmp_path: Path, old: str, new: str, line: str) -> None:
+    path = tmp_path / "toy.yaml"
+    path.write_text(Path(LIBRARY).read_text().replace(old, new))
+    assert line in [text.rstrip() for text in cli("show", "library", path)[1].splitlines()]
+
+
+def test_a_library_as_json(cli: Cli) -> None:
+    shown = json.loads(cli("show", "library", LIBRARY, "--json")[1])
+    backends = shown.pop("backends")
+    assert shown == {
+        "name": "toy", "title": "Toy", "cores": "big", "threads": 1, "chunking": "static", "host": "shared",
+    }  # fmt: skip
+    assert backends[3] == {
+        "processor": "dsp",
+        "dtypes": ["fp32"],
+        "layout": "buffer",
+        "else": "network refused",
+        "operators": {"conv2d": {}, "task": {}},
+    }
+    assert [(b["processor"], b["layout"]) for b in backends[:3]] == [
+        ("cpu", ""), ("gpu", "image"), ("gpu", "buffer"),
+    ]  # fmt: skip
+
+
+# --- show model -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    """Convolutions of 1 x 1 over 8 x 8 pixels, 3 -> 4 and 4 -> 2, with a normalisation and a rectifier between."""
+    body = "c = Conv(x, w) b = BatchNormalization(c, s, s, s, s) r = Relu(b) p = Conv(r, v) y = Softmax(p)"
+    weights = {"w": (4, 3, 1, 1), "v": (2, 4, 1, 1), "s": (4,)}
+    return save(model(body, weights, inputs="float[N,3,8,8] x"), tmp_path)
+
+
+def test_a_network_as_json(cli: Cli, network: Path) -> None:
+    """12 + 8 weights and a bias of 4; 64 pixels; 256 and 192 elements are alive beside one another."""
+    shown = json.loads(cli("show", "model", network, "--shape", "x=1x3x8x8", "--json")[1])
+    assert shown == {
+        "name": "net",
+        "operators": 3,
+        "macs": 64 * (12 + 8),
+        "parameters": 24,
+        "inputs": {"x": [1, 3, 8, 8]},
+        "outputs": {"y": [1, 2, 8, 8]},
+        "peak_memory_mb": pytest.approx(4 * (24 + 448) / 1e6),
+    }
+
+
+def test_a_network_as_it_was_exported(cli: Cli, network: Path) -> None:
+    shown = json.loads(cli("show", "model", network, "--shape", "x=1x3x8x8", "--no-fuse", "--json")[1])
+    assert (shown["operators"], shown["parameters"], shown["macs"]) == (5, 20 + 8, 64 * 20)
+
+
+def test_a_network_for_people(cli: Cli, network: Path) -> None:
+    code, out, err = cli("show", "model", network, "--shape", "x=100x3x8x8", "--no-fuse")
+    assert (code, err) == (0, "")
+    shown = cells(out)
+    assert shown == [
+        ["network:", "net"],
+        ["operators:", "5"],
+        ["multiply-accumulates:", "0.1 M"],
+        ["parameters:", "0.00 M"],
+        ["inputs:", "x 100x3x8x8"],
+        ["outputs:", "y 100x2x8x8"],
+        ["peak memory:", "0.2 MB in fp32"],
+        ["operator type", "count", "MMAC"],
+        ["conv2d", "2", "0.1"],
+        ["batch_norm", "1", "0.0"],
+        ["activation", "1", "0.0"],
+        ["softmax", "1", "0.0"],
+    ]
+
+
+def test_operators_are_listed_when_asked(cli: Cli, network: Path) -> None:
+    out = cli("show", "model", network, "--shape", "x=1000x3x8x8", "-v")[1]
+    table = cells(out.partition("\noperators ")[2])
+    assert table[0] == ["operator", "type", "output", "MMAC", "parameters"]
+    assert [row[1:] for row in table[1:]] == [
+        ["conv2d", "1000x4x8x8", "0.77", "16"],
+        ["conv2d", "1000x2x8x8", "0.51", "8"],
+        ["softmax", "1000x2x8x8", "0.00", "0"],
+    ]
+
+
+def test_types_come_with_the_most_work_first(cli: Cli) -> None:
+    out = cli("show", "model", "mobilenet_v1")[1]
+    table = cells(out.partition("operator type")[2])[1:]
+    work = [float(row[2].replace(",", "")) for row in table]
+    assert work == sorted(work, reverse=True)
+    assert table[1][:2] == ["depthwise_conv2d", "13"]
+    assert sum(int(row[1]) for row in table) == 30
+
+
+# --- show scheduler -------------------------------------------------------------------------------------------
+
+
+def test_an_own_scheduler_as_json(cli: Cli, own: str) -> None:
+    assert json.loads(cli("show", "scheduler", f"{own}:Half", "--json")[1]) == {
+        "name": f"{own}:Half",
+        "class": f"{own}:Half",
+        "kind": "SplitScheduler",
+        "options": {"share": 0.5, "dimension": "H"},
+        "predictor": "flops",
+        "decision_time_ms": 2.0,
+        "description": "Halves.\n\nEverything is divided in two.",
+    }
+
+
+def test_an_own_scheduler_for_people(cli: Cli, own: str) -> None:
+    code, out, err = cli("show", "scheduler", f"{own}:Half")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "Halves.",
+        "",
+        "Everything is divided in two.",
+        "",
+        f"class:             {own}:Half",
+        "kind:              SplitScheduler",
+        "predictor:         flops",
+        "decision_time_ms:  2.0",
+        "options:           share=0.5, dimension='H'",
+    ]
+
+
+def test_a_scheduler_without_options(cli: Cli, own: str) -> None:
+    lines = cli("show", "scheduler", f"{own}:First")[1].splitlines()
+    assert "kind:              OnlineScheduler" in lines
+    assert lines[-1] == "options:           none"
+
+
+def test_options_given_with_the_name(cli: Cli) -> None:
+    shown = json.loads(cli("show", "scheduler", "greedy(predictor=flops)", "--json")[1])
+    assert (shown["name"], shown["predictor"]) == ("greedy(predictor=flops)", "flops")
+
+
+@pytest.mark.parametrize(
+    ("args", "fault"),
+    [
+        (("scheduler", "greedi"), "did you mean 'greedy'?"),
+        (("scheduler", "greedy(speed=3)"), "has no option 'speed'"),
+        (("library", "mase"), "did you mean 'mace'?"),
+        (("device", "xiaomi9"), "did you mean 'xiaomi-9'?"),
+        (("device", "nowhere.yaml"), "nowhere.yaml: no such file"),
+        (("model", "resnet500"), "did you mean 'resnet50'?"),
+        (("model", "resnet50", "--shape", "input=1x3x32x32"), "shapes are for ONNX"),
+        (("model", "resnet50", "extra"), "extra"),
+        (("phone", "xiaomi-9"), "phone"),
+    ],
+)
+def test_what_cannot_be_shown(cli: Cli, args: tuple[str, ...], fault: str) -> None:
+    for options in ((), ("--json",)):
+        code, out, err = cli("show", *args, *options)
+        assert (code, out) == (2, "")
+        assert fault in err
