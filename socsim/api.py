@@ -23,13 +23,21 @@ from socsim.simulation.simulation import Application, Simulation
 from socsim.units import exact_seconds, parse
 from socsim.workloads.apps import Inference
 from socsim.workloads.competitors import Competitor
+from socsim.workloads.frames import FrameApp
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.pricing import Pricer
 from socsim.workloads.zoo import build_model
 
 __all__ = ["compare", "load_model", "simulate"]
 
-_POLICY = {"queue": "queue", "queue_limit": None, "concurrency": None, "priority": 0, "nice": 0}
+_POLICY = {
+    "queue": "queue",
+    "queue_limit": None,
+    "concurrency": None,
+    "priority": 0,
+    "nice": 0,
+    "queue_window": 0,
+}
 """Fields of an application that are described where they are not these."""
 
 
@@ -104,7 +112,7 @@ def simulate(
     -------
     A result with ``summary()``, ``inferences``, ``kernels``, ``power``, ``slowdown()``, ``save(directory)``.
     """
-    if isinstance(apps, (Inference, Competitor)):
+    if isinstance(apps, (Inference, FrameApp, Competitor)):
         raise UsageError("simulate takes a list of applications, got one; put it in brackets")
     target = device if isinstance(device, Device) else load_device(device)
     loaded = [_loaded(app) for app in apps]
@@ -239,7 +247,7 @@ def _settled(pricer: Pricer) -> dict[str, str]:
 
 def describe(app: Application) -> dict[str, Any]:
     """An application as an experiment file has it."""
-    if isinstance(app, Competitor):
+    if not isinstance(app, Inference):
         return app.describe()
     described: dict[str, Any] = {
         "kind": "inference",
@@ -256,4 +264,6 @@ def describe(app: Application) -> dict[str, Any]:
     if app.stage is not None:
         described["after"] = app.stage.describe()
     policy = {key: getattr(app, key) for key in _POLICY}
+    if app.kernel_limit_s:
+        described["kernel_limit"] = exact_seconds(app.kernel_limit_s)
     return described | {key: value for key, value in policy.items() if value != _POLICY[key]}

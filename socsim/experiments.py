@@ -24,6 +24,7 @@ from socsim.workloads.arrival_spec import make_arrivals
 from socsim.workloads.arrival_trace import read_trace
 from socsim.workloads.arrivals import TraceFile
 from socsim.workloads.competitors import Competitor
+from socsim.workloads.frames import Ui, Video
 from socsim.workloads.stages import application_names, check_stages, make_after
 
 __all__ = [
@@ -37,6 +38,14 @@ __all__ = [
 
 Time = Annotated[float, BeforeValidator(lambda text: units.parse(text, "time")), Field(gt=0)]
 Count = Annotated[int, Field(strict=True, gt=0)]
+Nice = Annotated[int, Field(strict=True, ge=-20, le=19)]
+
+
+def _quantity(dimension: str) -> BeforeValidator:
+    return BeforeValidator(lambda text: units.parse(text, dimension))
+
+
+Duration = Annotated[float, _quantity("time"), Field(ge=0)]
 
 
 class _Spec(BaseModel):
@@ -62,7 +71,9 @@ class InferenceSpec(_Spec):
     queue_limit: Count | None = None
     concurrency: Count | None = None
     priority: float = 0.0
-    nice: Annotated[int, Field(strict=True, ge=-20, le=19)] = 0
+    nice: Nice = 0
+    kernel_limit: Duration = 0.0
+    queue_window: Annotated[int, Field(strict=True, ge=0)] = 0
 
     @model_validator(mode="after")
     def _fits(self) -> InferenceSpec:
@@ -83,10 +94,6 @@ class InferenceSpec(_Spec):
         return Inference(**options)
 
 
-def _quantity(dimension: str) -> BeforeValidator:
-    return BeforeValidator(lambda text: units.parse(text, dimension))
-
-
 class CompetitorSpec(_Spec):
     """An application of kind ``competitor``; fields as of :class:`socsim.workloads.competitors.Competitor`."""
 
@@ -96,15 +103,15 @@ class CompetitorSpec(_Spec):
     processor: Literal["cpu", "gpu", "dsp", "npu"] = "cpu"
     threads: Count = 1
     affinity: str = "all"
-    nice: Annotated[int, Field(strict=True, ge=-20, le=19)] = 0
+    nice: Nice = 0
     duty: Annotated[float, Field(gt=0, le=1)] = 1.0
     period: Time = 0.02
     traffic: Annotated[float, _quantity("bandwidth"), Field(ge=0)] = 0.0
     kernel: Time = 0.005
-    start: Annotated[float, _quantity("time"), Field(ge=0)] = 0.0
+    start: Duration = 0.0
     stop: Time = inf
     on: Time = 1.0
-    off: Annotated[float, _quantity("time"), Field(ge=0)] = 0.0
+    off: Duration = 0.0
     priority: float = 0.0
 
     @model_validator(mode="after")
@@ -125,8 +132,53 @@ class MechanismsSpec(_Spec):
     dram: bool = True
 
 
-_KINDS: dict[str, type[_Spec]] = {"inference": InferenceSpec, "competitor": CompetitorSpec}
-AppSpec = Annotated[InferenceSpec | CompetitorSpec, Field(discriminator="kind")]
+class _FrameSpec(_Spec):
+    """What applications that show frames have in common; fields as of :class:`socsim.workloads.frames.FrameApp`."""
+
+    name: str = ""
+    fps: Annotated[float, Field(gt=0)] = 60.0
+    decode: Duration = 0.0
+    render: Duration = 0.0
+    compose: Time = 3e-3
+    traffic: Annotated[float, _quantity("size"), Field(ge=0)] = 20e6
+    buffers: Count = 1
+    priority: float = 0.0
+    nice: Nice = 0
+    affinity: str = "all"
+    start: Duration = 0.0
+    stop: Time = inf
+
+
+class VideoSpec(_FrameSpec):
+    """An application of kind ``video``; fields as of :class:`socsim.workloads.frames.Video`."""
+
+    kind: Literal["video"]
+    fps: Annotated[float, Field(gt=0)] = 30.0
+    decode: Duration = 2e-3
+
+    def application(self) -> Video:
+        """The application."""
+        return Video(**self.model_dump(exclude={"kind"}))
+
+
+class UiSpec(_FrameSpec):
+    """An application of kind ``ui``; fields as of :class:`socsim.workloads.frames.Ui`."""
+
+    kind: Literal["ui"]
+    render: Duration = 4e-3
+
+    def application(self) -> Ui:
+        """The application."""
+        return Ui(**self.model_dump(exclude={"kind"}))
+
+
+_KINDS: dict[str, type[_Spec]] = {
+    "inference": InferenceSpec,
+    "video": VideoSpec,
+    "ui": UiSpec,
+    "competitor": CompetitorSpec,
+}
+AppSpec = Annotated[InferenceSpec | VideoSpec | UiSpec | CompetitorSpec, Field(discriminator="kind")]
 
 
 class ExperimentSpec(_Spec):
@@ -253,7 +305,7 @@ def check_experiment(path: str | Path) -> str:
         (("device",), load_device, experiment.device)
     ]
     for i, app in enumerate(experiment.apps):
-        if isinstance(app, Competitor):
+        if not isinstance(app, Inference):
             continue
         named += [
             (("apps", i, "model"), load_model, app.model),

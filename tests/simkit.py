@@ -49,6 +49,7 @@ def kernel(
     traffic: float = 0.0,
     reach: float = 10 * GB,
     dispatch: float = 0.0,
+    waits: bool = False,
 ) -> Entry:
     """A kernel of `time` s of computing."""
     return Entry(
@@ -61,6 +62,7 @@ def kernel(
         bytes=traffic,
         reach=reach,
         dispatch=dispatch,
+        waits=waits,
     )
 
 

@@ -199,7 +199,7 @@ def test_nobody_holds_the_accelerator_before_its_kernel_is_enqueued() -> None:
 def test_a_queue_window_lets_others_in() -> None:
     """The host enqueues two kernels and waits for them before it enqueues more."""
     bench = Bench()
-    launched(bench, three(), "a", window=2)
+    launched(bench, [*three()[:2], step(kernel("z", 3.0, waits=True))], "a")
     launched(bench, [step(kernel("draw", 1.0))], "b", at=0.5)
     assert bench.run() == [("a.x", 0.0, 3.0), ("a.y", 3.0, 6.0), ("b.draw", 6.0, 7.0), ("a.z", 7.0, 10.0)]
 
@@ -230,8 +230,11 @@ def test_contexts_lose_nothing_and_never_overlap(apps, stepwise: bool) -> None:
     """Whatever the priorities, windows and dispatches: every kernel runs once, whole, one at a time, in order."""
     bench = Bench(stepwise=stepwise)
     for i, (at, priority, window, kernels) in enumerate(apps):
-        steps = [step(kernel(f"k{j}", float(time), dispatch=d)) for j, (time, d) in enumerate(kernels)]
-        launched(bench, steps, str(i), at=float(at), priority=priority, window=window)
+        steps = [
+            step(kernel(f"k{j}", float(time), dispatch=d, waits=bool(window and j and j % window == 0)))
+            for j, (time, d) in enumerate(kernels)
+        ]
+        launched(bench, steps, str(i), at=float(at), priority=priority)
     rows = bench.run()
     assert len(rows) == sum(len(kernels) for *_, kernels in apps)
     assert all(after[1] >= before[2] - 1e-9 for before, after in pairwise(rows))

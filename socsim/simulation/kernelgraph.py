@@ -50,6 +50,8 @@ class Entry:
     spread: tuple[float, float, float] | None = None
     moved: float = 0.0
     """Bytes that change processor or layout."""
+    waits: bool = False
+    """Whether the host enqueues it only when all before it have finished."""
 
     @property
     def demand(self) -> float:

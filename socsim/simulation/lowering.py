@@ -13,6 +13,7 @@ from socsim.devices.sharing import Handover, from_accelerator, to_accelerator
 from socsim.schedulers.chains import chain_halos
 from socsim.schedulers.plan import Decision, Placement, Plan, Split
 from socsim.simulation.kernelgraph import DELAY, Entry, KernelGraph, Step, compress
+from socsim.simulation.pacing import UNPACED, Pacer, Pacing
 from socsim.workloads.graph import DTYPE_BYTES, Operator
 from socsim.workloads.kernels import WHOLE, Part, input_share, output_share
 from socsim.workloads.pricing import Pricer
@@ -33,7 +34,9 @@ _NOTHING = -1
 """Producer of a tensor that is there from the start."""
 
 
-def lower_plan(pricer: Pricer, plan: Plan, *, decision_time: float = 0.0) -> KernelGraph:
+def lower_plan(
+    pricer: Pricer, plan: Plan, *, decision_time: float = 0.0, pacing: Pacing = UNPACED
+) -> KernelGraph:
     """Lower a whole network.
 
     Parameters
@@ -44,9 +47,11 @@ def lower_plan(pricer: Pricer, plan: Plan, *, decision_time: float = 0.0) -> Ker
         A resolved plan: every operator placed where it can run.
     decision_time
         Time in s that the scheduler takes first.
+    pacing
+        How kernels are sent to the GPU.
     """
     graph = pricer.graph
-    lowering = _Lowering(pricer, dict.fromkeys(graph.inputs, CPU), decision_time)
+    lowering = _Lowering(pricer, dict.fromkeys(graph.inputs, CPU), decision_time, pacing)
     names = plan.order or tuple(graph.operators)
     group_of = {name: i for i, group in enumerate(plan.groups) for name in group}
     chain_of = {name: chain for chain in plan.chains if len(chain) > 1 for name in chain}
@@ -69,6 +74,7 @@ def lower_job(
     outputs: Iterable[str],
     *,
     opened: bool = False,
+    pacing: Pacing = UNPACED,
 ) -> tuple[KernelGraph, dict[int, tuple[str, ...]], dict[str, Place]]:
     """Lower some operators on one processor.
 
@@ -82,13 +88,15 @@ def lower_job(
         Tensors that the CPU must be able to read in the end (the network's own outputs among theirs).
     opened
         Whether the processor's fixed cost has been paid.
+    pacing
+        How kernels are sent to the GPU.
 
     Returns
     -------
     The kernel graph; for each root segment that only waits, the tensors whose producers it waits for; and where each
     tensor produced lies.
     """
-    lowering = _Lowering(pricer, dict(inputs))
+    lowering = _Lowering(pricer, dict(inputs), pacing=pacing)
     if opened:
         lowering.opened.add(placement.processor)
     for name in names:
@@ -102,13 +110,22 @@ def lower_job(
 class _Lowering:
     """Emits steps while it tracks where every tensor can be read, and since which step."""
 
-    def __init__(self, pricer: Pricer, inputs: Mapping[str, Place], decision_time: float = 0.0) -> None:
+    def __init__(
+        self,
+        pricer: Pricer,
+        inputs: Mapping[str, Place],
+        decision_time: float = 0.0,
+        pacing: Pacing = UNPACED,
+    ) -> None:
         self.pricer, self.graph, self.device = pricer, pricer.graph, pricer.device
         self.steps: list[Step] = []
         self._sources: dict[int, tuple[str, ...]] = {}
         self.opened: set[str] = set()
         """Processors whose fixed cost has been paid."""
         self._group: int = -1
+        self._pacer = None
+        if pacing != UNPACED and "gpu" in self.device.sharing:
+            self._pacer = Pacer(pacing, self.device.sharing["gpu"].sync.mean)
         self._begin = _NOTHING
         if decision_time:
             self._begin = self.delay([Entry("call", "", "cpu", overhead=decision_time)], set())
@@ -235,7 +252,10 @@ class _Lowering:
             dispatch=0.0 if dispatched and part.share < 1.0 else cost.dispatch,
         )
         team = self.pricer.team(placement.cores) if processor == "cpu" else ()
-        return self._emit(Step(processor, (entry,), deps, team, self._weights(team, placement)))
+        entries: tuple[Entry, ...] = (entry,)
+        if self._pacer is not None and processor == "gpu":
+            entries = self._pacer.commands(entry, cost.overhead)
+        return self._emit(Step(processor, entries, deps, team, self._weights(team, placement)))
 
     def _fixed(self, placement: Placement) -> float:
         """The fixed cost of an invocation, due at the first kernel of a processor."""

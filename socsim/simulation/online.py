@@ -16,7 +16,7 @@ from socsim.simulation.executor import Fragment
 from socsim.simulation.kernelgraph import KernelGraph
 from socsim.simulation.lowering import CPU, Place, lower_job
 from socsim.simulation.records import AppRecord
-from socsim.simulation.stream import Stream
+from socsim.simulation.stream import Stream, pacing_of
 from socsim.workloads.units import Unit
 
 __all__ = ["OnlineStream"]
@@ -205,7 +205,15 @@ class OnlineStream(Stream):
         lowered = self._lowered.get(key)
         if lowered is None:
             lowered = _Lowered(
-                *lower_job(self.pricer, unit.operators, placement, inputs, unit.results, opened=opened)
+                *lower_job(
+                    self.pricer,
+                    unit.operators,
+                    placement,
+                    inputs,
+                    unit.results,
+                    opened=opened,
+                    pacing=pacing_of(self.app),
+                )
             )
             self._lowered[key] = lowered
         if not self._invocations:

@@ -10,6 +10,8 @@ from typing import NamedTuple, overload
 
 import numpy as np
 
+from socsim.simulation.framelog import FrameRecord
+
 __all__ = [
     "STATUSES",
     "AppRecord",
@@ -214,6 +216,8 @@ class Outcome:
     inferences, kernels
         Records, `inferences` by application in order of ending, then those under way, then those that wait; `kernels`
         is empty unless they were asked for.
+    frames
+        Frames of videos and user interfaces, application by application.
     apps
         By application name.
     busy_s
@@ -242,6 +246,7 @@ class Outcome:
     power: Mapping[str, ComponentPower] = field(default_factory=dict)
     frequencies: Mapping[str, float] = field(default_factory=dict)
     core_names: tuple[str, ...] = ()
+    frames: Sequence[FrameRecord] = ()
 
     def inferences_of(self, app: str) -> Inferences:
         """An application's inferences as arrays."""

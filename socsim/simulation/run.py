@@ -284,16 +284,13 @@ class Run:
 
     def _enqueued(self) -> int:
         """Number of entries that the host has enqueued by now."""
-        entries, context = self.segment.entries, self.fragment.context
-        count, index = len(entries), self.progress.index
-        if context.window:
-            count = min(count, (index // context.window + 1) * context.window)
+        entries, index = self.segment.entries, self.progress.index
         left = self.progress.dispatched * (1.0 + 1e-12) + 1e-15
-        for i, entry in enumerate(entries[:count]):
+        for i, entry in enumerate(entries):
             left -= entry.dispatch
-            if left < 0.0:
+            if left < 0.0 or (entry.waits and i > index):
                 return i
-        return count
+        return len(entries)
 
     def _reach(self, index: int) -> None:
         """The timeline has come to the end of the entry before `index`."""

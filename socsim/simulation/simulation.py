@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import inf, isclose
 
 import numpy as np
@@ -17,6 +17,7 @@ from socsim.schedulers.predictors import make_predictor
 from socsim.schedulers.registry import make_scheduler
 from socsim.schedulers.validation import resolve
 from socsim.schedulers.view import View
+from socsim.simulation.display import Display
 from socsim.simulation.energy import component_energy, component_power, rail_energy
 from socsim.simulation.executor import Executor
 from socsim.simulation.feeds import Feed, LoopFeed, StageFeed, TimedFeed
@@ -26,9 +27,10 @@ from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.online import OnlineStream
 from socsim.simulation.records import STATUSES, InferenceLog, Outcome
 from socsim.simulation.rival import start_competitor
-from socsim.simulation.stream import Noise, StaticStream, Stream
+from socsim.simulation.stream import Noise, StaticStream, Stream, pacing_of
 from socsim.workloads.apps import Inference
 from socsim.workloads.competitors import Competitor
+from socsim.workloads.frames import FrameApp
 from socsim.workloads.graph import ModelGraph, Operator
 from socsim.workloads.library import load_library
 from socsim.workloads.pricing import Pricer
@@ -40,7 +42,7 @@ __all__ = ["Simulation"]
 _ARRIVALS, _COMPETITORS = 1, 2
 """Tell an application's generators from that of its noise."""
 
-Application = Inference | Competitor
+Application = Inference | FrameApp | Competitor
 """What a simulation runs."""
 
 
@@ -52,7 +54,7 @@ class Simulation:
     device
         What they run on.
     apps
-        Inference applications, whose ``model`` is a network, and what competes with them.
+        Inference applications, whose ``model`` is a network, what shows frames, and what competes with them.
     duration
         Simulated time in s; None runs until every inference has finished, which needs a ``count`` in each application.
     seed
@@ -98,6 +100,10 @@ class Simulation:
         self.streams = [
             self._stream(app, name, i) for i, (app, name) in enumerate(zip(inferences, names, strict=True))
         ]
+        shown = [app for app in apps if isinstance(app, FrameApp)]
+        self._displays = [
+            Display(self.executor, app, name) for app, name in zip(shown, _titles(shown, names), strict=True)
+        ]
         self._competitors = [app for app in apps if isinstance(app, Competitor)]
         for number, stream in enumerate(self.streams):
             stream.feed = self._feed(stream, number)
@@ -109,6 +115,8 @@ class Simulation:
             for number, competitor in enumerate(self._competitors):
                 rng = np.random.default_rng([self.seed, number, _COMPETITORS])
                 start_competitor(self.executor, competitor, rng)
+            for display in self._displays:
+                display.start()
             for stream in self.streams:
                 stream.start()
             self._pass_time()
@@ -164,7 +172,7 @@ class Simulation:
         with blamed(scheduler, "plan", pricer.graph.name):
             raw = scheduler.plan(pricer.graph, view)
         plan = resolve(raw, pricer)
-        graph = lower_plan(pricer, plan, decision_time=scheduler.decision_time)
+        graph = lower_plan(pricer, plan, decision_time=scheduler.decision_time, pacing=pacing_of(app))
         return StaticStream(
             self.executor,
             app,
@@ -239,6 +247,7 @@ class Simulation:
             power=component_power(self.device),
             frequencies=domains | {"dram": self.device.memory.opps[-1].frequency},
             core_names=tuple(c.name for c in self.device.cores),
+            frames=tuple(record for d in self._displays for record in d.log.records(now)),
         )
 
 
@@ -253,6 +262,19 @@ def _check(
         raise UsageError(f"seed must be a whole number from 0, got {seed!r}")
     if duration is None and (not inferences or any(app.endless for app in inferences)):
         raise UsageError("a simulation needs a duration, or a count in every application")
+
+
+def _titles(shown: Sequence[FrameApp], taken: Iterable[str]) -> list[str]:
+    """Unique names of applications that show frames."""
+    names, used = list[str](), set(taken)
+    for app in shown:
+        name, number = app.title, 1
+        while name in used:
+            number += 1
+            name = f"{app.title}-{number}"
+        used.add(name)
+        names.append(name)
+    return names
 
 
 def _check_inferences(stream: Stream, outcome: Outcome) -> None:

@@ -15,11 +15,12 @@ from socsim.simulation.context import Context
 from socsim.simulation.executor import Executor, Fragment
 from socsim.simulation.feeds import Feed, StageFeed
 from socsim.simulation.kernelgraph import Entry, KernelGraph
+from socsim.simulation.pacing import Pacing
 from socsim.simulation.records import AppRecord, InferenceLog, InferenceRecord
 from socsim.workloads.apps import Inference
 from socsim.workloads.pricing import Pricer
 
-__all__ = ["Noise", "Stream", "host_core"]
+__all__ = ["Noise", "StaticStream", "Stream", "host_core", "pacing_of"]
 
 
 class Noise:
@@ -59,6 +60,11 @@ def host_core(pricer: Pricer) -> int:
         return team[0]
     free = [i for i in pricer.device.parse_cores("all") if i not in team]
     return free[0] if free else team[-1]
+
+
+def pacing_of(app: Inference) -> Pacing:
+    """How an application's library feeds the GPU."""
+    return Pacing(app.kernel_limit_s, app.queue_window)
 
 
 class Stream(ABC):

@@ -63,6 +63,11 @@ class Inference:
         Rank where processors arbitrate between applications; higher goes first.
     nice
         Nice value of its CPU threads, -20 (most time) to 19.
+    kernel_limit
+        Time above which a GPU kernel is split into blocks, in s or with a unit (MACE's ``limit_opencl_kernel_time``);
+        0 for no limit.
+    queue_window
+        Number of GPU commands after which the host waits for them (MACE's ``opencl_queue_window_size``); 0 for any.
 
     Raises
     ------
@@ -88,6 +93,8 @@ class Inference:
     concurrency: int | None = None
     priority: float = 0.0
     nice: int = 0
+    kernel_limit: float | str = 0.0
+    queue_window: int = 0
 
     def __post_init__(self) -> None:
         try:
@@ -124,11 +131,24 @@ class Inference:
             raise UsageError(f"priority must be a number, got {self.priority!r}")
         if isinstance(self.nice, bool) or not isinstance(self.nice, int) or not -20 <= self.nice <= 19:
             raise UsageError(f"nice must be a whole number from -20 to 19, got {self.nice!r}")
+        if not _number(self.kernel_limit_s) or not 0.0 <= self.kernel_limit_s < inf:
+            raise UsageError(f"kernel_limit must not be negative, got {self.kernel_limit!r}")
+        if (
+            isinstance(self.queue_window, bool)
+            or not isinstance(self.queue_window, int)
+            or self.queue_window < 0
+        ):
+            raise UsageError(f"queue_window must be a whole number from 0, got {self.queue_window!r}")
 
     @property
     def period_s(self) -> float | None:
         """(Mean) time between arrivals in s, where it was given by `period`."""
         return _seconds(self.period)
+
+    @property
+    def kernel_limit_s(self) -> float:
+        """Limit of GPU kernels in s; 0 for none."""
+        return _seconds(self.kernel_limit) or 0.0
 
     @property
     def deadline_s(self) -> float | None:
