@@ -103,6 +103,7 @@ class CpuRival(_Rival):
         self.traffic = competitor.number("traffic")
         self._settled, self._flow = 0.0, 0.0
         self._duty, self._period = competitor.duty, competitor.seconds("period")
+        self._rng = rng
         self._offsets = [float(rng.uniform(0.0, self._period)) for _ in self._threads]
 
     def begin(self) -> None:
@@ -139,10 +140,10 @@ class CpuRival(_Rival):
         executor = self.executor
         if executor.env.now >= self.until:
             return
-        following = executor.env.now + self._period
 
         def done() -> None:
-            timer = Timeout(executor.env, max(0.0, following - executor.env.now))
+            pause = float(self._rng.exponential((1.0 - self._duty) * self._period))
+            timer = Timeout(executor.env, pause)
             timer.callbacks.append(partial(self._once, thread))
 
         Burst(executor.env, executor.cores, thread, self._duty * self._period, done, tell=self._changed)
