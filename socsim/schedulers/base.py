@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -73,14 +73,27 @@ class SplitScheduler(StaticScheduler):
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A job and where it shall run."""
+    """A job and where it shall run.
+
+    Parameters
+    ----------
+    placement
+        None to drop the inference that the job belongs to.
+    units
+        How many jobs of its network run there as one: this and the following ones.
+    """
 
     job: Job
-    placement: Placement
+    placement: Placement | None
+    units: int = 1
 
 
 class OnlineScheduler(Scheduler, ABC):
     """Decides while the simulation runs: whenever a job becomes ready or a processor idle."""
+
+    shared: bool = False
+    """Whether applications that name it alike, or are given the same object, share one scheduler, as a service of the
+    system, which decides about all their jobs."""
 
     granularity: str = "subgraph"
     """What a job is: ``"operator"``, ``"subgraph"`` (operators that the same processors support) or ``"model"``."""
@@ -89,7 +102,15 @@ class OnlineScheduler(Scheduler, ABC):
     def decide(self, view: View) -> Iterable[Assignment]:
         """Assign some of ``view.ready``; jobs left out stay ready.
 
-        Yield ``job.on(processor)`` for each. Later assignments of one call see the waits that earlier ones caused.
+        Yield ``job.on(processor)`` for each, or ``job.drop()``. Later assignments of one call see the waits that
+        earlier ones caused.
         It must come to an end: a job can be assigned once only, but a loop that assigns nothing and never ends cannot
         be told from one that takes long, and holds the simulation until it is interrupted.
         """
+
+    def start(self) -> None:
+        """A run begins: forget what was learnt in earlier ones."""
+
+    def support(self, graph: ModelGraph, view: View) -> Mapping[str, tuple[str, ...]]:
+        """Processors of each operator, by which a network is cut into subgraphs: those with a kernel for it."""
+        return {op.name: tuple(p for p in view.processors if view.supports(p, op)) for op in graph}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, Any
 
 from socsim.devices.sharing import handover_time
+from socsim.errors import UsageError
 from socsim.schedulers.plan import Placement
 from socsim.schedulers.predictors import Predictor
 from socsim.workloads.graph import DTYPE_BYTES, ModelGraph, Operator
@@ -16,7 +18,7 @@ from socsim.workloads.pricing import Pricer
 if TYPE_CHECKING:
     from socsim.schedulers.base import Assignment
 
-__all__ = ["Job", "View"]
+__all__ = ["Job", "SharedView", "View"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,12 @@ class Job:
         When its inference arrived, in s.
     unit
         Its number among the network's jobs.
+    app
+        Name of its application.
+    deadline
+        When its inference should have finished, in s; infinity for never.
+    count
+        How many of the network's jobs it is: more than one where they are taken together.
     """
 
     inference: int
@@ -45,15 +53,24 @@ class Job:
     processors: tuple[str, ...]
     arrival: float
     unit: int
+    app: str = ""
+    deadline: float = inf
+    count: int = 1
 
-    def on(self, processor: str, *, layout: str = "", cores: str = "") -> Assignment:
-        """Assign it to a processor."""
+    def on(self, processor: str, *, layout: str = "", cores: str = "", units: int = 1) -> Assignment:
+        """Assign it to a processor, together with the next ``units - 1`` jobs of its network."""
         from socsim.schedulers.base import Assignment
 
-        return Assignment(self, Placement(processor, layout=layout, cores=cores))
+        return Assignment(self, Placement(processor, layout=layout, cores=cores), units)
+
+    def drop(self) -> Assignment:
+        """Give its inference up."""
+        from socsim.schedulers.base import Assignment
+
+        return Assignment(self, None)
 
     def __hash__(self) -> int:
-        return hash((self.inference, self.unit))
+        return hash((self.app, self.inference, self.unit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +115,12 @@ class View:
 
     def __init__(self, pricer: Pricer, predictor: Predictor, load: Load | None = None) -> None:
         self._pricer, self._predictor, self._load = pricer, predictor, load
-        self._jobs: dict[tuple[int, str, str, str], float] = {}
+        self._jobs: dict[tuple[int, int, str, str, str], float] = {}
         self.processors, self.all_processors = pricer.peers, pricer.processors
+
+    def of(self, job: Job) -> View:
+        """The view of a job's application: itself, unless several applications share the scheduler."""
+        return self
 
     @property
     def graph(self) -> ModelGraph:
@@ -161,7 +182,7 @@ class View:
         return self._predictor.time(what, Placement(processor, layout=layout, dtype=dtype), part)
 
     def _predict_job(self, job: Job, processor: str, layout: str, dtype: str) -> float:
-        key = (job.unit, processor, layout, dtype)
+        key = (job.unit, job.count, processor, layout, dtype)
         time = self._jobs.get(key)
         if time is None:
             placement = Placement(processor, layout=layout, dtype=dtype)
@@ -201,3 +222,58 @@ class View:
     def data_ready(self, job: Job, processor: str) -> float:
         """Predicted time in s from now until all inputs of a job are readable on a processor."""
         return self._load.data_ready(job, processor) if self._load else 0.0
+
+
+class SharedView(View):
+    """The window of a scheduler on several applications at once: their jobs together.
+
+    Jobs are asked about as in :class:`View`; about networks and operators ask an application's own view, ``of(job)``.
+
+    Parameters
+    ----------
+    views
+        By name of application.
+    """
+
+    def __init__(self, views: Mapping[str, View]) -> None:
+        self._views = dict(views)
+        self._any = next(iter(self._views.values()))
+        self.processors = _union(view.processors for view in self._views.values())
+        self.all_processors = _union(view.all_processors for view in self._views.values())
+
+    def of(self, job: Job) -> View:
+        """The view of a job's application."""
+        return self._views[job.app]
+
+    @property
+    def graph(self) -> ModelGraph:
+        """Refused: there are several networks."""
+        raise UsageError("several networks share this scheduler; ask view.of(job).graph")
+
+    @property
+    def now(self) -> float:
+        """Simulated time in s."""
+        return self._any.now
+
+    @property
+    def ready(self) -> tuple[Job, ...]:
+        """Jobs of all applications to assign, in the order in which they became ready."""
+        return self._any.ready
+
+    def wait(self, processor: str) -> float:
+        """Predicted time in s until a processor has finished everything assigned to it; 0 if idle."""
+        return self._any.wait(processor)
+
+    def predict(self, what: Operator | Job, processor: str, **options: Any) -> float:
+        """Predicted time in s of a job; about operators ask ``of(job)``."""
+        if not isinstance(what, Job):
+            raise UsageError("several networks share this scheduler; ask view.of(job).predict(operator, ...)")
+        return self.of(what).predict(what, processor, **options)
+
+    def data_ready(self, job: Job, processor: str) -> float:
+        """Predicted time in s from now until all inputs of a job are readable on a processor."""
+        return self.of(job).data_ready(job, processor)
+
+
+def _union(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for group in groups for name in group))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf, isclose
+from typing import Any
 
 import numpy as np
 import simpy
@@ -11,12 +12,13 @@ from simpy.events import AllOf
 
 from socsim.devices.device import Device
 from socsim.errors import PlanError, SimulationError, UsageError
-from socsim.schedulers.base import OnlineScheduler, StaticScheduler
+from socsim.schedulers.base import OnlineScheduler, Scheduler, StaticScheduler
 from socsim.schedulers.guard import blamed, check_decision_time
 from socsim.schedulers.predictors import make_predictor
 from socsim.schedulers.registry import make_scheduler
 from socsim.schedulers.validation import resolve
 from socsim.schedulers.view import View
+from socsim.simulation.dispatcher import Dispatcher
 from socsim.simulation.display import Display
 from socsim.simulation.energy import component_energy, component_power, rail_energy
 from socsim.simulation.executor import Executor
@@ -31,7 +33,7 @@ from socsim.simulation.stream import Noise, StaticStream, Stream, pacing_of
 from socsim.workloads.apps import Inference
 from socsim.workloads.competitors import Competitor
 from socsim.workloads.frames import FrameApp
-from socsim.workloads.graph import ModelGraph, Operator
+from socsim.workloads.graph import ModelGraph
 from socsim.workloads.library import load_library
 from socsim.workloads.pricing import Pricer
 from socsim.workloads.stages import application_names, check_stages
@@ -95,6 +97,8 @@ class Simulation:
         self._recorder = KernelRecorder() if kernels else None
         on_run = self._recorder.record if self._recorder else None
         self.executor = Executor(self.env, device, stepwise=stepwise, on_run=on_run, mechanisms=mechanisms)
+        self._services: dict[Any, Scheduler] = {}
+        self._dispatchers: dict[int | str, Dispatcher] = {}
         names = application_names(inferences)
         check_stages(names, [app.stage for app in inferences])
         self.streams = [
@@ -115,6 +119,8 @@ class Simulation:
             for number, competitor in enumerate(self._competitors):
                 rng = np.random.default_rng([self.seed, number, _COMPETITORS])
                 start_competitor(self.executor, competitor, rng)
+            for dispatcher in self._dispatchers.values():
+                dispatcher.start()
             for display in self._displays:
                 display.start()
             for stream in self.streams:
@@ -146,7 +152,7 @@ class Simulation:
         if not isinstance(app.model, ModelGraph):
             raise UsageError(f"application {name!r}: load the network first, got {app.model!r}")
         pricer = Pricer(self.device, load_library(app.library), app.model, app.dtype, app.cores)
-        scheduler = make_scheduler(app.scheduler)
+        scheduler = self._scheduler(app.scheduler)
         check_decision_time(scheduler.title, scheduler.decision_time)
         noise = Noise(np.random.default_rng([self.seed, number]), pricer) if self.noise else None
         if isinstance(scheduler, OnlineScheduler):
@@ -156,6 +162,14 @@ class Simulation:
         raise UsageError(
             f"a scheduler must be a StaticScheduler or an OnlineScheduler, got {type(scheduler).__name__}"
         )
+
+    def _scheduler(self, spec: Any) -> Scheduler:
+        """A scheduler of an application's own, or the one that it shares with others."""
+        scheduler = make_scheduler(spec)
+        if not (isinstance(scheduler, OnlineScheduler) and scheduler.shared):
+            return scheduler
+        key = repr(spec) if isinstance(spec, (str, Mapping)) else spec
+        return self._services.setdefault(key, scheduler)
 
     def _feed(self, stream: Stream, number: int) -> Feed:
         """What makes a stream's inferences arrive, with a generator of its own."""
@@ -188,19 +202,22 @@ class Simulation:
     def _online(
         self, app: Inference, name: str, pricer: Pricer, scheduler: OnlineScheduler, noise: Noise | None
     ) -> Stream:
-        def support(op: Operator) -> tuple[str, ...]:
-            return tuple(p for p in pricer.peers if pricer.obstacle(op, p) is None)
-
-        units = cut(pricer.graph, scheduler.granularity, support)
+        predictor = make_predictor(scheduler.predictor, pricer)
+        view = View(pricer, predictor)
+        with blamed(scheduler, "support", pricer.graph.name):
+            support = scheduler.support(pricer.graph, view)
+        units = cut(pricer.graph, scheduler.granularity, lambda op: support[op.name])
         homeless = next((unit for unit in units if not unit.processors), None)
         if homeless:
             raise PlanError(
                 f"no processor supports all of a job of {name!r}: {', '.join(map(repr, homeless.operators))}"
             )
-        predictor = make_predictor(scheduler.predictor, pricer)
+        key = id(scheduler) if scheduler.shared else name
+        dispatcher = self._dispatchers.setdefault(key, Dispatcher(self.env, scheduler))
         return OnlineStream(
-            self.executor, app, name, pricer, scheduler, noise, units=units, predictor=predictor
-        )
+            self.executor, app, name, pricer, scheduler, noise, units=units, predictor=predictor,
+            dispatcher=dispatcher,
+        )  # fmt: skip
 
     def _pass_time(self) -> None:
         """Run until the limit, or until the last inference has finished."""

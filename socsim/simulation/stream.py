@@ -170,6 +170,15 @@ class Stream(ABC):
         self.log.add(self.name, index, arrival, start, self.executor.env.now, "finished", origin)
         for follower in self.followers:
             follower.trigger(arrival if origin < 0.0 else origin)
+        self._leave()
+
+    def give_up(self, index: int, arrival: float, start: float) -> None:
+        """Record an inference that the scheduler has dropped; who waits may go on."""
+        origin = self._under_way.pop(index).origin_s
+        self.log.add(self.name, index, arrival, start, self.executor.env.now, "dropped", origin)
+        self._leave()
+
+    def _leave(self) -> None:
         self.admission.leave()
         if self.feed is not None:
             self.feed.ended()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from socsim.errors import UsageError, nearest
 from socsim.workloads.graph import ModelGraph, Operator
 
-__all__ = ["GRANULARITIES", "Unit", "cut"]
+__all__ = ["GRANULARITIES", "Unit", "cut", "join"]
 
 GRANULARITIES = ("operator", "subgraph", "model")
 """How large a job is."""
@@ -109,3 +109,25 @@ def _units(
             Unit(number, names, processors, inputs, results, tuple(sorted(needs)), tuple(sorted(readers)))
         )
     return units
+
+
+def join(graph: ModelGraph, units: Sequence[Unit]) -> Unit:
+    """Jobs of a network that follow each other, as one.
+
+    Parameters
+    ----------
+    units
+        In order, without gaps; at least one.
+    """
+    numbers = {unit.number for unit in units}
+    own = {t for unit in units for name in unit.operators for t in graph[name].outputs}
+    common = set.intersection(*(set(unit.processors) for unit in units))
+    return Unit(
+        units[0].number,
+        tuple(name for unit in units for name in unit.operators),
+        tuple(p for p in units[0].processors if p in common),
+        tuple(dict.fromkeys(t for unit in units for t in unit.inputs if t not in own)),
+        tuple(t for unit in units for t in unit.results),
+        tuple(sorted({n for unit in units for n in unit.needs} - numbers)),
+        tuple(sorted({n for unit in units for n in unit.readers} - numbers)),
+    )
