@@ -12,14 +12,18 @@ from socsim.devices.profile import load_device
 from socsim.errors import UsageError
 from socsim.results.comparison import Comparison
 from socsim.results.result import Result
+from socsim.schedulers.profile_file import ProfileRow
 from socsim.schedulers.registry import make_scheduler
+from socsim.simulation.profiling import take_profile
 from socsim.simulation.simulation import Simulation
 from socsim.units import parse
 from socsim.workloads.apps import Inference
 from socsim.workloads.graph import ModelGraph
+from socsim.workloads.library import load_library
+from socsim.workloads.pricing import Pricer
 from socsim.workloads.zoo import build_model
 
-__all__ = ["compare", "load_model", "simulate"]
+__all__ = ["compare", "load_model", "profile", "simulate"]
 
 
 def load_model(
@@ -107,6 +111,46 @@ def simulate(
     }
     deadlines = {s.name: s.app.deadline_s for s in simulation.streams if s.app.deadline_s is not None}
     return Result(outcome, dict(described), deadlines_s=deadlines)
+
+
+def profile(
+    device: Device | str | Path,
+    model: ModelGraph | str,
+    *,
+    library: str = "mace",
+    dtype: str = "",
+    cores: str = "",
+    step: float = 0.1,
+    repetitions: int = 1,
+    noise: bool = False,
+    seed: int = 0,
+) -> list[ProfileRow]:
+    """Time every operator alone on the idle phone at its highest clocks, wherever the library runs it.
+
+    Parameters
+    ----------
+    device, model, library, dtype, cores
+        What runs on what.
+    step
+        Grid of the shares of operators that can be split; 1 times whole operators only.
+    repetitions
+        How often each part is run; the mean is kept.
+    noise, seed
+        As for :func:`simulate`; each repetition draws.
+
+    Returns
+    -------
+    Rows to be looked at, or written with :func:`socsim.schedulers.profile_file.write_profile` for the predictors
+    ``profile`` and ``online``.
+
+    Raises
+    ------
+    UsageError
+        A step outside (0, 1], or fewer than one repetition.
+    """
+    target = device if isinstance(device, Device) else load_device(device)
+    pricer = Pricer(target, load_library(library), load_model(model), dtype, cores)
+    return list(take_profile(pricer, step=step, repetitions=repetitions, noise=noise, seed=seed))
 
 
 def compare(

@@ -16,26 +16,31 @@ __all__ = ["show_scheduler"]
 @json_option
 def show_scheduler(name: str, as_json: bool) -> None:
     """Show a scheduler, by name or module:Class: what it does, and its options."""
-    from socsim.schedulers.registry import make_scheduler
+    from socsim.schedulers.predictors import predictor_names
+    from socsim.schedulers.registry import common_options, make_scheduler
 
     scheduler = make_scheduler(name)
     cls = type(scheduler)
     options = {p.name: _default(p) for p in list(inspect.signature(cls.__init__).parameters.values())[1:]}
+    common = common_options(cls)
+    periods = {f"{key}_ms": getattr(scheduler, key) * 1e3 for key in common if key != "predictor"}
     about = {
         "name": name,
         "class": f"{cls.__module__}:{cls.__qualname__}",
         "kind": _base_name(cls),
         "options": options,
         "predictor": scheduler.predictor,
-        "decision_time_ms": scheduler.decision_time * 1e3,
+        **periods,
         "description": inspect.cleandoc(cls.__doc__ or ""),
     }
     if as_json:
         emit_json(about)
         return
     click.echo(f"{about['description']}\n")
-    fields = [(key, about[key]) for key in ("class", "kind", "predictor", "decision_time_ms")]
-    show_fields([*fields, ("options", ", ".join(f"{k}={v!r}" for k, v in options.items()) or "none")])
+    fields = [(key, about[key]) for key in ("class", "kind", "predictor", *periods)]
+    fields.append(("options", ", ".join(f"{k}={v!r}" for k, v in options.items()) or "none"))
+    fields.append(("also", f"{', '.join(common)}; predictors are {', '.join(predictor_names())}"))
+    show_fields(fields)
 
 
 def _default(parameter: inspect.Parameter) -> object:

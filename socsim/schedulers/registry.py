@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import ast
-import importlib
 import inspect
-import re
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from typing import Any
 
-from socsim.errors import SocsimError, UnknownNameError, UsageError, nearest
-from socsim.schedulers.base import Scheduler
-from socsim.schedulers.predictors import predictor_names
+from socsim.errors import UnknownNameError, UsageError
+from socsim.schedulers.base import Scheduler, StaticScheduler
+from socsim.schedulers.predictors import check_predictor
+from socsim.schedulers.specs import (
+    check_options,
+    clear_failure,
+    import_class,
+    options_of,
+    parse_spec,
+    unpack_spec,
+)
 
-__all__ = ["GROUP", "make_scheduler", "scheduler_names"]
+__all__ = ["GROUP", "common_options", "make_scheduler", "scheduler_names"]
 
 GROUP = "socsim.schedulers"
 """Entry point group in which packages offer schedulers: ``name = "module:Class"``."""
@@ -40,8 +42,8 @@ _BUILT_IN = {
 _COMMON = ("decision_time", "predictor")
 """Attributes of every scheduler that may be given as options."""
 
-_SPEC = re.compile(r"\s*(?P<name>[^()\s]+)\s*(?:\((?P<options>.*)\))?\s*", re.DOTALL)
-_WORDS = {"true": True, "false": False, "none": None, "null": None}
+_STATIC = ("replan_period",)
+"""Attributes of every scheduler that plans."""
 
 Spec = Scheduler | type[Scheduler] | str | Mapping[str, Any]
 
@@ -49,6 +51,11 @@ Spec = Scheduler | type[Scheduler] | str | Mapping[str, Any]
 def scheduler_names() -> tuple[str, ...]:
     """Names of the schedulers that come with socsim, then of those that installed packages offer."""
     return (*_BUILT_IN, *sorted(_offered().keys() - _BUILT_IN.keys()))
+
+
+def common_options(cls: type[Scheduler]) -> tuple[str, ...]:
+    """Options that a class takes because it is a scheduler of its kind."""
+    return (*_COMMON, *(_STATIC if issubclass(cls, StaticScheduler) else ()))
 
 
 def make_scheduler(spec: Spec) -> Scheduler:
@@ -59,7 +66,8 @@ def make_scheduler(spec: Spec) -> Scheduler:
     spec
         A scheduler (returned); a class; a name; ``"name(option=value, ...)"``; ``"module:Class"``, found in
         the working directory too; or a mapping with ``name`` and options, beside it or under ``options``.
-        Every scheduler takes ``predictor`` and ``decision_time`` (s) as options.
+        Every scheduler takes ``predictor`` (see :func:`socsim.schedulers.predictors.make_predictor`) and
+        ``decision_time`` (s) as options; one that plans takes ``replan_period`` (s) too.
 
     Raises
     ------
@@ -73,9 +81,9 @@ def make_scheduler(spec: Spec) -> Scheduler:
     if isinstance(spec, type):
         return _instance(spec, {}, spec.__name__)
     if isinstance(spec, str):
-        name, options = _parsed(spec)
+        name, options = parse_spec("scheduler", spec)
     elif isinstance(spec, Mapping):
-        name, options = _unpacked(spec)
+        name, options = unpack_spec("scheduler", spec)
     else:
         raise UsageError(
             f"a scheduler is a name, a class, an object or a mapping, got {type(spec).__name__}: {spec!r}"
@@ -84,111 +92,25 @@ def make_scheduler(spec: Spec) -> Scheduler:
     return _instance(cls, given | options, name)
 
 
-# --- specs --------------------------------------------------------------------------------------------------
-
-
-def _parsed(spec: str) -> tuple[str, dict[str, Any]]:
-    match = _SPEC.fullmatch(spec)
-    if not match:
-        raise UsageError(f"a scheduler is written 'name' or 'name(option=value, ...)', got {spec!r}")
-    options: dict[str, Any] = {}
-    for item in re.split(r",\s*(?=\w+\s*=)", match["options"] or ""):
-        key, equals, value = item.partition("=")
-        if equals:
-            options[key.strip()] = _value(value.strip())
-        elif item.strip():
-            raise UsageError(f"scheduler {spec!r}: options are written option=value, got {item.strip()!r}")
-    return match["name"], options
-
-
-def _value(text: str) -> Any:
-    """A Python literal, a word such as ``true``, or the text itself."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return _WORDS.get(text.lower(), text)
-
-
-def _unpacked(spec: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    if not isinstance(spec.get("name"), str):
-        raise UsageError(
-            f"a scheduler's mapping needs a name, got the keys {', '.join(map(str, spec)) or 'none'}"
-        )
-    name, options = _parsed(spec["name"])
-    nested = spec.get("options") or {}
-    if not isinstance(nested, Mapping):
-        raise UsageError(f"scheduler {name!r}: options must be a mapping, got {nested!r}")
-    beside = {key: value for key, value in spec.items() if key not in ("name", "options")}
-    return name, options | dict(nested) | beside
-
-
 # --- classes ------------------------------------------------------------------------------------------------
 
 
 def _class(name: str) -> tuple[type, dict[str, Any]]:
     """The class that a name stands for, and the options that the name implies."""
-    target, options = _parsed(_BUILT_IN.get(name, name))
+    target, options = parse_spec("scheduler", _BUILT_IN.get(name, name))
     if ":" in target:
-        return _imported(target), options
+        return import_class("scheduler", target, Scheduler), options
     offered = _offered()
     if name not in offered:
         hint = "Your own is written 'module:Class'."
         raise UnknownNameError("scheduler", name, {*_BUILT_IN, *offered}, hint)
-    with _clear_failure(f"scheduler {name!r}: loading {offered[name].value!r} failed"):
+    with clear_failure(f"scheduler {name!r}: loading {offered[name].value!r} failed"):
         loaded: type = offered[name].load()
     return loaded, {}
 
 
 def _offered() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
-
-
-def _imported(target: str) -> type:
-    module_name, _, class_name = target.partition(":")
-    with (
-        _working_directory(),
-        _clear_failure(f"scheduler {target!r}: importing module {module_name!r} failed"),
-    ):
-        module = importlib.import_module(module_name)
-    found = getattr(module, class_name, None)
-    if isinstance(found, type):
-        return found
-    classes = [n for n, v in vars(module).items() if isinstance(v, type) and issubclass(v, Scheduler)]
-    raise UnknownNameError(f"scheduler class of module {module_name!r}:", class_name, classes)
-
-
-@contextmanager
-def _working_directory() -> Iterator[None]:
-    """Modules of the working directory can be imported, as in a script there."""
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
-    try:
-        yield
-    finally:
-        sys.path.remove(here)
-
-
-@contextmanager
-def _clear_failure(what: str) -> Iterator[None]:
-    """Say in one sentence what failed in code that is not ours, and where."""
-    try:
-        yield
-    except SocsimError:
-        raise
-    except Exception as error:
-        raise UsageError(f"{what}: {type(error).__name__}: {error}{_place(error)}") from error
-
-
-def _place(error: Exception) -> str:
-    """The last place outside Python's own machinery."""
-    place = ""
-    trace = error.__traceback__
-    while trace is not None:
-        file = trace.tb_frame.f_code.co_filename
-        if not file.startswith("<") and file not in (__file__, importlib.__file__):
-            place = f" ({Path(file).name}, line {trace.tb_lineno})"
-        trace = trace.tb_next
-    return place
 
 
 # --- instances ----------------------------------------------------------------------------------------------
@@ -203,7 +125,7 @@ def _instance(cls: type, options: Mapping[str, Any], name: str) -> Scheduler:
         missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
         raise UsageError(f"scheduler {name!r}: {cls.__name__} lacks {missing}()")
     own, common = _sorted_options(cls, options, name)
-    with _clear_failure(f"scheduler {name!r}: making {cls.__name__} failed"):
+    with clear_failure(f"scheduler {name!r}: making {cls.__name__} failed"):
         scheduler = cls(**own)
     for attribute, value in common.items():
         setattr(scheduler, attribute, value)
@@ -211,28 +133,20 @@ def _instance(cls: type, options: Mapping[str, Any], name: str) -> Scheduler:
 
 
 def _sorted_options(
-    cls: type, options: Mapping[str, Any], name: str
+    cls: type[Scheduler], options: Mapping[str, Any], name: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Options for the constructor, and attributes to set."""
-    parameters = inspect.signature(cls).parameters
-    known = {n: p for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
-    anything = any(p.kind == p.VAR_KEYWORD for p in parameters.values())
-    for option in options:
-        if option not in known and option not in _COMMON and not anything:
-            guess = nearest(str(option), [*known, *_COMMON])
-            hint = f"did you mean {guess!r}?" if guess else f"it takes {', '.join([*known, *_COMMON])}"
-            raise UsageError(f"scheduler {name!r} has no option {option!r}; {hint}")
-    missing = [n for n, p in known.items() if p.default is p.empty and n not in options]
-    if missing:
-        raise UsageError(f"scheduler {name!r} needs the option {missing[0]!r}")
-    common = {key: value for key, value in options.items() if key in _COMMON and key not in known}
-    _check_common(common, name)
-    return {key: value for key, value in options.items() if key not in common}, common
+    parameters, common = options_of(cls), common_options(cls)
+    check_options(f"scheduler {name!r}", options, parameters, common)
+    attributes = {key: value for key, value in options.items() if key in common and key not in parameters}
+    _check_common(attributes, name)
+    return {key: value for key, value in options.items() if key not in attributes}, attributes
 
 
 def _check_common(options: Mapping[str, Any], name: str) -> None:
-    predictor, time = options.get("predictor", "exact"), options.get("decision_time", 0.0)
-    if predictor not in predictor_names():
-        raise UnknownNameError("predictor", str(predictor), predictor_names())
-    if isinstance(time, bool) or not isinstance(time, (int, float)) or time < 0.0:
-        raise UsageError(f"scheduler {name!r}: decision_time must be at least 0 seconds, got {time!r}")
+    if "predictor" in options:
+        check_predictor(options["predictor"])
+    for key in ("decision_time", "replan_period"):
+        time = options.get(key, 0.0)
+        if isinstance(time, bool) or not isinstance(time, (int, float)) or not time >= 0.0:
+            raise UsageError(f"scheduler {name!r}: {key} must be at least 0 seconds, got {time!r}")

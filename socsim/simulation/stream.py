@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from math import exp
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from socsim.schedulers.base import Scheduler
 from socsim.simulation.executor import Executor, Fragment
 from socsim.simulation.kernelgraph import Entry, KernelGraph
+from socsim.simulation.planning import Planner
 from socsim.simulation.records import AppRecord, InferenceLog, InferenceRecord
 from socsim.workloads.apps import Inference
 from socsim.workloads.pricing import Pricer
@@ -164,23 +165,17 @@ class Stream(ABC):
 
 
 class StaticStream(Stream):
-    """Inferences that follow one kernel graph, one at a time, as a library's interpreter runs them.
+    """Inferences that follow a planned kernel graph, one at a time, as a library's interpreter runs them.
 
     Parameters
     ----------
-    graph
-        The lowered plan.
-    fallbacks
-        Operators that run on the CPU against the scheduler's wish, with the reason.
-    processors
-        Processors that the plan uses.
+    planner
+        What each inference follows.
     """
 
-    def __init__(
-        self, *args: Any, graph: KernelGraph, fallbacks: dict[str, str], processors: Sequence[str]
-    ) -> None:
+    def __init__(self, *args: Any, planner: Planner) -> None:
         super().__init__(*args)
-        self.graph, self.fallbacks, self.processors = graph, fallbacks, processors
+        self.planner = planner
         self._queue: deque[tuple[int, float]] = deque()
         self._running: tuple[int, float, float] | None = None
 
@@ -193,7 +188,7 @@ class StaticStream(Stream):
     def _begin(self) -> None:
         index, arrival = self._queue.popleft()
         self._running = (index, arrival, self.executor.env.now)
-        self.launch(self.graph, index, self._done, self.slowness())
+        self.launch(self.planner.next_graph(), index, self._done, self.slowness())
 
     def _done(self, fragment: Fragment) -> None:
         assert self._running is not None
@@ -210,21 +205,5 @@ class StaticStream(Stream):
         ]
 
     def record(self) -> AppRecord:
-        """The plan's costs."""
-        network = self.pricer.graph
-        dtypes = sorted({self.pricer.dtype_on(p) for p in self.processors})
-        return AppRecord(
-            app=self.name,
-            model=network.name,
-            library=self.pricer.library.name,
-            scheduler=self.scheduler.title,
-            dtype="+".join(dtypes),
-            operators=len(network),
-            unsupported=len(self.fallbacks),
-            fallbacks=self.fallbacks,
-            kernels=float(self.graph.kernels),
-            transfer_bytes=self.graph.transfer_bytes,
-            sync_s=self.graph.sync_s,
-            peak_memory_bytes=max(network.peak_memory_bytes(dtype) for dtype in dtypes),
-            macs=network.macs,
-        )
+        """The costs of the plans that were followed."""
+        return self.planner.record(self.name)
