@@ -87,7 +87,13 @@ def network(tmp_path):
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("devices", "xiaomi-9"), ("models", "resnet50"), ("libraries", "mace"), ("schedulers", "codl")],
+    [
+        ("devices", "xiaomi-9"),
+        ("models", "resnet50"),
+        ("libraries", "mace"),
+        ("schedulers", "codl"),
+        ("predictors", "online"),
+    ],
 )
 def test_lists(cli, kind, name):
     code, out, _ = cli("list", kind)
@@ -165,9 +171,24 @@ def test_show_scheduler(cli):
     shown = json.loads(cli("show", "scheduler", "codl", "--json")[1])
     assert shown["kind"] == "StaticScheduler"
     assert shown["options"]["layout"] == ""
+    assert (shown["predictor"], shown["decision_time_ms"], shown["replan_period_ms"]) == ("exact", 0.0, 100.0)
     code, out, _ = cli("show", "scheduler", "codl")
     assert code == 0
     assert "CoDL" in out
+    assert (
+        "decision_time, predictor, replan_period; predictors are exact, profile, flops, online, blind" in out
+    )
+
+
+def test_show_scheduler_with_options_of_its_predictor(cli):
+    shown = json.loads(cli("show", "scheduler", "heft(predictor=online(alpha=0.5))", "--json")[1])
+    assert shown["predictor"] == "online(alpha=0.5)"
+
+
+def test_predictors_are_listed_with_what_they_believe(cli):
+    rows = json.loads(cli("list", "predictors", "--json")[1])
+    assert [row["name"] for row in rows] == ["exact", "profile", "flops", "online", "blind"]
+    assert rows[4]["description"].startswith("Knows nothing about times")
 
 
 def test_show_own_scheduler(cli, here):
@@ -467,7 +488,7 @@ def test_version_is_that_of_the_project(cli):
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("list",), ("show",), ("show", "model"), ("check",), ("run",), ("compare",)]
+    "command", [(), ("list",), ("show",), ("show", "model"), ("check",), ("run",), ("compare",), ("profile",)]
 )
 def test_every_command_has_help(cli, command):
     code, out, _ = cli(*command, "--help")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 
 import click
 
@@ -16,20 +17,20 @@ __all__ = ["show_scheduler"]
 @json_option
 def show_scheduler(name: str, as_json: bool) -> None:
     """Show a scheduler, by name or module:Class: what it does, and its options."""
-    from socsim.schedulers.predictors import predictor_names
+    from socsim.schedulers.predictors import predictor_names, predictor_title
     from socsim.schedulers.registry import common_options, make_scheduler
 
     scheduler = make_scheduler(name)
     cls = type(scheduler)
     options = {p.name: _default(p) for p in list(inspect.signature(cls.__init__).parameters.values())[1:]}
-    common = common_options(cls)
+    common, spec = common_options(cls), scheduler.predictor
     periods = {f"{key}_ms": getattr(scheduler, key) * 1e3 for key in common if key != "predictor"}
     about = {
         "name": name,
         "class": f"{cls.__module__}:{cls.__qualname__}",
         "kind": _base_name(cls),
         "options": options,
-        "predictor": scheduler.predictor,
+        "predictor": spec if isinstance(spec, (str, Mapping)) else predictor_title(spec),
         **periods,
         "description": inspect.cleandoc(cls.__doc__ or ""),
     }

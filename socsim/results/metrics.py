@@ -52,8 +52,8 @@ def metrics(outcome: Outcome, app: str | None = None, deadline_s: float | None =
     Returns
     -------
     A row with the keys of :data:`METRICS`. A value is None where it does not exist: times and energy per
-    inference when none finished, ``prediction_mape`` when no kernel did, ``deadline_miss_share`` without a deadline, ``frame_drop_share`` without
-    frames.
+    inference when none finished, ``prediction_mape`` when no kernel did, ``deadline_miss_share`` without a
+    deadline, ``frame_drop_share`` without frames.
 
     Raises
     ------

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from socsim.schedulers.plan import Placement
 from socsim.schedulers.prediction import Predictor
 from socsim.simulation.kernelgraph import Entry, Segment
@@ -21,6 +23,12 @@ __all__ = ["PredictionLog"]
 CLOSE = 0.1 + 1e-12
 """Largest error that counts as close; the tolerance is for the sum of floats."""
 
+BATCH = 64
+"""Executions of a segment that are compared at once."""
+
+Execution = tuple[Sequence[float], Sequence[float], int]
+"""(starts, ends, how often) of a segment's entries, in s."""
+
 
 @dataclass(slots=True)
 class _Errors:
@@ -31,12 +39,12 @@ class _Errors:
     signed: float = 0.0
     close: int = 0
 
-    def add(self, predicted: float, actual: float, times: int) -> None:
-        error = (predicted - actual) / actual
-        self.kernels += times
-        self.absolute += times * abs(error)
-        self.signed += times * error
-        self.close += times * (abs(error) <= CLOSE)
+    def add(self, error: float) -> None:
+        """Count one kernel."""
+        self.kernels += 1
+        self.absolute += abs(error)
+        self.signed += error
+        self.close += abs(error) <= CLOSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +63,6 @@ class _Kernel:
         What it takes at least, in s: that cost and its dispatch.
     errors
         Where its errors are added up.
-    alone
-        The answer in s of a predictor that does not learn.
     """
 
     index: int
@@ -64,16 +70,53 @@ class _Kernel:
     fixed: float
     least: float
     errors: _Errors
-    alone: float
+
+
+class _Account:
+    """Executions of one segment, compared with a constant prediction in batches."""
+
+    def __init__(self, kernels: Sequence[_Kernel], predictor: Predictor) -> None:
+        self._kernels = kernels
+        self._index = [k.index for k in kernels]
+        self._least = np.array([k.least for k in kernels])
+        self._predicted = np.array([predictor.time(*k.question) + k.fixed for k in kernels])
+        self._waiting: list[Execution] = []
+
+    def add(self, execution: Execution) -> None:
+        """Compare an execution, now or later."""
+        self._waiting.append(execution)
+        if len(self._waiting) == BATCH:
+            self.settle()
+
+    def settle(self) -> None:
+        """Compare what is waiting."""
+        if not self._waiting or not self._kernels:
+            return
+        starts, ends, times = (np.array(column) for column in zip(*self._waiting, strict=True))
+        actual = np.maximum((ends - starts)[:, self._index], self._least)
+        weights = np.where(actual > 0.0, times[:, None], 0)
+        errors = (self._predicted - actual) / np.where(actual > 0.0, actual, 1.0)
+        sizes = np.abs(errors)
+        sums = [(weights * x).sum(axis=0).tolist() for x in (1, sizes, errors, sizes <= CLOSE)]
+        for kernel, number, absolute, signed, close in zip(self._kernels, *sums, strict=True):
+            own = kernel.errors
+            own.kernels += number
+            own.absolute += absolute
+            own.signed += signed
+            own.close += close
+        self._waiting.clear()
 
 
 @dataclass(slots=True)
 class _Replay:
-    """A segment that ran undisturbed, and how often it did."""
+    """A segment that ran undisturbed, and how often it did.
+
+    Its timeline is shared by all that fare alike, and kept, so that its identity tells them.
+    """
 
     segment: Segment
     timeline: Timeline
-    times: int = 0
+    times: int
 
 
 class PredictionLog:
@@ -84,7 +127,7 @@ class PredictionLog:
     actual and predicted. Predictors that learn are asked just before they are told.
 
     A segment that nothing disturbs takes the same time whenever it runs, so it is only counted while the simulation
-    runs; its kernels are compared in the end.
+    runs; its kernels are compared in the end. Other executions are compared in batches.
 
     Parameters
     ----------
@@ -102,52 +145,55 @@ class PredictionLog:
         self._replays: dict[int, _Replay] = {}
         self._errors: dict[tuple[str, str], _Errors] = {}
         self._known: dict[int, tuple[Segment, list[_Kernel]]] = {}
+        self._accounts: dict[int, _Account] = {}
 
     def record(self, run: Run | Delay) -> None:
-        """Note a finished run."""
-        if not run.segment.queue:
-            return
-        timeline = _undisturbed(run) if self._constant else None
-        if timeline is None:
-            self._compare(run.segment, run.spans(), 1)
-            return
+        """Note a finished run of kernels."""
+        timeline = run.timeline if isinstance(run, Run) else None
         replay = self._replays.get(id(timeline))
-        if replay is None:
-            replay = self._replays[id(timeline)] = _Replay(run.segment, timeline)
-        replay.times += 1
+        if replay is not None:
+            replay.times += 1
+        elif not self._constant:
+            self._learn(run.segment, run.spans())
+        elif timeline is None or _disturbed(run):
+            starts, ends = zip(*run.spans(), strict=True)
+            self._account(run.segment).add((starts, ends, 1))
+        elif run.fragment.slowness:
+            self._account(run.segment).add((timeline.starts, timeline.ends, 1))
+        else:
+            self._replays[id(timeline)] = _Replay(run.segment, timeline, 1)
 
     def records(self) -> Iterator[PredictionRecord]:
         """Errors by processor and kernel class."""
         for replay in self._replays.values():
-            timeline = replay.timeline
-            spans = list(zip(timeline.starts, timeline.ends, strict=True))
-            self._compare(replay.segment, spans, replay.times)
+            self._account(replay.segment).add((replay.timeline.starts, replay.timeline.ends, replay.times))
         self._replays.clear()
+        for account in self._accounts.values():
+            account.settle()
         for (processor, kernel_class), e in sorted(self._errors.items(), key=lambda item: item[0]):
-            if not e.kernels:
-                continue
-            yield PredictionRecord(
-                self.app, self.title, processor, kernel_class, e.kernels, e.absolute, e.signed, e.close
-            )
+            if e.kernels:
+                yield PredictionRecord(
+                    self.app, self.title, processor, kernel_class, e.kernels, e.absolute, e.signed, e.close
+                )
 
-    def _compare(self, segment: Segment, spans: Sequence[tuple[float, float]], times: int) -> None:
+    def _account(self, segment: Segment) -> _Account:
+        account = self._accounts.get(id(segment))
+        if account is None:
+            account = self._accounts[id(segment)] = _Account(self._kernels(segment), self._predictor)
+        return account
+
+    def _learn(self, segment: Segment, spans: Sequence[tuple[float, float]]) -> None:
+        predictor = self._predictor
         for kernel in self._kernels(segment):
             start, end = spans[kernel.index]
             actual = service_time(end - start, kernel.least)
             if actual <= 0.0:
                 continue
-            if self._constant:
-                kernel.errors.add(kernel.alone + kernel.fixed, actual, times)
-            else:
-                self._learn(kernel, actual)
-
-    def _learn(self, kernel: _Kernel, actual: float) -> None:
-        op, placement, part = kernel.question
-        alone = self._predictor.time(op, placement, part)
-        predicted = alone + kernel.fixed
-        kernel.errors.add(predicted, actual, 1)
-        # The fixed cost is taken to be slowed as much as the kernel itself: nobody sees where one ends.
-        self._predictor.observe(op, placement, part, actual * alone / predicted if predicted else actual)
+            alone = predictor.time(*kernel.question)
+            predicted = alone + kernel.fixed
+            kernel.errors.add((predicted - actual) / actual)
+            # The fixed cost is taken to be slowed as much as the kernel itself: nobody sees where one ends.
+            predictor.observe(*kernel.question, actual * alone / predicted if predicted > 0.0 else actual)
 
     def _kernels(self, segment: Segment) -> list[_Kernel]:
         known = self._known.get(id(segment))
@@ -163,18 +209,11 @@ class PredictionLog:
     def _kernel(self, index: int, entry: Entry, placement: Placement) -> _Kernel:
         op, p, part = self._pricer.graph[entry.operator], placement, entry.part
         dispatch = self._pricer.cost(op, p.processor, p.layout, p.dtype, p.cores, part).dispatch
-        return _Kernel(
-            index,
-            (op, placement, part),
-            entry.fixed if self._predictor.sharing else 0.0,
-            entry.fixed + dispatch,
-            self._errors.setdefault((entry.target, entry.kernel_class), _Errors()),
-            self._predictor.time(op, placement, part) if self._constant else 0.0,
-        )
+        fixed = entry.fixed if self._predictor.sharing else 0.0
+        errors = self._errors.setdefault((entry.target, entry.kernel_class), _Errors())
+        return _Kernel(index, (op, placement, part), fixed, entry.fixed + dispatch, errors)
 
 
-def _undisturbed(run: Run | Delay) -> Timeline | None:
-    """The timeline that a run followed from its start to its end, if it is shared by all that fare alike."""
-    if not isinstance(run, Run) or run.progress is not START or run.marks or run.fragment.slowness:
-        return None
-    return run.timeline
+def _disturbed(run: Run | Delay) -> bool:
+    """Whether something came between a run's start and its end, so that its last timeline does not tell all."""
+    return not isinstance(run, Run) or run.progress is not START or bool(run.marks)

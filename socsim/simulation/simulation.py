@@ -165,9 +165,10 @@ class Simulation:
 
     def _note(self, run: Run | Delay) -> None:
         """A segment has finished."""
-        log = self._predictions.get(run.fragment.app)
-        if log is not None:
-            log.record(run)
+        if run.segment.queue:
+            log = self._predictions.get(run.fragment.app)
+            if log is not None:
+                log.record(run)
         if self._recorder is not None:
             self._recorder.record(run)
 
