@@ -27,12 +27,12 @@ def cli(capsys, tmp_path, monkeypatch):
     return run
 
 
-def test_a_profile_is_written_and_can_be_followed(cli, tmp_path):
+def test_a_profile_is_written_and_can_be_followed(cli):
     code, out, err = cli(*ASK, "-o", "s.csv", "--step", "1")
     rows = read_profile("s.csv")
     operators = len({row.operator for row in rows})
     assert (code, err) == (0, "")
-    assert out == f"{len(rows)} times of {operators} operators written to {tmp_path / 's.csv'}\n"
+    assert out == f"{len(rows)} times of {operators} operators written to s.csv\n"
     code, out, _ = cli(*COMPARE, "-s", "heft,heft(predictor=s.csv),heft(predictor=online(path=s.csv))")
     latencies = [row["latency_ms_mean"] for row in json.loads(out)]
     assert code == 0

@@ -71,4 +71,4 @@ def profile(
     if as_json:
         emit_json(about)
     elif not quiet:
-        click.echo(f"{about['rows']} times of {about['operators']} operators written to {written}")
+        click.echo(f"{about['rows']} times of {about['operators']} operators written to {output}")
