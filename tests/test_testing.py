@@ -193,7 +193,7 @@ def test_broken_schedulers_are_caught(scheduler: type, complaint: str) -> None:
 
 def test_names_options_and_other_phones_can_be_checked() -> None:
     phrase = check_scheduler({"name": "greedy", "granularity": "subgraph"}, device="honor-v30-pro")
-    assert phrase == "greedy: sound on 5 networks"
+    assert phrase == "greedy(granularity=subgraph): sound on 5 networks"
     assert check_scheduler("cpu", library="tflite") == "cpu: sound on 5 networks"
 
 

@@ -10,7 +10,7 @@ from socsim.errors import SimulationError
 from socsim.schedulers.base import Assignment, OnlineScheduler
 from socsim.schedulers.guard import blamed
 from socsim.schedulers.plan import Placement
-from socsim.schedulers.predictors import Predictor
+from socsim.schedulers.prediction import Predictor
 from socsim.schedulers.view import Job, Load, View
 from socsim.simulation.executor import Fragment
 from socsim.simulation.kernelgraph import KernelGraph
