@@ -12,7 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from socsim.api import compare, load_model, simulate
+    from socsim.api import compare, load_model, profile, simulate
     from socsim.devices.device import Device
     from socsim.devices.profile import load_device
     from socsim.errors import SocsimError
@@ -45,11 +45,12 @@ __all__ = [
     "load_experiment",
     "load_library",
     "load_model",
+    "profile",
     "simulate",
 ]
 
 _HOMES = {
-    "api": ("compare", "load_model", "simulate"),
+    "api": ("compare", "load_model", "profile", "simulate"),
     "devices.device": ("Device",),
     "devices.profile": ("load_device",),
     "errors": ("SocsimError",),

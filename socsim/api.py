@@ -17,18 +17,21 @@ from socsim.results.comparison import Comparison
 from socsim.results.inputs import located
 from socsim.results.result import Result
 from socsim.schedulers.base import Scheduler
+from socsim.schedulers.profile_file import ProfileRow
 from socsim.schedulers.registry import describe_scheduler, make_scheduler, write_scheduler
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
+from socsim.simulation.profiling import take_profile
 from socsim.simulation.simulation import Application, Simulation
 from socsim.units import exact_seconds, parse
 from socsim.workloads.apps import Inference
 from socsim.workloads.competitors import Competitor
 from socsim.workloads.frames import FrameApp
 from socsim.workloads.graph import ModelGraph
+from socsim.workloads.library import load_library
 from socsim.workloads.pricing import Pricer
 from socsim.workloads.zoo import build_model
 
-__all__ = ["compare", "load_model", "simulate"]
+__all__ = ["compare", "load_model", "profile", "simulate"]
 
 _POLICY = {
     "queue": "queue",
@@ -160,6 +163,46 @@ def _alone_s(device: Device, apps: Mapping[str, Inference]) -> dict[str, float]:
         record = Simulation(device, [single]).run().inferences[0]
         times[name] = record.finish_s - record.start_s
     return times
+
+
+def profile(
+    device: Device | str | Path,
+    model: ModelGraph | str,
+    *,
+    library: str = "mace",
+    dtype: str = "",
+    cores: str = "",
+    step: float = 0.1,
+    repetitions: int = 1,
+    noise: bool = False,
+    seed: int = 0,
+) -> list[ProfileRow]:
+    """Time every operator alone on the idle phone at its highest clocks, wherever the library runs it.
+
+    Parameters
+    ----------
+    device, model, library, dtype, cores
+        What runs on what.
+    step
+        Grid of the shares of operators that can be split; 1 times whole operators only.
+    repetitions
+        How often each part is run; the mean is kept.
+    noise, seed
+        As for :func:`simulate`; each repetition draws.
+
+    Returns
+    -------
+    Rows to be looked at, or written with :func:`socsim.schedulers.profile_file.write_profile` for the predictors
+    ``profile`` and ``online``.
+
+    Raises
+    ------
+    UsageError
+        A step outside (0, 1], or fewer than one repetition.
+    """
+    target = device if isinstance(device, Device) else load_device(device)
+    pricer = Pricer(target, load_library(library), load_model(model), dtype, cores)
+    return list(take_profile(pricer, step=step, repetitions=repetitions, noise=noise, seed=seed))
 
 
 def compare(

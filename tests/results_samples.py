@@ -7,7 +7,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from socsim.simulation.records import AppRecord, ComponentPower, InferenceRecord, KernelRecord, Outcome
+from socsim.simulation.records import (
+    AppRecord,
+    ComponentPower,
+    InferenceRecord,
+    KernelRecord,
+    Outcome,
+    PredictionRecord,
+)
 
 CORES = ("silver", "silver", "gold", "prime")
 
@@ -90,6 +97,10 @@ def mixed_outcome(**more: Any) -> Outcome:
         },
         frequencies={"cpu.gold": 2.42e9, "gpu": 585e6},
         core_names=CORES,
+        predictions=(
+            PredictionRecord("app", "flops", "cpu", "softmax", 1, 0.05, -0.05, 1),
+            PredictionRecord("app", "flops", "gpu", "winograd", 3, 0.75, 0.15, 0),
+        ),
     )
     return replace(outcome, **more)
 

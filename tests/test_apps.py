@@ -86,5 +86,5 @@ def test_unknown_types(dtype: str) -> None:
 def test_the_sentence_names_the_application_rather_than_the_network() -> None:
     with pytest.raises(UsageError, match=r"^inference 'detector': count must be positive, got 0$"):
         Inference("yolov2", name="detector", count=0)
-    with pytest.raises(UsageError, match=r"^inference 'net': count"):
+    with pytest.raises(UsageError, match=r"^inference 'net': count must be positive, got 0$"):
         Inference(net("a:1 x"), count=0)

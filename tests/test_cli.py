@@ -124,7 +124,13 @@ def network(tmp_path):
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("devices", "xiaomi-9"), ("models", "resnet50"), ("libraries", "mace"), ("schedulers", "codl")],
+    [
+        ("devices", "xiaomi-9"),
+        ("models", "resnet50"),
+        ("libraries", "mace"),
+        ("schedulers", "codl"),
+        ("predictors", "online"),
+    ],
 )
 def test_lists(cli, kind, name):
     code, out, _ = cli("list", kind)
@@ -202,9 +208,23 @@ def test_show_scheduler(cli):
     shown = json.loads(cli("show", "scheduler", "codl", "--json")[1])
     assert shown["kind"] == "StaticScheduler"
     assert shown["options"]["layout"] == ""
+    assert (shown["predictor"], shown["decision_time_ms"], shown["replan_period_ms"]) == ("exact", 0.0, 100.0)
     code, out, _ = cli("show", "scheduler", "codl")
     assert code == 0
     assert "CoDL" in out
+    assert "predictors:" in out
+    assert "exact, profile, flops, online, blind" in out
+
+
+def test_show_scheduler_with_options_of_its_predictor(cli):
+    shown = json.loads(cli("show", "scheduler", "heft(predictor=online(alpha=0.5))", "--json")[1])
+    assert shown["predictor"] == "online(alpha=0.5)"
+
+
+def test_predictors_are_listed_with_what_they_believe(cli):
+    rows = json.loads(cli("list", "predictors", "--json")[1])
+    assert [row["name"] for row in rows] == ["exact", "profile", "flops", "online", "blind"]
+    assert rows[4]["description"].startswith("Knows nothing about times")
 
 
 def test_show_own_scheduler(cli, here):
@@ -589,10 +609,16 @@ def test_a_decision_time_of_a_class_is_checked_too(cli, here):
 
 def test_options_of_a_scheduler_are_those_it_takes_by_name(cli, here):
     shown = json.loads(cli("show", "scheduler", "own_schedulers:Backwards", "--json")[1])
-    assert shown["options"] == {"predictor": "exact", "decision_time": -1.0, "graph_first": True}
+    assert shown["options"] == {
+        "predictor": "exact",
+        "decision_time": -1.0,
+        "replan_period": 0.1,
+        "graph_first": True,
+    }
     assert json.loads(cli("show", "scheduler", "heft", "--json")[1])["options"] == {
         "predictor": "exact",
         "decision_time": 0.0,
+        "replan_period": 0.1,
     }
     assert json.loads(cli("show", "scheduler", "gpu", "--json")[1])["options"]["processor"] == "gpu"
 
@@ -648,7 +674,7 @@ def test_version_is_that_of_the_project(cli):
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("list",), ("show",), ("show", "model"), ("check",), ("run",), ("compare",)]
+    "command", [(), ("list",), ("show",), ("show", "model"), ("check",), ("run",), ("compare",), ("profile",)]
 )
 def test_every_command_has_help(cli, command):
     code, out, _ = cli(*command, "--help")

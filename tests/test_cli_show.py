@@ -316,9 +316,16 @@ def test_an_own_scheduler_as_json(cli: Cli, own: str) -> None:
         "name": f"{own}:Half",
         "class": f"{own}:Half",
         "kind": "SplitScheduler",
-        "options": {"share": 0.5, "dimension": "H"},
+        "options": {
+            "predictor": "flops",
+            "decision_time": 0.002,
+            "replan_period": 0.1,
+            "share": 0.5,
+            "dimension": "H",
+        },
         "predictor": "flops",
         "decision_time_ms": 2.0,
+        "replan_period_ms": 100.0,
         "description": "Halves.\n\nEverything is divided in two.",
     }
 
@@ -335,14 +342,16 @@ def test_an_own_scheduler_for_people(cli: Cli, own: str) -> None:
         "kind:              SplitScheduler",
         "predictor:         flops",
         "decision_time_ms:  2.0",
-        "options:           share=0.5, dimension='H'",
+        "replan_period_ms:  100.0",
+        "options:           predictor='flops', decision_time=0.002, replan_period=0.1, share=0.5, dimension='H'",
+        "predictors:        exact, profile, flops, online, blind",
     ]
 
 
-def test_a_scheduler_without_options(cli: Cli, own: str) -> None:
+def test_a_scheduler_without_options_of_its_own(cli: Cli, own: str) -> None:
     lines = cli("show", "scheduler", f"{own}:First")[1].splitlines()
     assert "kind:              OnlineScheduler" in lines
-    assert lines[-1] == "options:           none"
+    assert "options:           predictor='exact', decision_time=0.0" in lines
 
 
 def test_options_given_with_the_name(cli: Cli) -> None:

@@ -802,13 +802,13 @@ def test_idle_power_of_a_unit_without_voltage_is_all_it_draws(tmp_path: Path) ->
             ["rails.b.0: component 'cpu.only' is already on rail 'a'"],
         ),
         ("board_power: 0 W", "board_power: 5", ["board_power: the value 5 has no unit"]),
-        ("count: 4", "count: true", ["clusters.0.count: should be a valid integer, got True"]),
+        ("count: 4", "count: true", ["clusters.only.count: should be a valid integer, got True"]),
         (
             "opps: [{freq: 1 GHz, voltage: 700 mV}]",
             "opps: [{freq: 1 GHz}]",
             ["voltage: is required by the power"],
         ),
-        ("name: only", "name: Only", ["clusters.0.name: string should match pattern"]),
+        ("name: only", "name: Only", ["clusters.Only.name: string should match pattern"]),
     ],
 )
 def test_faults_of_a_sparse_file(tmp_path: Path, old: str, new: str, lines: list[str]) -> None:

@@ -9,10 +9,21 @@ from hypothesis import strategies as st
 from tiny import FAST, TinyLibrary, convolutions, network, pricer_of, view_of
 
 from socsim.devices.profile import load_device
-from socsim.errors import PlanError, UnknownNameError
+from socsim.errors import PlanError, SocsimError, UnknownNameError, UsageError
 from socsim.schedulers.flops import FlopsPredictor, fitted_line, operations, operator_kind, profile_network
 from socsim.schedulers.plan import Placement
-from socsim.schedulers.predictors import ExactPredictor, make_predictor, predictor_names
+from socsim.schedulers.prediction import Predictor
+from socsim.schedulers.predictors import (
+    BlindPredictor,
+    ExactPredictor,
+    check_predictor,
+    make_predictor,
+    predictor_class,
+    predictor_names,
+    predictor_title,
+)
+from socsim.schedulers.registry import make_scheduler, scheduler_names
+from socsim.simulation.profiling import bench
 from socsim.workloads.builder import GraphBuilder
 from socsim.workloads.kernels import WHOLE, Part
 from socsim.workloads.library import load_library
@@ -37,8 +48,161 @@ def test_unknown_predictors_are_named_with_the_nearest():
 def test_every_name_makes_a_predictor():
     pricer = pricer_of(network({"a": (4e6, "")}))
     for name in predictor_names():
-        assert make_predictor(name, pricer).time(pricer.graph["a"], CPU, WHOLE) >= 0.0
-    assert {"exact", "flops"} <= set(predictor_names())
+        assert make_predictor(name, pricer, bench).time(pricer.graph["a"], CPU, WHOLE) >= 0.0
+    assert predictor_names() == ("exact", "profile", "flops", "online", "blind")
+
+
+# --- blind ----------------------------------------------------------------------------------------------------
+
+
+def test_blind_takes_every_operator_for_a_millisecond_everywhere():
+    graph = convolutions(2)
+    predictor = BlindPredictor(pricer_of(graph))
+    for op in graph:
+        for where in (CPU, GPU, Placement("dsp")):
+            assert predictor.time(op, where, WHOLE) == 1e-3
+            assert predictor.time(op, where, Part(0.25, "H", 3)) == 0.25e-3
+
+
+def test_sharing_and_invocations_are_free_to_the_blind_only():
+    graph = network({"a": (4e6, "")})
+    blind, exact = (
+        view_of(graph, predictor=name, overhead={"cpu": 0.5, "gpu": 0.25}) for name in ("blind", "exact")
+    )
+    assert [exact.fixed_cost(p) for p in ("cpu", "gpu")] == [0.5, 0.25]
+    assert [blind.fixed_cost(p) for p in ("cpu", "gpu")] == [0.0, 0.0]
+    assert exact.transfer(250, "cpu", "gpu") > 0.0
+    assert blind.transfer(250, "cpu", "gpu") == blind.transfer(250, "gpu", "dsp") == 0.0
+
+
+# --- naming them ----------------------------------------------------------------------------------------------
+
+
+class Half(Predictor):
+    """Half of what it should be, or another share."""
+
+    def __init__(self, pricer, share=0.5):
+        self._exact, self._share = ExactPredictor(pricer), share
+
+    def time(self, op, placement, part):
+        return self._share * self._exact.time(op, placement, part)
+
+
+class Timeless(Predictor):
+    """Lacks time()."""
+
+
+@pytest.mark.parametrize(
+    "spec, share",
+    [
+        (Half, 0.5),
+        ("test_predictors:Half", 0.5),
+        ("test_predictors:Half(share=0.25)", 0.25),
+        ({"name": "test_predictors:Half", "share": 0.25}, 0.25),
+        ({"name": "test_predictors:Half", "options": {"share": 2}}, 2.0),
+        ("exact()", 1.0),
+        ({"name": "exact"}, 1.0),
+    ],
+)
+def test_ways_to_name_a_predictor(spec, share):
+    check_predictor(spec)
+    pricer = pricer_of(network({"a": (4e6, "")}))
+    op = pricer.graph["a"]
+    assert make_predictor(spec, pricer).time(op, GPU, WHOLE) == pytest.approx(share * 1e-3)
+
+
+def test_an_object_is_taken_as_it_is():
+    pricer = pricer_of(network({"a": (4e6, "")}))
+    mine = Half(pricer)
+    check_predictor(mine)
+    assert make_predictor(mine, pricer) is mine
+    assert predictor_class(mine) is Half
+
+
+@pytest.mark.parametrize(
+    "spec, title",
+    [
+        ("flops", "flops"),
+        ("online(alpha=0.5)", "online"),
+        ({"name": "profile", "path": "x.csv"}, "profile"),
+        ("phones/x.csv", "profile"),
+        (Half, "Half"),
+    ],
+)
+def test_titles(spec, title):
+    assert predictor_title(spec) == title
+
+
+@pytest.mark.parametrize(
+    "spec, message",
+    [
+        ("flop", r"unknown predictor 'flop'; did you mean 'flops'\?"),
+        ({"name": "onlin"}, r"unknown predictor 'onlin'; did you mean 'online'\?"),
+        ("test_predictors:Hafl", "module 'test_predictors': 'Hafl'; did you mean 'Half'"),
+        ("online(alfa=0.1)", "predictor 'online' has no option 'alfa'; did you mean 'alpha'"),
+        ("exact(alpha=0.1)", "predictor 'exact' has no option 'alpha'; it takes none"),
+        ("flops(bench=1)", "predictor 'flops' has no option 'bench'"),
+        ("online(bench=1)", "predictor 'online' has no option 'bench'; "),
+        ("online(alpha=0)", "alpha must be above 0 and at most 1, got 0; Band's is 0.1"),
+        ("online(alpha=2)", "alpha must be above 0 and at most 1, got 2"),
+        ("online(alpha=fast)", "alpha must be above 0 and at most 1, got 'fast'"),
+        ("online(base=flop)", "unknown predictor 'flop'; did you mean 'flops'"),
+        ("online(base=flops, path=x.csv)", "takes a base or a path, got 'flops' and 'x.csv'"),
+        ("online(path=nowhere.csv)", "cannot read profile 'nowhere.csv'"),
+        ("profile(repetitions=0)", "repetitions must be a whole number from 1, got 0"),
+        ("profile(repetitions=many)", "repetitions must be a whole number from 1, got 'many'"),
+        ("profile(seed=-1)", "seed must be a whole number from 0, got -1"),
+        ("profile(noise=1)", "noise must be true or false, got 1"),
+        ("profile(path=3)", "path must be a file's name, got 3"),
+        ("profile(path=x.csv, noise=true)", "are for measuring; a file has its own"),
+        (
+            "nowhere.csv",
+            "cannot read profile 'nowhere.csv': No such file or directory; 'socsim profile' writes",
+        ),
+        ("profile(", "a predictor is written 'name' or 'name"),
+        ({"alpha": 1}, "a predictor's mapping needs a name, got the keys alpha"),
+        (7, "a predictor is a name, a class or a mapping with a name, got int: 7; names are exact, profile"),
+        (dict, "predictor 'dict': dict must be a subclass of socsim.schedulers.prediction.Predictor"),
+        (Timeless, "Timeless must be a subclass .* with a method time"),
+    ],
+)
+def test_bad_predictors(spec, message):
+    for refuse in (check_predictor, lambda s: make_scheduler({"name": "heft", "predictor": s})):
+        with pytest.raises(SocsimError, match=message):
+            refuse(spec)
+
+
+def test_a_base_that_learns_itself():
+    pricer = pricer_of(network({"a": (4e6, "")}))
+    with pytest.raises(UsageError, match="its base must not learn itself, got 'online'"):
+        make_predictor("online(base=online)", pricer, bench)
+
+
+class Failing(Half):
+    def __init__(self, pricer):
+        self.table = {}[pricer.graph.name]
+
+
+def test_a_predictor_whose_making_fails_says_where():
+    message = (
+        r"predictor 'Failing': making Failing failed: KeyError: 'tasks' \(test_predictors.py, line \d+\)"
+    )
+    with pytest.raises(UsageError, match=message):
+        make_predictor(Failing, pricer_of(network({"a": (1.0, "")})))
+
+
+def test_measuring_needs_a_phone():
+    with pytest.raises(
+        UsageError, match="'profile' needs a phone to measure on; outside a simulation give a path"
+    ):
+        make_predictor("profile", pricer_of(network({"a": (1.0, "")})))
+
+
+@pytest.mark.parametrize("name", [n for n in scheduler_names() if n not in ("npu",)])
+def test_every_scheduler_takes_every_predictor(name):
+    for spec in ("profile", "online(alpha=0.5)", "blind", {"name": "online", "base": "flops"}, Half):
+        scheduler = make_scheduler({"name": name, "predictor": spec})
+        assert scheduler.predictor == spec
 
 
 def test_kinds():

@@ -16,7 +16,14 @@ from socsim.cli import main
 from socsim.devices.profile import load_device, profile_files
 from socsim.results.environment import commit, versions
 from socsim.results.inputs import changed_inputs, input_hashes, located
-from socsim.schedulers.registry import describe_scheduler, locate_scheduler, make_scheduler, write_scheduler
+from socsim.schedulers.predictors import ExactPredictor
+from socsim.schedulers.registry import (
+    describe_scheduler,
+    locate_scheduler,
+    make_scheduler,
+    scheduler_files,
+    write_scheduler,
+)
 
 DEVICE = "title: My phone\nextends: base\nboard_power: {value: 2 W, grade: D, source: 'mine: guessed'}\n"
 BASE = "title: Base\nextends: xiaomi-9\nsources: {mine: my own guess}\n"
@@ -30,6 +37,15 @@ class Mine(socsim.StaticScheduler):
 
     def plan(self, graph, view):
         return {op: self.where if view.supports(self.where, op) else "cpu" for op in graph}
+"""
+
+PREDICTOR = """
+from socsim.schedulers.predictors import ExactPredictor
+
+
+class Half(ExactPredictor):
+    def time(self, op, placement, part):
+        return super().time(op, placement, part) / 2
 """
 
 
@@ -248,6 +264,52 @@ def test_objects_are_described_with_their_options(files):
     assert describe_scheduler(type(scheduler)) == "my_replayed:Mine"
     scheduler.written = ""
     assert write_scheduler(scheduler) == "Mine(where=cpu, decision_time=0.5)"
+
+
+def test_predictors_are_located_described_and_written_too(files):
+    (files / "my_predictors.py").write_text(PREDICTOR)
+    text = "heft(predictor=online(path=p.csv, alpha=0.5), replan_period=0.5)"
+    found = locate_scheduler(text, files)
+    assert found == f"heft(predictor=online(path={files}/p.csv, alpha=0.5), replan_period=0.5)"
+    assert write_scheduler(found) == text
+    assert scheduler_files(found) == [files / "p.csv"]
+    assert scheduler_files(text) == []
+    assert locate_scheduler("heft(predictor=p.csv)", files) == f"heft(predictor={files}/p.csv)"
+    assert locate_scheduler("mine:Mine(path=p.csv)", files) == "mine:Mine(path=p.csv)"  # its own business
+    own = {"name": "heft", "options": {"predictor": {"name": "online", "base": "my_predictors.py:Half"}}}
+    found = locate_scheduler(own, files)
+    assert found["options"]["predictor"] == {"name": "online", "base": f"{files}/my_predictors.py:Half"}
+    assert scheduler_files(found) == [files / "my_predictors.py"]
+    assert write_scheduler(found) == "heft(predictor=online(base=my_predictors:Half))"
+    scheduler = make_scheduler(found)
+    assert scheduler.title == "heft(predictor=online(base=my_predictors:Half))"
+    scheduler.written = ""
+    assert write_scheduler(scheduler) == "heft(predictor=online(base=my_predictors:Half))"
+
+
+def test_classes_and_objects_that_predict_are_described_as_their_class():
+    half = type("Half", (ExactPredictor,), {"__module__": "mine"})
+    made = half(None)
+    for predictor in (half, made):
+        spec = {"name": "heft", "predictor": predictor}
+        assert describe_scheduler(spec) == {"name": "heft", "predictor": "mine:Half"}
+        assert write_scheduler(spec) == "heft(predictor=Half)"
+        described = describe_scheduler(make_scheduler(spec))
+        assert described == {"name": "socsim.schedulers.heft:HEFT", "predictor": "mine:Half"}
+
+
+def test_runs_with_a_profile_and_a_predictor_of_one_s_own_are_run_again_from_anywhere(cli, files, elsewhere):
+    (files / "my_predictors.py").write_text(PREDICTOR)
+    cli("profile", "-d", "xiaomi-9", "-m", "net.onnx", "-o", "p.csv", "-q")
+    schedulers = "heft(predictor=p.csv),heft(predictor=my_predictors:Half),heft(predictor=online(path=p.csv))"
+    args = ("compare", "-d", "xiaomi-9", "-m", "net.onnx", "-n", "2", "-o", "mp", "--json")
+    code, first, err = cli(*args, "-s", schedulers)
+    assert (code, err) == (0, "")
+    manifest = json.loads((files / "mp" / "manifest.json").read_text())
+    assert set(manifest["inputs"]) == {str(files / f) for f in ("net.onnx", "p.csv", "my_predictors.py")}
+    elsewhere()
+    assert cli("run", files / "mp", "--json") == (0, first, "")
+    assert [row["scheduler"] for row in json.loads(first)] == schedulers.split(",")
 
 
 def test_a_missing_module_file_is_told(files):

@@ -10,7 +10,7 @@ from socsim.results import frames
 from socsim.results.result import Result
 from socsim.simulation.records import InferenceRecord
 
-TABLES = ("inferences", "kernels", "power", "energy", "apps")
+TABLES = ("inferences", "kernels", "power", "energy", "apps", "prediction_error")
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -22,10 +22,23 @@ def test_columns_are_the_documented_ones(table):
 
 @pytest.mark.parametrize("table", TABLES)
 def test_an_empty_table_keeps_its_columns(table):
-    outcome = mixed_outcome(inferences=(), kernels=(), apps={}, energy_j={}, rails_j={}, power={})
+    outcome = mixed_outcome(
+        inferences=(), kernels=(), apps={}, energy_j={}, rails_j={}, power={}, predictions=()
+    )
     frame = getattr(Result(outcome), table)
     assert list(frame.columns) == list(frames.COLUMNS[table])
     assert frame.empty
+
+
+def test_prediction_errors_are_means_over_kernels():
+    rows = frames.prediction_error_frame(mixed_outcome()).to_dict("records")
+    common = {"app": "app", "predictor": "flops"}
+    softmax = {"processor": "cpu", "kernel_class": "softmax", "n": 1}
+    winograd = {"processor": "gpu", "kernel_class": "winograd", "n": 3}
+    assert rows == [
+        {**common, **softmax, "mape": 0.05, "bias": -0.05, "within_10": 1.0},
+        {**common, **winograd, "mape": 0.25, "bias": pytest.approx(0.05), "within_10": 0.0},
+    ]
 
 
 def test_inferences():

@@ -12,7 +12,7 @@ from results_samples import app_record, many_inferences, mixed_outcome, strict_j
 
 from socsim.errors import UnknownNameError, UsageError
 from socsim.results.metrics import METRICS, latencies_ms, metrics
-from socsim.simulation.records import InferenceRecord
+from socsim.simulation.records import InferenceRecord, PredictionRecord
 
 
 def test_all_values_of_a_small_run():
@@ -35,6 +35,7 @@ def test_all_values_of_a_small_run():
         "frame_drop_share": None,
         "deadline_miss_share": None,
         "peak_memory_mb": 3.0,
+        "prediction_mape": pytest.approx(0.2),
     }
 
 
@@ -86,10 +87,19 @@ def test_energy_is_the_whole_devices_per_finished_inference_of_any_application()
 
 
 def test_values_that_do_not_exist_are_none():
-    row = metrics(mixed_outcome(inferences=(InferenceRecord("app", 0, 0, 0, -1, "running"),)))
+    running = (InferenceRecord("app", 0, 0, 0, -1, "running"),)
+    row = metrics(mixed_outcome(inferences=running, predictions=()))
     missing = {key for key, value in row.items() if value is None}
     latencies = {"latency_ms_mean", "latency_ms_p50", "latency_ms_p95"}
-    assert missing == latencies | {"energy_mj", "frame_drop_share", "deadline_miss_share"}
+    others = {"energy_mj", "frame_drop_share", "deadline_miss_share", "prediction_mape"}
+    assert missing == latencies | others
+
+
+def test_prediction_errors_are_of_the_application_asked_for():
+    other = PredictionRecord("other", "exact", "cpu", "fc", 5, 50.0, 50.0, 0)
+    outcome = mixed_outcome()
+    row = metrics(mixed_outcome(predictions=(*outcome.predictions, other)))
+    assert row["prediction_mape"] == pytest.approx((0.05 + 0.75) / 4)
 
 
 def test_a_run_without_time_has_no_power():

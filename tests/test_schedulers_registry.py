@@ -18,7 +18,8 @@ from socsim.schedulers.registry import make_scheduler, scheduler_names
 from socsim.schedulers.single import SingleProcessor
 
 BUILT_IN = (
-    "cpu", "gpu", "dsp", "npu", "mulayer", "codl", "band", "heft", "peft", "mosaic", "greedy", "optimal"
+    "cpu", "gpu", "dsp", "npu", "mulayer", "codl", "band", "band_fixed", "band_rr", "band_sel", "band_lst",
+    "band_heft", "heft", "peft", "mosaic", "greedy", "optimal"
 )  # fmt: skip
 
 
@@ -62,7 +63,9 @@ def test_every_name_makes_a_scheduler_of_that_title(name):
     assert make_scheduler(name) is not scheduler
 
 
-@pytest.mark.parametrize("name", [n for n in BUILT_IN if n not in ("npu", "greedy")])
+@pytest.mark.parametrize(
+    "name", [n for n in BUILT_IN if n not in ("npu", "greedy") and not n.startswith("band_")]
+)
 def test_every_static_scheduler_plans(name):
     graph = convolutions(3)
     scheduler = make_scheduler(name)
@@ -130,6 +133,18 @@ def test_every_scheduler_takes_a_predictor_and_a_decision_time():
     assert make_scheduler("mulayer").predictor == "flops"
 
 
+def test_options_in_parentheses_inside_options():
+    scheduler = make_scheduler("codl(predictor=online(alpha=0.3, base=flops), step=0.25)")
+    assert (scheduler.predictor, scheduler.step) == ("online(alpha=0.3, base=flops)", 0.25)
+
+
+def test_schedulers_that_plan_take_a_replan_period():
+    assert make_scheduler("heft(replan_period=0.5)").replan_period == 0.5
+    assert make_scheduler("heft").replan_period == 0.1
+    with pytest.raises(UsageError, match="'greedy' has no option 'replan_period'"):
+        make_scheduler("greedy(replan_period=0.5)")
+
+
 @pytest.mark.parametrize(
     "spec, message",
     [
@@ -144,6 +159,7 @@ def test_every_scheduler_takes_a_predictor_and_a_decision_time():
         ("", "a scheduler is written"),
         ("heft(decision_time=soon)", "decision_time must be at least 0 seconds, and finite, got 'soon'"),
         ("heft(decision_time=-1)", "decision_time must be at least 0 seconds, and finite, got -1"),
+        ("heft(replan_period=-1)", "replan_period must be at least 0 seconds, got -1"),
         ({"step": 1}, "a scheduler's mapping needs a name, got the keys step"),
         ({}, "got the keys none"),
         ({"name": "codl", "options": 3}, "options must be a mapping, got 3"),

@@ -24,6 +24,7 @@ from socsim.devices.device import (
 )
 from socsim.schedulers.predictors import make_predictor
 from socsim.schedulers.view import Load, View
+from socsim.simulation.profiling import bench
 from socsim.workloads.builder import GraphBuilder
 from socsim.workloads.graph import ModelGraph, Operator, Tensor
 from socsim.workloads.pricing import Pricer
@@ -40,6 +41,7 @@ class TinyLibrary:
     """A library that runs everything everywhere, but what it is told not to."""
 
     name, title, cores, threads, chunking, host = "tiny", "Tiny", "big", 2, "static", "own"
+    spin, tiles = 0.0, 1
 
     def __init__(
         self, missing: Mapping[str, Sequence[str]] | None = None, *, fails: Sequence[str] = (),
@@ -123,7 +125,7 @@ def view_of(
 ) -> View:  # fmt: skip
     """What a scheduler sees of it."""
     pricer = pricer_of(graph, library, **options)
-    return View(pricer, make_predictor(predictor, pricer), load)
+    return View(pricer, make_predictor(predictor, pricer, bench), load)
 
 
 def network(work: Mapping[str, tuple[float, str]], elements: int = 250) -> ModelGraph:

@@ -45,11 +45,19 @@ def _schedulers() -> list[Row]:
     return [{"name": name} for name in scheduler_names()]
 
 
+def _predictors() -> list[Row]:
+    from socsim.schedulers.predictors import predictor_class, predictor_names
+
+    docs = {name: predictor_class(name).__doc__ or "" for name in predictor_names()}
+    return [{"name": name, "description": doc.strip().splitlines()[0]} for name, doc in docs.items()]
+
+
 _KINDS: dict[str, Callable[[], list[Row]]] = {
     "devices": _devices,
     "models": _models,
     "libraries": _libraries,
     "schedulers": _schedulers,
+    "predictors": _predictors,
 }
 
 
@@ -57,12 +65,14 @@ _KINDS: dict[str, Callable[[], list[Row]]] = {
 @click.argument("kind", type=click.Choice(list(_KINDS)))
 @json_option
 def list_things(kind: str, as_json: bool) -> None:
-    """List what comes with socsim: devices, models, libraries or schedulers."""
+    """List what comes with socsim: devices, models, libraries, schedulers or predictors."""
     rows = _KINDS[kind]()
     if as_json:
         emit_json(rows)
     elif kind == "devices":
         emit_table(("name", "SoC", "processors", "numbers by grade"), [_device_cells(row) for row in rows])
+    elif kind == "predictors":
+        emit_table(("name", "what it believes"), [(row["name"], row["description"]) for row in rows])
     else:
         click.echo("\n".join(row["name"] for row in rows))
 

@@ -19,6 +19,7 @@ from socsim._version import __version__
 from socsim.cli.checking import check
 from socsim.cli.comparing import compare
 from socsim.cli.listing import list_things
+from socsim.cli.profiling import profile
 from socsim.cli.running import run
 from socsim.cli.showing import show
 from socsim.errors import SimulationError, SocsimError
@@ -52,7 +53,7 @@ def cli() -> None:
     """Simulate neural networks on phones, and compare schedulers."""
 
 
-for _command in (list_things, show, check, run, compare):
+for _command in (list_things, show, check, run, compare, profile):
     cli.add_command(_command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 
 import click
 
@@ -16,29 +17,35 @@ __all__ = ["show_scheduler"]
 @json_option
 def show_scheduler(name: str, as_json: bool) -> None:
     """Show a scheduler, by name or module:Class: what it does, and its options."""
-    from socsim.schedulers.registry import make_scheduler
+    from socsim.schedulers.predictors import predictor_names, predictor_title
+    from socsim.schedulers.registry import common_options, make_scheduler
 
     scheduler = make_scheduler(name)
     cls = type(scheduler)
     parameters = inspect.signature(cls).parameters.values()
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    common = {"predictor": scheduler.predictor, "decision_time": scheduler.decision_time}
+    spec = scheduler.predictor
+    predictor = spec if isinstance(spec, (str, Mapping)) else predictor_title(spec)
+    times = {key: getattr(scheduler, key) for key in common_options(cls) if key != "predictor"}
+    common = {"predictor": predictor, **times}
     options = common | {p.name: _plain(getattr(scheduler, p.name, _default(p))) for p in named}
+    times_ms = {f"{key}_ms": time * 1e3 for key, time in times.items()}
     about = {
         "name": name,
         "class": f"{cls.__module__}:{cls.__qualname__}",
         "kind": _base_name(cls),
         "options": options,
-        "predictor": scheduler.predictor,
-        "decision_time_ms": scheduler.decision_time * 1e3,
+        "predictor": predictor,
+        **times_ms,
         "description": inspect.cleandoc(cls.__doc__ or ""),
     }
     if as_json:
         emit_json(about)
         return
     click.echo(f"{str(about['description']).replace('``', '`')}\n")
-    fields = [(key, about[key]) for key in ("class", "kind", "predictor", "decision_time_ms")]
-    show_fields([*fields, ("options", ", ".join(f"{k}={v!r}" for k, v in options.items()))])
+    fields = [(key, about[key]) for key in ("class", "kind", "predictor", *times_ms)]
+    fields.append(("options", ", ".join(f"{k}={v!r}" for k, v in options.items())))
+    show_fields([*fields, ("predictors", ", ".join(predictor_names()))])
 
 
 def _default(parameter: inspect.Parameter) -> object:

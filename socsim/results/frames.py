@@ -13,7 +13,15 @@ from socsim.simulation.records import InferenceRecord, KernelRecord, Outcome
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "apps_frame", "energy_frame", "inferences_frame", "kernels_frame", "power_frame"]
+__all__ = [
+    "COLUMNS",
+    "apps_frame",
+    "energy_frame",
+    "inferences_frame",
+    "kernels_frame",
+    "power_frame",
+    "prediction_error_frame",
+]
 
 COLUMNS: Mapping[str, Mapping[str, str]] = {
     "inferences": {
@@ -71,6 +79,16 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "sync_ms": "time in synchronisation, per inference",
         "peak_memory_mb": "weights and the most activations alive at once",
         "macs": "multiply-accumulates per inference",
+    },
+    "prediction_error": {
+        "app": "application",
+        "predictor": "latency predictor that its scheduler decided by",
+        "processor": "where the kernels ran",
+        "kernel_class": "their class",
+        "n": "kernels compared",
+        "mape": "mean of |predicted - actual| / actual, as a share (0.1 is 10 %)",
+        "bias": "mean of (predicted - actual) / actual: above 0 too pessimistic, below 0 too optimistic",
+        "within_10": "share of them whose error is at most 10 %",
     },
 }
 """Columns of each table and what they mean."""
@@ -134,6 +152,15 @@ def apps_frame(outcome: Outcome) -> pd.DataFrame:
         for a in outcome.apps.values()
     ]
     return _frame("apps", rows)
+
+
+def prediction_error_frame(outcome: Outcome) -> pd.DataFrame:
+    """One row per application, processor and kernel class."""
+    rows = [
+        (*r[:5], r.absolute / r.kernels, r.signed / r.kernels, r.close / r.kernels)
+        for r in outcome.predictions
+    ]
+    return _frame("prediction_error", rows)
 
 
 def _frame(table: str, rows: Iterable[tuple[Any, ...]]) -> pd.DataFrame:

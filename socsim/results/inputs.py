@@ -13,7 +13,7 @@ from typing import Any
 
 from socsim.devices.profile import device_names, profile_files
 from socsim.errors import SocsimError
-from socsim.schedulers.registry import locate_scheduler, scheduler_file
+from socsim.schedulers.registry import locate_scheduler, scheduler_files
 from socsim.workloads.library import library_names
 
 __all__ = ["changed_inputs", "input_hashes", "located"]
@@ -79,9 +79,7 @@ def _files(block: Mapping[str, Any]) -> Iterator[Path]:
         yield from _device_files(block["device"])
     yield from (Path(block[key]) for key in ("model", "library") if _is_absolute(block.get(key)))
     for spec in (block.get("scheduler"), *(block.get("schedulers") or ())):
-        file = scheduler_file(spec)
-        if file:
-            yield file
+        yield from scheduler_files(spec)
 
 
 def _device_files(name: str) -> list[Path]:

@@ -33,6 +33,7 @@ METRICS: Mapping[str, str] = {
     "frame_drop_share": "frames not shown in time / all frames; null where nothing draws frames",
     "deadline_miss_share": "inferences dropped or late / all whose deadline passed; null without a deadline",
     "peak_memory_mb": "weights and the most activations alive at once, megabytes (10^6)",
+    "prediction_mape": "mean of |predicted - actual| / actual over kernels, as a share (0.1 is 10 %)",
 }
 """What each key of a row means, in the order of the columns."""
 
@@ -52,8 +53,8 @@ def metrics(outcome: Outcome, app: str | None = None, deadline_s: float | None =
     Returns
     -------
     A row with the keys of :data:`METRICS`. A value is None where it does not exist: times and energy per
-    inference when none finished, ``deadline_miss_share`` without a deadline, ``frame_drop_share`` without
-    frames.
+    inference when none finished, ``prediction_mape`` when no kernel did, ``deadline_miss_share`` without a
+    deadline, ``frame_drop_share`` without frames.
 
     Raises
     ------
@@ -77,6 +78,7 @@ def metrics(outcome: Outcome, app: str | None = None, deadline_s: float | None =
         "frame_drop_share": None,
         "deadline_miss_share": _deadline_miss_share(outcome, record.app, deadline_s),
         "peak_memory_mb": record.peak_memory_bytes / 1e6,
+        "prediction_mape": _prediction_mape(outcome, record.app),
     }
     return {key: row[key] for key in METRICS}
 
@@ -130,6 +132,12 @@ def _plan_costs(record: AppRecord) -> Row:
 def _utilization(outcome: Outcome) -> dict[str, float]:
     duration = outcome.duration_s
     return {processor: busy / duration if duration > 0 else 0.0 for processor, busy in outcome.busy_s.items()}
+
+
+def _prediction_mape(outcome: Outcome, app: str) -> float | None:
+    own = [r for r in outcome.predictions if r.app == app]
+    kernels = sum(r.kernels for r in own)
+    return sum(r.absolute for r in own) / kernels if kernels else None
 
 
 def _deadline_miss_share(outcome: Outcome, app: str, deadline_s: float | None) -> float | None:

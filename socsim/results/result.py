@@ -163,6 +163,11 @@ class Result:
         """One row per application that infers: what it ran, and what its plan costs."""
         return frames.apps_frame(self.outcome)
 
+    @cached_property
+    def prediction_error(self) -> pd.DataFrame:
+        """Predicted against actual times of kernels, by application, processor and kernel class."""
+        return frames.prediction_error_frame(self.outcome)
+
     @property
     def fallbacks(self) -> dict[str, str]:
         """Operators that fell back to the CPU, of all applications, and why."""
@@ -191,7 +196,7 @@ class Result:
         with output_directory(directory, {**about, "overrides": overrides or []}) as partial:
             if self.outcome.apps:
                 write_table(self.summary(), partial, "summary")
-            for name in ("inferences", "kernels", "power", "energy", "apps"):
+            for name in frames.COLUMNS:
                 write_table(getattr(self, name), partial, name)
             self.save_pictures(partial)
         return Path(directory).resolve()

@@ -57,7 +57,7 @@ class _BandScheduler(OnlineScheduler):
 
     shared = True
     granularity = "subgraph"
-    predictor = "exact"
+    predictor = "online"
 
     def __init__(self, window: int = 0, minimum_subgraph_size: int = 7) -> None:
         if window < 0:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from socsim.schedulers.plan import Decision, Placement, Plan, RawPlan
+from socsim.schedulers.predictors import Spec
 from socsim.schedulers.view import Job, View
 from socsim.workloads.graph import ModelGraph, Operator
 
@@ -26,8 +27,8 @@ class Scheduler:
     decision_time: float = 0.0
     """Time in s that one decision takes before anything starts: a plan's once in each inference; default 0."""
 
-    predictor: str = "exact"
-    """Which latency predictor its view uses; see :mod:`socsim.schedulers.predictors`."""
+    predictor: Spec = "exact"
+    """Which latency predictor its view uses; see :func:`socsim.schedulers.predictors.make_predictor`."""
 
     written: str = ""
     """How it was asked for, where that says more than its name: ``"heft(predictor=flops)"``."""
@@ -39,7 +40,13 @@ class Scheduler:
 
 
 class StaticScheduler(Scheduler, ABC):
-    """Plans a whole network once; every inference follows the plan."""
+    """Plans a whole network; every inference follows the plan.
+
+    It plans once, or, where its predictor learns, anew as an inference starts.
+    """
+
+    replan_period: float = 0.1
+    """Least time in s between plans where the predictor learns; 0 plans anew for every inference; default 0.1."""
 
     @abstractmethod
     def plan(self, graph: ModelGraph, view: View) -> Plan | RawPlan:

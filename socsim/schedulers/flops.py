@@ -8,8 +8,8 @@ from itertools import product
 
 import numpy as np
 
-from socsim.errors import PlanError
 from socsim.schedulers.plan import Placement
+from socsim.schedulers.prediction import Predictor, check_supported
 from socsim.workloads.builder import GraphBuilder
 from socsim.workloads.graph import ModelGraph, Operator
 from socsim.workloads.kernels import WHOLE, Part, part_work
@@ -29,7 +29,7 @@ _KINDS = {
 }
 
 
-class FlopsPredictor:
+class FlopsPredictor(Predictor):
     """Believes that time is linear in the number of operations, for each processor and kind of operator.
 
     For each processor, layout and kind (:func:`operator_kind`), ``a + b * operations`` with ``a`` and ``b`` of at
@@ -45,8 +45,6 @@ class FlopsPredictor:
        ASPLOS 2017.
     """
 
-    constant = True
-
     def __init__(self, pricer: Pricer) -> None:
         self._pricer = pricer
         self._profile = Pricer(pricer.device, pricer.library, profile_network(), pricer.dtype)
@@ -61,11 +59,7 @@ class FlopsPredictor:
         PlanError
             The library cannot run it there.
         """
-        obstacle = self._pricer.obstacle(op, placement.processor, placement.layout, placement.dtype)
-        if obstacle:
-            raise PlanError(
-                f"operator {op.name!r} ({op.type}) cannot run on {placement.processor!r}: {obstacle}"
-            )
+        check_supported(self._pricer, op, placement)
         intercept, slope = self._model(operator_kind(op), placement)
         return intercept + slope * operations(self._pricer.graph, op, part)
 

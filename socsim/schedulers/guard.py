@@ -12,21 +12,38 @@ from types import TracebackType
 from socsim.errors import SimulationError, SocsimError, UsageError
 from socsim.schedulers.base import Scheduler
 
-__all__ = ["blamed", "check_decision_time"]
+__all__ = ["blamed", "check_time", "check_times"]
 
 
-def check_decision_time(name: str, time: object) -> None:
-    """Refuse a ``decision_time`` that is no time.
+def check_time(name: str, setting: str, time: object) -> None:
+    """Refuse a ``decision_time`` or ``replan_period`` that is none.
+
+    Parameters
+    ----------
+    name
+        The scheduler's, for messages.
+    setting
+        Which of the two; only a ``replan_period`` may be infinite.
+    time
+        Its value.
 
     Raises
     ------
     UsageError
         It is no number, negative, infinite or not a number.
     """
-    if isinstance(time, bool) or not isinstance(time, (int, float)) or not 0.0 <= time < inf:
-        raise UsageError(
-            f"scheduler {name!r}: decision_time must be at least 0 seconds, and finite, got {time!r}"
-        )
+    finite = setting != "replan_period"
+    number = time if isinstance(time, (int, float)) and not isinstance(time, bool) else -1.0
+    if not number >= 0.0 or (finite and number == inf):
+        rule = f"at least 0 seconds{', and finite' * finite}"
+        raise UsageError(f"scheduler {name!r}: {setting} must be {rule}, got {time!r}")
+
+
+def check_times(scheduler: Scheduler) -> None:
+    """Check the times that a scheduler's class or object sets; raises as :func:`check_time`."""
+    for setting in ("decision_time", "replan_period"):
+        if hasattr(scheduler, setting):
+            check_time(scheduler.title, setting, getattr(scheduler, setting))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from socsim.devices.sharing import handover_time
 from socsim.errors import UsageError
 from socsim.schedulers.plan import Placement
-from socsim.schedulers.predictors import Predictor
+from socsim.schedulers.prediction import Predictor
 from socsim.workloads.graph import DTYPE_BYTES, ModelGraph, Operator
 from socsim.workloads.kernels import WHOLE, Part
 from socsim.workloads.pricing import Pricer
@@ -194,7 +194,9 @@ class View:
         return time
 
     def fixed_cost(self, processor: str, layout: str = "") -> float:
-        """Time in s that handing a subgraph to a processor costs, whatever its size."""
+        """Time in s that handing a subgraph to a processor costs, whatever its size; 0 to a blind predictor."""
+        if not self._predictor.sharing:
+            return 0.0
         if processor == "cpu":
             return self._pricer.calibration("cpu").inference_overhead
         accelerator = self._pricer.device.accelerators[processor]
@@ -203,6 +205,8 @@ class View:
     def transfer(self, elements: float, source: str, target: str, *, layout: str = "") -> float:
         """Predicted time in s to make a tensor of one processor readable by another; 0 within one processor.
 
+        It is the phone's mean, whatever the predictor; a blind one takes it for 0.
+
         Parameters
         ----------
         elements
@@ -210,6 +214,8 @@ class View:
         layout
             Layout on the accelerator's side.
         """
+        if not self._predictor.sharing:
+            return 0.0
         width = DTYPE_BYTES[self._pricer.dtype]
         return handover_time(
             self._pricer.device, elements * width, source, target, self._image(source, target, layout)

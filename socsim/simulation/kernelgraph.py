@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from socsim.schedulers.plan import Placement
 from socsim.simulation.timeline import Timeline
+from socsim.workloads.kernels import WHOLE, Part
 
 __all__ = ["Entry", "KernelGraph", "Segment", "Step", "compress"]
 
@@ -34,6 +36,10 @@ class Entry:
         CPU time in s of the host to enqueue it.
     spread
         Standard deviation, lower and upper bound in s of a delay that is a distribution.
+    placement, part
+        What of its operator a kernel computes, and where, as a latency predictor is asked.
+    fixed
+        The part of a kernel's `overhead` that is the fixed cost of an invocation.
     """
 
     kind: str
@@ -52,6 +58,9 @@ class Entry:
     """Bytes that change processor or layout."""
     waits: bool = False
     """Whether the host enqueues it only when all before it have finished."""
+    placement: Placement | None = None
+    part: Part = WHOLE
+    fixed: float = 0.0
 
     @property
     def demand(self) -> float:

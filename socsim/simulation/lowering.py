@@ -18,7 +18,7 @@ from socsim.workloads.graph import DTYPE_BYTES, Operator
 from socsim.workloads.kernels import WHOLE, Part, input_share, output_share
 from socsim.workloads.pricing import Pricer
 
-__all__ = ["Place", "lower_job", "lower_plan"]
+__all__ = ["Place", "lower_job", "lower_kernel", "lower_plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,14 @@ def lower_job(
     return kernel_graph, lowering.root_tensors(kernel_graph), produced
 
 
+def lower_kernel(pricer: Pricer, op: Operator, placement: Placement, part: Part = WHOLE) -> KernelGraph:
+    """Lower one part of an operator alone: its kernel, with its dispatch but no fixed cost of an invocation."""
+    lowering = _Lowering(pricer, {})
+    lowering.opened.add(placement.processor)
+    lowering.kernel(op, placement, part, set())
+    return compress(lowering.steps)
+
+
 class _Lowering:
     """Emits steps while it tracks where every tensor can be read, and since which step."""
 
@@ -146,7 +154,7 @@ class _Lowering:
             return
         place = self._place(decision)
         deps = self.require(op.inputs, place, op.name)
-        step = self._kernel(op, decision, WHOLE, deps)
+        step = self.kernel(op, decision, WHOLE, deps)
         for tensor in op.outputs:
             self.places[tensor] = {place: step}
 
@@ -166,7 +174,7 @@ class _Lowering:
                 self._read_beside(op, ops[i - 1], accelerator, ends)
             for placement, _ in shares:
                 ends[placement] = {
-                    self._kernel(op, placement, parts[i][placement], ends[placement], dispatched=not i)
+                    self.kernel(op, placement, parts[i][placement], ends[placement], dispatched=not i)
                 }
         self._leave_split(ops[-1], parts[-1], accelerator, ends)
 
@@ -234,22 +242,27 @@ class _Lowering:
         for tensor in op.outputs:
             self.places[tensor] = {place: step}
 
-    def _kernel(
+    def kernel(
         self, op: Operator, placement: Placement, part: Part, deps: set[int], *, dispatched: bool = False
     ) -> int:
+        """A part of an operator on one processor."""
         processor = placement.processor
         cost = self.pricer.cost(op, processor, placement.layout, placement.dtype, placement.cores, part)
+        fixed = self._fixed(placement)
         entry = Entry(
             "kernel",
             op.name,
             processor,
             cost.kernel_class,
             share=part.share,
-            overhead=cost.overhead + self._fixed(placement),
+            overhead=cost.overhead + fixed,
             compute=cost.compute,
             bytes=cost.bytes,
             reach=cost.bandwidth,
             dispatch=0.0 if dispatched and part.share < 1.0 else cost.dispatch,
+            placement=placement,
+            part=part,
+            fixed=fixed,
         )
         team = self.pricer.team(placement.cores) if processor == "cpu" else ()
         entries: tuple[Entry, ...] = (entry,)

@@ -10,7 +10,7 @@ from typing import Any
 
 from socsim.errors import SimulationError
 from socsim.schedulers.plan import Placement
-from socsim.schedulers.predictors import Predictor
+from socsim.schedulers.prediction import Predictor
 from socsim.schedulers.view import Job, Load, View
 from socsim.simulation.dispatcher import Dispatcher
 from socsim.simulation.executor import Fragment

@@ -51,13 +51,17 @@ class Pacer:
         self._pacing, self._wait, self._count = pacing, wait, 0
 
     def commands(self, entry: Entry, kernel_overhead: float) -> tuple[Entry, ...]:
-        """A kernel as the commands that the host enqueues; every block has the kernel's overhead."""
+        """A kernel as the commands that the host enqueues; every block has the kernel's overhead.
+
+        Blocks have no placement: nobody predicts the time of a part of a kernel.
+        """
         limit = self._pacing.kernel_limit
         body = max(entry.compute, entry.bytes / entry.reach)
         blocks = floor((body + kernel_overhead) / limit) + 1 if limit else 1
         block = replace(
-            entry, share=entry.share / blocks, compute=entry.compute / blocks, bytes=entry.bytes / blocks
-        )
+            entry, share=entry.share / blocks, compute=entry.compute / blocks, bytes=entry.bytes / blocks,
+            placement=None,
+        )  # fmt: skip
         parts = [block, *[replace(block, overhead=kernel_overhead)] * (blocks - 1)] if blocks > 1 else [entry]
         return tuple(self._windowed(part) for part in parts)
 

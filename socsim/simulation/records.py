@@ -21,6 +21,7 @@ __all__ = [
     "Inferences",
     "KernelRecord",
     "Outcome",
+    "PredictionRecord",
 ]
 
 
@@ -170,6 +171,26 @@ class KernelRecord(NamedTuple):
     """Share of the operator's output, 1 for a whole one."""
 
 
+class PredictionRecord(NamedTuple):
+    """How far a scheduler's latency predictor was from what kernels of one class took on one processor.
+
+    An error is (predicted - actual) / actual.
+    """
+
+    app: str
+    predictor: str
+    processor: str
+    kernel_class: str
+    kernels: int
+    """How many were compared."""
+    absolute: float
+    """Sum of the sizes of their errors."""
+    signed: float
+    """Sum of their errors."""
+    close: int
+    """How many of their errors are at most 0.1."""
+
+
 @dataclass(frozen=True, slots=True)
 class AppRecord:
     """What one application ran, and what its plan costs whatever the timing.
@@ -232,6 +253,8 @@ class Outcome:
         Clock by domain (``cpu.<cluster>``, accelerators, ``dram``), Hz, at the end of the run.
     core_names
         Cluster name of each core.
+    predictions
+        Predicted against actual times by application, processor and kernel class.
     """
 
     device: str
@@ -247,6 +270,7 @@ class Outcome:
     frequencies: Mapping[str, float] = field(default_factory=dict)
     core_names: tuple[str, ...] = ()
     frames: Sequence[FrameRecord] = ()
+    predictions: tuple[PredictionRecord, ...] = ()
 
     def inferences_of(self, app: str) -> Inferences:
         """An application's inferences as arrays."""

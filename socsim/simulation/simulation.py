@@ -13,22 +13,26 @@ from simpy.events import AllOf
 from socsim.devices.device import Device
 from socsim.errors import PlanError, SimulationError, UsageError
 from socsim.schedulers.base import OnlineScheduler, Scheduler, StaticScheduler
-from socsim.schedulers.guard import blamed, check_decision_time
-from socsim.schedulers.predictors import make_predictor
+from socsim.schedulers.guard import blamed, check_times
+from socsim.schedulers.prediction import Predictor
+from socsim.schedulers.predictors import make_predictor, predictor_title
 from socsim.schedulers.registry import make_scheduler
-from socsim.schedulers.validation import resolve
 from socsim.schedulers.view import View
+from socsim.simulation.accuracy import PredictionLog
+from socsim.simulation.delay import Delay
 from socsim.simulation.dispatcher import Dispatcher
 from socsim.simulation.display import Display
 from socsim.simulation.energy import component_energy, component_power, rail_energy
 from socsim.simulation.executor import Executor
 from socsim.simulation.feeds import Feed, LoopFeed, StageFeed, TimedFeed
 from socsim.simulation.instruments import KernelRecorder
-from socsim.simulation.lowering import lower_plan
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.online import OnlineStream
+from socsim.simulation.planning import Planner
+from socsim.simulation.profiling import bench
 from socsim.simulation.records import STATUSES, InferenceLog, Outcome
 from socsim.simulation.rival import start_competitor
+from socsim.simulation.run import Run
 from socsim.simulation.stream import Noise, StaticStream, Stream, pacing_of
 from socsim.workloads.apps import Inference
 from socsim.workloads.competitors import Competitor
@@ -95,8 +99,10 @@ class Simulation:
         self.device, self.duration, self.seed, self.noise = device, duration, seed, noise
         self.env = simpy.Environment()
         self._recorder = KernelRecorder() if kernels else None
-        on_run = self._recorder.record if self._recorder else None
-        self.executor = Executor(self.env, device, stepwise=stepwise, on_run=on_run, mechanisms=mechanisms)
+        self._predictions: dict[str, PredictionLog] = {}
+        self.executor = Executor(
+            self.env, device, stepwise=stepwise, on_run=self._note, mechanisms=mechanisms
+        )
         self._services: dict[Any, Scheduler] = {}
         self._dispatchers: dict[int | str, Dispatcher] = {}
         names = application_names(inferences)
@@ -153,7 +159,7 @@ class Simulation:
             raise UsageError(f"application {name!r}: load the network first, got {app.model!r}")
         pricer = Pricer(self.device, load_library(app.library), app.model, app.dtype, app.cores)
         scheduler = self._scheduler(app.scheduler)
-        check_decision_time(scheduler.title, scheduler.decision_time)
+        check_times(scheduler)
         noise = Noise(np.random.default_rng([self.seed, number]), pricer) if self.noise else None
         if isinstance(scheduler, OnlineScheduler):
             return self._online(app, name, pricer, scheduler, noise)
@@ -182,27 +188,14 @@ class Simulation:
     def _static(
         self, app: Inference, name: str, pricer: Pricer, scheduler: StaticScheduler, noise: Noise | None
     ) -> Stream:
-        view = View(pricer, make_predictor(scheduler.predictor, pricer))
-        with blamed(scheduler, "plan", pricer.graph.name):
-            raw = scheduler.plan(pricer.graph, view)
-        plan = resolve(raw, pricer)
-        graph = lower_plan(pricer, plan, decision_time=scheduler.decision_time, pacing=pacing_of(app))
-        return StaticStream(
-            self.executor,
-            app,
-            name,
-            pricer,
-            scheduler,
-            noise,
-            graph=graph,
-            fallbacks=dict(plan.fallbacks),
-            processors=plan.processors(),
-        )
+        predictor = self._predictor(name, pricer, scheduler)
+        planner = Planner(pricer, scheduler, predictor, lambda: float(self.env.now), pacing=pacing_of(app))
+        return StaticStream(self.executor, app, name, pricer, scheduler, noise, planner=planner)
 
     def _online(
         self, app: Inference, name: str, pricer: Pricer, scheduler: OnlineScheduler, noise: Noise | None
     ) -> Stream:
-        predictor = make_predictor(scheduler.predictor, pricer)
+        predictor = self._predictor(name, pricer, scheduler)
         view = View(pricer, predictor)
         with blamed(scheduler, "support", pricer.graph.name):
             support = scheduler.support(pricer.graph, view)
@@ -218,6 +211,22 @@ class Simulation:
             self.executor, app, name, pricer, scheduler, noise, units=units, predictor=predictor,
             dispatcher=dispatcher,
         )  # fmt: skip
+
+    def _predictor(self, name: str, pricer: Pricer, scheduler: Scheduler) -> Predictor:
+        """The application's predictor, whose errors are kept and which is told what it predicted took."""
+        predictor = make_predictor(scheduler.predictor, pricer, bench)
+        title = predictor_title(scheduler.predictor)
+        self._predictions[name] = PredictionLog(name, pricer, predictor, title)
+        return predictor
+
+    def _note(self, run: Run | Delay) -> None:
+        """A segment has finished."""
+        if run.segment.queue:
+            log = self._predictions.get(run.fragment.app)
+            if log is not None:
+                log.record(run)
+        if self._recorder is not None:
+            self._recorder.record(run)
 
     def _pass_time(self) -> None:
         """Run until the limit, or until the last inference has finished."""
@@ -265,6 +274,7 @@ class Simulation:
             frequencies=domains | {"dram": self.device.memory.opps[-1].frequency},
             core_names=tuple(c.name for c in self.device.cores),
             frames=tuple(record for d in self._displays for record in d.log.records(now)),
+            predictions=tuple(r for log in self._predictions.values() for r in log.records()),
         )
 
 

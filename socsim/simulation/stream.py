@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from math import exp
 from typing import Any
 
@@ -16,11 +16,12 @@ from socsim.simulation.executor import Executor, Fragment
 from socsim.simulation.feeds import Feed, StageFeed
 from socsim.simulation.kernelgraph import Entry, KernelGraph
 from socsim.simulation.pacing import Pacing
+from socsim.simulation.planning import Planner
 from socsim.simulation.records import AppRecord, InferenceLog, InferenceRecord
 from socsim.workloads.apps import Inference
 from socsim.workloads.pricing import Pricer
 
-__all__ = ["Noise", "StaticStream", "Stream", "host_core", "pacing_of"]
+__all__ = ["Noise", "StaticStream", "Stream", "host_core", "own_context", "pacing_of"]
 
 
 class Noise:
@@ -67,6 +68,17 @@ def pacing_of(app: Inference) -> Pacing:
     return Pacing(app.kernel_limit_s, app.queue_window)
 
 
+def own_context(
+    executor: Executor, name: str, pricer: Pricer, *, nice: int = 0, priority: float = 0.0
+) -> Context:
+    """What a network under its library holds on a device; `nice` and `priority` are the application's."""
+    library = pricer.library
+    return Context(
+        executor, name, host_core(pricer), host_cores=pricer.mask if library.host == "shared" else (),
+        spin=library.spin, tiles=library.tiles, nice=nice, priority=priority,
+    )  # fmt: skip
+
+
 class Stream(ABC):
     """Inferences of one application on a running device.
 
@@ -101,11 +113,7 @@ class Stream(ABC):
             pricer,
             scheduler,
         )
-        library = pricer.library
-        self.context = Context(
-            executor, name, host_core(pricer), host_cores=pricer.mask if library.host == "shared" else (),
-            spin=library.spin, tiles=library.tiles, nice=app.nice, priority=app.priority,
-        )  # fmt: skip
+        self.context = own_context(executor, name, pricer, nice=app.nice, priority=app.priority)
         self.noise = noise
         self.log = InferenceLog()
         self.admission = Admission(app.queue, app.queue_limit, self._concurrency())
@@ -237,23 +245,17 @@ class Stream(ABC):
 
 
 class StaticStream(Stream):
-    """Inferences that follow one kernel graph, as a library's interpreter runs them: by default one at a time.
+    """Inferences that follow a planned kernel graph, as a library's interpreter runs them: by default one at a time.
 
     Parameters
     ----------
-    graph
-        The lowered plan.
-    fallbacks
-        Operators that run on the CPU against the scheduler's wish, with the reason.
-    processors
-        Processors that the plan uses.
+    planner
+        What each inference follows.
     """
 
-    def __init__(
-        self, *args: Any, graph: KernelGraph, fallbacks: dict[str, str], processors: Sequence[str]
-    ) -> None:
+    def __init__(self, *args: Any, planner: Planner) -> None:
         super().__init__(*args)
-        self.graph, self.fallbacks, self.processors = graph, fallbacks, processors
+        self.planner = planner
         self._starts: dict[int, float] = {}
 
     def accept(self, index: int, arrival: float) -> None:
@@ -265,28 +267,12 @@ class StaticStream(Stream):
             del self._starts[index]
             self.finish(index, arrival, start)
 
-        self.launch(self.graph, index, done, self.slowness())
+        self.launch(self.planner.next_graph(), index, done, self.slowness())
 
     def started(self, index: int) -> float:
         """When it was launched."""
         return self._starts[index]
 
     def record(self) -> AppRecord:
-        """The plan's costs."""
-        network = self.pricer.graph
-        dtypes = sorted({self.pricer.dtype_on(p) for p in self.processors})
-        return AppRecord(
-            app=self.name,
-            model=network.name,
-            library=self.pricer.library.name,
-            scheduler=self.scheduler.title,
-            dtype="+".join(dtypes),
-            operators=len(network),
-            unsupported=len(self.fallbacks),
-            fallbacks=self.fallbacks,
-            kernels=float(self.graph.kernels),
-            transfer_bytes=self.graph.transfer_bytes,
-            sync_s=self.graph.sync_s,
-            peak_memory_bytes=max(network.peak_memory_bytes(dtype) for dtype in dtypes),
-            macs=network.macs,
-        )
+        """The costs of the plans that were followed."""
+        return self.planner.record(self.name)

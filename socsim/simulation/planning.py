@@ -1,0 +1,108 @@
+"""From a scheduler's plan to the kernel graph that inferences follow: once, or anew as its predictor learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+
+from socsim.schedulers.base import StaticScheduler
+from socsim.schedulers.guard import blamed
+from socsim.schedulers.plan import Plan
+from socsim.schedulers.prediction import Predictor
+from socsim.schedulers.validation import resolve
+from socsim.schedulers.view import Load, View
+from socsim.simulation.kernelgraph import KernelGraph
+from socsim.simulation.lowering import lower_plan
+from socsim.simulation.pacing import UNPACED, Pacing
+from socsim.simulation.records import AppRecord
+from socsim.workloads.pricing import Pricer
+
+__all__ = ["Planner"]
+
+
+@dataclass(slots=True)
+class _Lowered:
+    """A plan, what it became, and how many inferences have followed it."""
+
+    plan: Plan
+    graph: KernelGraph
+    inferences: int = 0
+
+
+class Planner:
+    """What the inferences of a static scheduler follow.
+
+    Where the predictor is constant there is one plan. Where it learns, the scheduler plans anew as an inference
+    starts, at most every :attr:`StaticScheduler.replan_period`; plans are lowered once each.
+
+    Parameters
+    ----------
+    pricer, scheduler, predictor
+        What is planned, by whom, and by which belief.
+    now
+        Simulated time in s.
+    pacing
+        How kernels are sent to the GPU.
+    """
+
+    def __init__(
+        self, pricer: Pricer, scheduler: StaticScheduler, predictor: Predictor, now: Callable[[], float],
+        *, pacing: Pacing = UNPACED,
+    ) -> None:  # fmt: skip
+        self._pricer, self._scheduler, self._now, self._pacing = pricer, scheduler, now, pacing
+        load = Load(now, lambda: (), lambda processor: 0.0, lambda job, processor: 0.0)
+        self._view = View(pricer, predictor, load)
+        self._lowered: dict[tuple[object, ...], _Lowered] = {}
+        self._period = inf if predictor.constant else scheduler.replan_period
+        self._planned_at = now()
+        self._current = self._plan()
+
+    def next_graph(self) -> KernelGraph:
+        """The kernel graph of an inference that starts now."""
+        if self._now() - self._planned_at >= self._period:
+            self._planned_at = self._now()
+            self._current = self._plan()
+        self._current.inferences += 1
+        return self._current.graph
+
+    def _plan(self) -> _Lowered:
+        pricer, scheduler = self._pricer, self._scheduler
+        with blamed(scheduler, "plan", pricer.graph.name):
+            raw = scheduler.plan(pricer.graph, self._view)
+        plan = resolve(raw, pricer)
+        lowered = self._lowered.get(plan.key)
+        if lowered is None:
+            time = scheduler.decision_time
+            lowered = _Lowered(plan, lower_plan(pricer, plan, decision_time=time, pacing=self._pacing))
+            self._lowered[plan.key] = lowered
+        return lowered
+
+    def record(self, app: str) -> AppRecord:
+        """What was run under an application's name, and what the plans that were followed cost per inference."""
+        pricer, network = self._pricer, self._pricer.graph
+        followed = [x for x in self._lowered.values() if x.inferences] or [self._current]
+        total = sum(x.inferences for x in followed)
+        weights = [x.inferences / total if total else 1.0 for x in followed]
+        fallbacks = {op: why for x in followed for op, why in x.plan.fallbacks.items()}
+        processors = dict.fromkeys(p for x in followed for p in x.plan.processors())
+        dtypes = sorted({pricer.dtype_on(p) for p in processors})
+
+        def mean(values: list[float]) -> float:
+            return sum(w * v for w, v in zip(weights, values, strict=True))
+
+        return AppRecord(
+            app=app,
+            model=network.name,
+            library=pricer.library.name,
+            scheduler=self._scheduler.title,
+            dtype="+".join(dtypes),
+            operators=len(network),
+            unsupported=len(fallbacks),
+            fallbacks=fallbacks,
+            kernels=mean([x.graph.kernels for x in followed]),
+            transfer_bytes=mean([x.graph.transfer_bytes for x in followed]),
+            sync_s=mean([x.graph.sync_s for x in followed]),
+            peak_memory_bytes=max(network.peak_memory_bytes(dtype) for dtype in dtypes),
+            macs=network.macs,
+        )
