@@ -137,6 +137,11 @@ def load_experiment(path: str | Path, overrides: Iterable[str] = ()) -> Experime
         raise FileError(
             str(file), [document.fault(("apps",), "an application without a count needs a duration")]
         )
+    names = [app.name for app in spec.apps]
+    for i, name in enumerate(names):
+        if name and name in names[:i]:
+            message = f"an application before is named {name!r} too; give each a name of its own"
+            raise FileError(str(file), [document.fault(("apps", i, "name"), message)])
     spec = ExperimentSpec.model_validate(config)
     apps = tuple(Inference(**app.model_dump(exclude={"kind"})) for app in spec.apps)
     return Experiment(Path(file).stem, spec.device, apps, spec.duration, spec.seed, spec.noise, config)
@@ -218,7 +223,11 @@ def _step(target: Any, part: str, shown: str) -> str | int:
             return int(part)
         if part in names:
             return names.index(part)
-        raise UsageError(f"unknown key {shown!r}; did you mean {nearest(part, names) or '0'!r}?")
+        guess, positions = nearest(part, names), f"0 to {len(target) - 1}" if len(target) > 1 else "0"
+        tail = (
+            f"did you mean {guess!r}?" if guess else f"known: {', '.join([positions, *filter(None, names)])}"
+        )
+        raise UsageError(f"unknown key {shown!r}; {tail}")
     if isinstance(target, dict) and part in target:
         return part
     known = target if isinstance(target, dict) else ()

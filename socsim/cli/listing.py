@@ -40,9 +40,18 @@ def _libraries() -> list[Row]:
 
 
 def _schedulers() -> list[Row]:
-    from socsim.schedulers.registry import scheduler_names
+    from socsim.schedulers.registry import broken_schedulers, scheduler_names
 
-    return [{"name": name} for name in scheduler_names()]
+    faults = broken_schedulers()
+    return [
+        {"name": name, **({"fault": faults[name]} if name in faults else {})} for name in scheduler_names()
+    ]
+
+
+def _experiments() -> list[Row]:
+    from socsim.resources import data_dir
+
+    return [{"name": path.stem} for path in sorted(data_dir("experiments").glob("*.yaml"))]
 
 
 _KINDS: dict[str, Callable[[], list[Row]]] = {
@@ -50,6 +59,7 @@ _KINDS: dict[str, Callable[[], list[Row]]] = {
     "models": _models,
     "libraries": _libraries,
     "schedulers": _schedulers,
+    "experiments": _experiments,
 }
 
 
@@ -57,14 +67,19 @@ _KINDS: dict[str, Callable[[], list[Row]]] = {
 @click.argument("kind", type=click.Choice(list(_KINDS)))
 @json_option
 def list_things(kind: str, as_json: bool) -> None:
-    """List what comes with socsim: devices, models, libraries or schedulers."""
+    """List what comes with socsim: devices, models, libraries, schedulers or experiments."""
     rows = _KINDS[kind]()
     if as_json:
         emit_json(rows)
     elif kind == "devices":
         emit_table(("name", "SoC", "processors", "numbers by grade"), [_device_cells(row) for row in rows])
     else:
-        click.echo("\n".join(row["name"] for row in rows))
+        click.echo(
+            "\n".join(
+                f"{row['name']}  (unusable: {row['fault']})" if "fault" in row else row["name"]
+                for row in rows
+            )
+        )
 
 
 def _device_cells(row: Row) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from socsim.schedulers.predictors import predictor_names
 
 __all__ = [
     "GROUP",
+    "broken_schedulers",
     "describe_scheduler",
     "locate_scheduler",
     "make_scheduler",
@@ -95,6 +96,17 @@ def make_scheduler(spec: Spec) -> Scheduler:
     if options:
         scheduler.written = write_scheduler(spec)
     return scheduler
+
+
+def broken_schedulers() -> dict[str, str]:
+    """Schedulers that installed packages offer but that cannot be loaded, with what is wrong."""
+    faults: dict[str, str] = {}
+    for name in _offered().keys() - _BUILT_IN.keys():
+        try:
+            _class(name)
+        except SocsimError as error:
+            faults[name] = str(error)
+    return faults
 
 
 # --- specs as texts -----------------------------------------------------------------------------------------

@@ -229,6 +229,10 @@ def _check(apps: Sequence[Inference], duration: float | None, seed: int) -> None
 
 def _names(apps: Sequence[Inference]) -> list[str]:
     """Unique names: the given ones, else the networks' with a number where needed."""
+    given = Counter(app.name for app in apps if app.name)
+    twice = next((name for name, count in given.items() if count > 1), None)
+    if twice:
+        raise UsageError(f"{given[twice]} applications are named {twice!r}; give each a name of its own")
     wanted = [app.name or getattr(app.model, "name", str(app.model)) for app in apps]
     counts, names = Counter(wanted), list[str]()
     for name in wanted:
