@@ -2,7 +2,8 @@
 
     python benchmarks/throughput.py [--json] [--repeat N] [--inferences N]
 
-Every figure is a median over the repetitions. The ratio to SimPy is to bare timeouts measured in the same run.
+It takes about five minutes with the defaults; progress goes to standard error. Every figure is a median over the
+repetitions. The ratio to SimPy is to bare timeouts measured in the same run.
 """
 
 from __future__ import annotations
@@ -125,11 +126,13 @@ def measure(inferences: int, repeat: int) -> dict[str, Any]:
     graph = socsim.load_model("resnet50")
     timeouts = statistics.median(simpy_timeouts_per_s() for _ in range(repeat))
     report: dict[str, Any] = {"simpy_timeouts_per_s": timeouts, "inferences": inferences, "streams": {}}
-    for scheduler in SCHEDULERS:
+    for number, scheduler in enumerate(SCHEDULERS, start=1):
+        progress(f"{number} of {len(SCHEDULERS)} streams: {scheduler}")
         row = throughput(graph, scheduler, inferences, repeat)
         row["kernels_per_simpy_timeout"] = row["kernels_per_s"] / timeouts
         row["bytes_per_inference"] = bytes_per_inference(graph, scheduler, inferences)
         report["streams"][scheduler] = row
+    progress("common task and command lines")
     report["common_task"] = {kind: common(kind, repeat) for kind in common_task.GOLDEN_LATENCY_US}
     report["list_s"] = command_seconds("list", "devices", repeat=repeat)
     report["compare_s"] = command_seconds(
@@ -137,6 +140,11 @@ def measure(inferences: int, repeat: int) -> dict[str, Any]:
     )
     report["peak_memory_mb"] = peak_memory_mb()
     return report
+
+
+def progress(what: str) -> None:
+    """Say on standard error what is being measured."""
+    print(what, file=sys.stderr, flush=True)
 
 
 def common(kind: str, repeat: int) -> dict[str, float]:

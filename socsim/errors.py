@@ -124,5 +124,5 @@ class SimulationError(SocsimError, RuntimeError):
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name most like `name`, or None if none is close."""
     folded = {k.lower(): k for k in known}
-    hits = difflib.get_close_matches(name.lower(), list(folded), n=1, cutoff=0.6)
+    hits = difflib.get_close_matches(name.lower(), list(folded), n=1, cutoff=0.65)
     return folded[hits[0]] if hits else None

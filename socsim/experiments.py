@@ -269,6 +269,11 @@ def load_experiment(path: str | Path, overrides: Iterable[str] = ()) -> Experime
     typed = [_override(config, override) for override in overrides]
     spec = _revalidate(config := located(config, Path.cwd()), str(file), typed) if typed else spec
     spec = ExperimentSpec.model_validate(config)
+    named = [app.name for app in spec.apps]
+    for i, name in enumerate(named):
+        if name and name in named[:i]:
+            message = f"an application before is named {name!r} too; give each a name of its own"
+            raise FileError(str(file), [document.fault(("apps", i, "name"), message)])
     apps = tuple(app.application() for app in spec.apps)
     inferences = [app for app in apps if isinstance(app, Inference)]
     try:
@@ -364,7 +369,11 @@ def _step(target: Any, part: str, shown: str) -> str | int:
             return int(part)
         if part in names:
             return names.index(part)
-        raise UsageError(f"unknown key {shown!r}; did you mean {nearest(part, names) or '0'!r}?")
+        guess, positions = nearest(part, names), f"0 to {len(target) - 1}" if len(target) > 1 else "0"
+        tail = (
+            f"did you mean {guess!r}?" if guess else f"known: {', '.join([positions, *filter(None, names)])}"
+        )
+        raise UsageError(f"unknown key {shown!r}; {tail}")
     if isinstance(target, dict) and part in target:
         return part
     known = target if isinstance(target, dict) else ()

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,7 +29,6 @@ __all__ = [
     "dotted",
     "fail",
     "fault_at",
-    "named",
     "read",
     "sentence",
     "validate",
@@ -42,20 +40,6 @@ Loc = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
 _Loader = yaml.constructor.SafeConstructor
 _LIMIT = 200_000
-_OURS = {
-    r"a valid dictionary( or instance of \w+)?": "a mapping",
-    r"a valid boolean(, unable to interpret input)?": "true or false",
-    r", unable to (parse|interpret) \w+( as \w+ \w+)?": "",
-    r"should have at least 1 item after validation, not 0": "needs at least one entry",
-    r"should have at least (\d+) items after validation, not (\d+)": r"needs at least \1 entries, got \2",
-}
-"""Patterns of pydantic's messages, and what users of YAML files call it."""
-
-_TYPES = {"string_type", "dict_type", "model_type", "list_type"}
-
-_USUAL = {"cores": "count", "number": "count", "frequency": "freq", "clock": "freq", "network": "model"}
-"""What keys are often called, and what they are called here."""
-
 _OTHER_BASE = "YAML reads {text!r} as {value}; write the number in plain decimal digits, or quote it"
 
 
@@ -175,24 +159,6 @@ class Document:
 def dotted(loc: Sequence[str | int]) -> str:
     """``("clusters", 0, "name")`` as ``clusters.0.name``."""
     return ".".join(str(part) for part in loc)
-
-
-def named(path: str, root: Node) -> str:
-    """A dotted path with the names of list items in the place of their numbers: ``clusters.gold.opps.0``."""
-    node: Node | None = root
-    parts = []
-    for part in path.split("."):
-        names = [_name(item) for item in node.value] if node and isinstance(node.value, list) else []
-        index = int(part) if part.isdigit() and int(part) < len(names) else None
-        node = node.child(part if index is None else index) if node else None
-        name = "" if index is None else names[index]
-        parts.append(name if name and names.count(name) == 1 else part)
-    return ".".join(parts)
-
-
-def _name(item: Node) -> str:
-    name = item.child("name")
-    return name.value if name and isinstance(name.value, str) else ""
 
 
 def fault_at(node: Node, loc: Sequence[str | int], message: str, *, key: bool = False) -> FileFault:
@@ -330,7 +296,7 @@ class _Walker:
         if kind == "bool" and text.lower() not in ("true", "false"):
             self._fault(tree, loc, f"YAML reads {text!r} as a truth value; write true or false, or quote it")
         value = self.loader.construct_object(tree)
-        if kind in ("int", "float") and not _decimal(text):
+        if kind in ("int", "float") and not yamlkeys.is_decimal(text):
             self._fault(tree, loc, _OTHER_BASE.format(text=text, value=value))
         return value
 
@@ -344,14 +310,6 @@ class _Walker:
 
 def _line(node: Node) -> int:
     return (node.key_place or node.place).line
-
-
-def _decimal(text: str) -> bool:
-    """Whether a number is written in plain decimal, without a leading zero that means octal."""
-    digits = text.lstrip("+-").lower()
-    if any(sign in digits for sign in ":_xb") or "inf" in digits or "nan" in digits:
-        return False
-    return not (digits.startswith("0") and digits.isdigit() and len(digits) > 1)
 
 
 def _key_message(key: yaml.Node) -> str:
@@ -396,8 +354,8 @@ def _joined(document: Document, details: Iterable[ErrorDetails]) -> list[ErrorDe
     for detail in details:
         before = joined[-1] if joined else None
         same = before and _clean(document, before) == _clean(document, detail)
-        if before and same and {before["type"], detail["type"]} <= _TYPES:
-            before["msg"] = f"{before['msg']} or {_words(detail).removeprefix('should be ')}"
+        if before and same and {before["type"], detail["type"]} <= yamlkeys.TYPE_ERRORS:
+            before["msg"] = f"{before['msg']} or {yamlkeys.words(detail).removeprefix('should be ')}"
         else:
             joined.append(detail)
     return joined
@@ -410,7 +368,7 @@ def _faults(document: Document, model: type[BaseModel], detail: ErrorDetails) ->
     if isinstance(cause, RelativeFaults):
         return [document.fault((*loc, *inner), message) for inner, message in cause.faults]
     if kind == "extra_forbidden":
-        return [document.fault(loc, _unknown_key(model, loc), key=True)]
+        return [document.fault(loc, yamlkeys.unknown_key(model, loc), key=True)]
     if kind == "missing":
         return [document.fault(loc, "is required")]
     if kind == "union_tag_not_found":
@@ -454,14 +412,6 @@ def _clean(document: Document, detail: ErrorDetails) -> Loc:
     return tuple(kept)
 
 
-def _words(detail: ErrorDetails) -> str:
-    """What a value should be."""
-    message = detail["msg"].removeprefix("Input ").replace("Value error, ", "")
-    for theirs, ours in _OURS.items():
-        message = re.sub(theirs, ours, message)
-    return message[:1].lower() + message[1:]
-
-
 def sentence(detail: ErrorDetails, value: Any) -> str:
     """What pydantic says of a value, in our words."""
     ctx = detail.get("ctx", {})
@@ -471,7 +421,7 @@ def sentence(detail: ErrorDetails, value: Any) -> str:
         return "is required"
     if detail["type"] == "union_tag_invalid":
         return _one_of(ctx["tag"], [tag.strip("' ") for tag in ctx["expected_tags"].split(",")])
-    message = _words(detail)
+    message = yamlkeys.words(detail)
     if detail["type"] == "too_short":
         return message
     got = _kind(value).removeprefix("the value ")
@@ -487,11 +437,3 @@ def _one_of(value: str, known: Sequence[str]) -> str:
     guess = nearest(value, known)
     listed = ", ".join(map(repr, known[:-1])) + " or " * (len(known) > 1) + repr(known[-1])
     return f"should be {listed}, got {value!r}" + (f"; did you mean {guess!r}?" if guess else "")
-
-
-def _unknown_key(model: type[BaseModel], loc: Loc) -> str:
-    known = yamlkeys.known_keys(model, loc[:-1])
-    usual = _USUAL.get(str(loc[-1]), "")
-    guess = usual if usual in known else nearest(str(loc[-1]), known)
-    tail = f"did you mean {guess!r}?" if guess else f"known: {', '.join(sorted(known))}"
-    return f"unknown key {loc[-1]!r}, {tail}"

@@ -1,15 +1,32 @@
-"""Which keys a pydantic model knows at a place, to answer an unknown one with the nearest right one."""
+"""Keys and values of YAML files: which ones pydantic knows, and what it says of wrong ones, in our words."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-__all__ = ["known_keys", "literals"]
+from socsim.errors import nearest
+
+__all__ = ["TYPE_ERRORS", "is_decimal", "known_keys", "literals", "unknown_key", "words"]
+
+TYPE_ERRORS = {"string_type", "dict_type", "model_type", "list_type"}
+"""Errors of pydantic for a value of a wrong type."""
+
+_OURS = {
+    r"a valid dictionary( or instance of \w+)?": "a mapping",
+    r"a valid boolean(, unable to interpret input)?": "true or false",
+    r", unable to (parse|interpret) \w+( as \w+ \w+)?": "",
+    r"should have at least 1 item after validation, not 0": "needs at least one entry",
+    r"should have at least (\d+) items after validation, not (\d+)": r"needs at least \1 entries, got \2",
+}
+"""Patterns of pydantic's messages, and what users of YAML files call it."""
+
+_USUAL = {"cores": "count", "number": "count", "frequency": "freq", "clock": "freq", "network": "model"}
+"""What keys are often called, and what they are called here."""
 
 
 def known_keys(model: type[BaseModel], loc: Iterable[str | int]) -> set[str]:
@@ -24,6 +41,23 @@ def known_keys(model: type[BaseModel], loc: Iterable[str | int]) -> set[str]:
 def literals(detail: ErrorDetails) -> list[str]:
     """The strings that a ``Literal`` allows, from the error of one that it does not."""
     return re.findall(r"'([^']*)'", str(detail.get("ctx", {}).get("expected", "")))
+
+
+def words(detail: ErrorDetails) -> str:
+    """What a value should be."""
+    message = detail["msg"].removeprefix("Input ").replace("Value error, ", "")
+    for theirs, ours in _OURS.items():
+        message = re.sub(theirs, ours, message)
+    return message[:1].lower() + message[1:]
+
+
+def unknown_key(model: type[BaseModel], loc: Sequence[str | int]) -> str:
+    """What to say of a key that `model` does not allow, with the nearest right one."""
+    known = known_keys(model, loc[:-1])
+    usual = _USUAL.get(str(loc[-1]), "")
+    guess = usual if usual in known else nearest(str(loc[-1]), known)
+    tail = f"did you mean {guess!r}?" if guess else f"known: {', '.join(sorted(known))}"
+    return f"unknown key {loc[-1]!r}, {tail}"
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -54,3 +88,11 @@ def _items(annotation: Any) -> Iterator[Any]:
     else:
         for argument in arguments:
             yield from _items(argument)
+
+
+def is_decimal(text: str) -> bool:
+    """Whether a number is written in plain decimal, without a leading zero that means octal."""
+    digits = text.lstrip("+-").lower()
+    if any(sign in digits for sign in ":_xb") or "inf" in digits or "nan" in digits:
+        return False
+    return not (digits.startswith("0") and digits.isdigit() and len(digits) > 1)

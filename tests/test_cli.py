@@ -16,6 +16,7 @@ import pytest
 import socsim
 from socsim.cli import main
 from socsim.cli.comparing import split_names
+from socsim.cli.show_model import scaled
 from socsim.results.metrics import METRICS
 from socsim.results.trace_check import read_trace, trace_faults
 
@@ -361,6 +362,61 @@ def test_missing_files_are_refused_and_named_once(cli):
     assert (code, err.count("nowhere.yaml")) == (2, 1)
 
 
+def test_experiments_are_listed(cli):
+    assert cli("list", "experiments")[1].split() == sorted(p.stem for p in Path("experiments").glob("*.yaml"))
+
+
+def test_broken_schedulers_are_listed_as_such(cli, monkeypatch):
+    monkeypatch.setattr("socsim.schedulers.registry.broken_schedulers", lambda: {"heft": "torn"})
+    assert "heft  (unusable: torn)\npeft\n" in cli("list", "schedulers")[1]
+    rows = json.loads(cli("list", "schedulers", "--json")[1])
+    assert [row for row in rows if "fault" in row] == [{"name": "heft", "fault": "torn"}]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (12_000, "12 k"),
+        (568_740_352, "568.7 M"),
+        (3_858_000_000, "3.858 G"),
+        (4 * 10**12, "4 T"),
+    ],
+)
+def test_counts_have_the_prefix_of_their_size(count, text):
+    assert scaled(count) == text
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("show", "model", "mobilenet_v1"),
+        ("show", "device", "xiaomi-9"),
+        ("compare", *QUICK, "-s", "cpu"),
+        ("run", "noisy-resnet50", "-s", "apps.0.count=1"),
+    ],
+)
+def test_piped_tables_have_no_trailing_blanks(cli, args):
+    lines = cli(*args)[1].splitlines()
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_one_scheduler_is_not_each(cli):
+    assert cli("compare", *QUICK, "-s", "cpu")[1].startswith(
+        "squeezenet_1.1 on xiaomi-9 with mace, fp32, 2 inferences\n"
+    )
+
+
+@pytest.mark.parametrize("command", [(), ("show",)])
+def test_help_of_commands_is_not_cut(cli, command):
+    assert "..." not in cli(*command, "--help")[1].replace("[ARGS]...", "")
+
+
+def test_descriptions_of_schedulers_are_plain_text(cli):
+    assert "``" not in cli("show", "scheduler", "gpu")[1]
+
+
 # --- compare --------------------------------------------------------------------------------------
 
 
@@ -442,7 +498,7 @@ def test_noise_changes_with_the_seed_only(cli):
     ("text", "names"),
     [
         ("cpu,gpu", ["cpu", "gpu"]),
-        (" cpu , gpu ,", ["cpu", "gpu"]),
+        (" cpu , gpu ", ["cpu", "gpu"]),
         ("heft(predictor=flops),cpu", ["heft(predictor=flops)", "cpu"]),
         ("a(x=1, y=2),b(z=(1,2))", ["a(x=1, y=2)", "b(z=(1,2))"]),
     ],
@@ -543,6 +599,17 @@ def test_overrides_of_a_comparison(cli, here):
         (("compare", "-d", "xiaomi-9", "-m", "resnet50"), "schedulers"),
         (("compare", "-d", "nowhere.yaml", "-m", "resnet50", "-s", "cpu"), "nowhere.yaml"),
         (("run", "nowhere.yaml"), "nowhere.yaml"),
+        (("compare", *QUICK, "-s", "cpu", "--cores", ""), "must not be empty"),
+        (("compare", *QUICK, "-s", "cpu", "-o", ""), "must not be empty"),
+        (("compare", *QUICK, "-s", "cpu,,gpu"), "no empty name between commas, got 'cpu,,gpu'"),
+        (("compare", *QUICK, "-s", "npu"), "socsim: xiaomi-9 has no npu; it has cpu, gpu, dsp\n"),
+        (
+            ("compare", *QUICK, "-s", "gpu(layout=foo)"),
+            "socsim: unknown gpu layout 'foo'; known: image, buffer\n",
+        ),
+        (("compare", *QUICK, "-s", "banana"), "unknown scheduler 'banana'; known: band, "),
+        (("compare", *QUICK, "-s", "cpu", "--cores", "prime:3"), "has 1 core, got '3'"),
+        (("run", "noisy-resnet50", "--seed", "1", "-s", "seed=2"), "give one of them"),
         (("show", "model", "nowhere.onnx"), "nowhere.onnx"),
         (("list", "phones"), "devices"),
         (("frobnicate",), "frobnicate"),

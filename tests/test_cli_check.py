@@ -57,7 +57,7 @@ def test_what_sound_files_are(here: Path) -> None:
     assert found["e.yml"] == "experiment, 1 application on xiaomi-9"
     assert found["l.yaml"] == "library 'Toy' for cpu, gpu, dsp"
     assert found["c.json"].startswith("comparison of 1 ")
-    assert check_file(str(network)) == "network, 2 operators, 0.4 MMAC"
+    assert check_file(str(network)) == "network, 2 operators, 384 kMAC"
 
 
 @pytest.mark.parametrize(
@@ -239,8 +239,6 @@ def test_options_of_a_comparison_reach_it(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("text", "names"),
     [
-        ("", []),
-        (",,", []),
         ("a", ["a"]),
         ("a,b(c,d(e,f)),g", ["a", "b(c,d(e,f))", "g"]),
         ("m:C , m:D(x=1)", ["m:C", "m:D(x=1)"]),

@@ -234,6 +234,13 @@ def test_an_application_may_be_replaced(file: Path) -> None:
         load_experiment(file, ["apps.0=resnet50"])
 
 
+def test_two_applications_of_one_name_are_refused(file: Path) -> None:
+    told = fault(
+        file, "{kind: inference, model: mobilenet_v1", "{kind: inference, name: detector, model: mobilenet_v1"
+    )
+    assert told.startswith("two.yaml:5:29: apps.1.name: an application before is named 'detector' too")
+
+
 def test_overrides_may_be_mappings_and_lists(file: Path) -> None:
     experiment = load_experiment(file, ["apps.detector.scheduler={name: heft, predictor: flops}"])
     assert experiment.apps[0].scheduler == {"name": "heft", "predictor": "flops"}
@@ -267,8 +274,8 @@ def test_overrides_may_come_from_a_generator(file: Path) -> None:
         ("=3", "an override is key=value, got '=3'"),
         ("app.0.count=1", "unknown key 'app'; "),
         ("apps.detecter.count=1", "unknown key 'apps.detecter'; did you mean 'detector'?"),
-        ("apps.7.count=1", "unknown key 'apps.7'; did you mean '0'?"),
-        ("apps.-1.count=1", "unknown key 'apps.-1'; did you mean '0'?"),
+        ("apps.7.count=1", "unknown key 'apps.7'; known: 0 to 1, detector, mobilenet_v1"),
+        ("apps.-1.count=1", "unknown key 'apps.-1'; known: 0 to 1, detector, mobilenet_v1"),
         ("seed.x=1", "override 'seed.x=1': 'seed' is a value and has no 'x'"),
         ("device.x.y=1", "unknown key 'device.x'"),
         ("sed=3", "two.yaml with overrides: unknown key 'sed'; did you mean 'seed'?"),

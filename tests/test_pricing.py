@@ -9,7 +9,7 @@ import pytest
 from corekit import LIBRARY, net, pricer, toy
 
 from socsim.devices.device import Calibration, Device, KernelRate
-from socsim.errors import PlanError, UnknownNameError
+from socsim.errors import PlanError, UnknownNameError, UsageError
 from socsim.workloads.kernels import Part
 from socsim.workloads.library import load_library
 from socsim.workloads.pricing import Pricer
@@ -47,9 +47,9 @@ def test_processors_are_those_that_are_calibrated() -> None:
 
 
 def test_a_library_without_calibration_is_refused() -> None:
-    with pytest.raises(UnknownNameError) as caught:
+    with pytest.raises(UsageError) as caught:
         Pricer(toy(), load_library("mace"), GRAPH)
-    assert str(caught.value) == "unknown calibration of device 'toy' for library 'mace'; known: toy"
+    assert str(caught.value) == "toy has no calibration for library 'mace'; it has those for toy"
 
 
 def test_types_that_are_not_calibrated_give_way_to_the_first_that_is() -> None:

@@ -65,7 +65,7 @@ def test_bars_of_a_small_run():
 
 def test_rows_say_how_busy_they_are():
     assert [row.split() for row in rows(gantt_figure(mixed_outcome()))] == [
-        ["cpu", "25%"],
+        ["cpu", "(2", "of", "4", "cores)", "25%"],
         ["gpu", "62%"],
         ["sharing", "12%"],
     ]

@@ -293,6 +293,11 @@ def test_built_in_names_are_not_taken_over(offered):
     assert isinstance(make_scheduler("codl"), CoDL)
 
 
+def test_broken_ones_are_told_with_their_fault(offered):
+    assert list(registry.broken_schedulers()) == ["broken"]
+    assert "ModuleNotFound" in registry.broken_schedulers()["broken"]
+
+
 def test_a_broken_package_is_named(offered):
     with pytest.raises(
         UsageError, match="scheduler 'broken': loading 'nowhere_mod:Mine' failed: ModuleNotFound"

@@ -75,9 +75,9 @@ GPU, CPU = Placement("gpu"), Placement("cpu")
 @pytest.mark.parametrize(
     "decision, message",
     [
-        ("gpux", "'conv1': unknown processor 'gpux'; did you mean 'gpu'"),
-        ("quantum", "'conv1': unknown processor 'quantum'; known: cpu, gpu, dsp"),
-        (Placement("gpu", "imag"), "'conv1': unknown layout 'imag'; did you mean 'image'"),
+        ("gpux", "^unknown processor 'gpux'; did you mean 'gpu'"),
+        ("quantum", "^unknown processor 'quantum'; known: cpu, gpu, dsp"),
+        (Placement("gpu", "imag"), "^unknown gpu layout 'imag'; did you mean 'image'"),
         (Placement("gpu", dtype="int8"), "'tiny' is not calibrated for 'int8' on 'gpu' of 'tiny'"),
         (split(0.0), r"shares must be above 0 and at most 1, got \[1.0, 0.0\]"),
         (split(1.5), r"shares must be above 0 and at most 1, got \[-0.5, 1.5\]"),
@@ -94,6 +94,12 @@ GPU, CPU = Placement("gpu"), Placement("cpu")
 def test_bad_decisions(decision, message):
     with pytest.raises(PlanError, match=message):
         resolve(everywhere(decision), pricer_of(CHAIN))
+
+
+def test_what_is_wrong_with_one_operator_names_it():
+    decisions = {op.name: "cpu" for op in CHAIN} | {"conv1": "npu"}
+    with pytest.raises(PlanError, match=r"^operator 'conv1': tiny has no npu; it has cpu, gpu, dsp$"):
+        resolve(decisions, pricer_of(CHAIN))
 
 
 def test_an_operator_that_cannot_be_split():

@@ -165,9 +165,14 @@ def test_names_are_the_networks_with_a_number_where_needed() -> None:
 
 
 def test_names_stay_unique_whatever_they_are() -> None:
-    running = Simulation(toy(), [app(ON_CPU, name=n) for n in ("net", "net", "net-1")])
+    running = Simulation(toy(), [app(ON_CPU, name=n) for n in ("", "", "net-1")])
     assert len({s.name for s in running.streams}) == 3
     assert len(running.run().apps) == 3
+
+
+def test_names_given_twice_are_refused() -> None:
+    with pytest.raises(UsageError, match="2 applications are named 'eyes'; give each a name of its own"):
+        Simulation(toy(), [app(ON_CPU, name=n) for n in ("eyes", "ears", "eyes")])
 
 
 def test_threads_of_three_applications_fit_a_phone() -> None:

@@ -78,12 +78,17 @@ def apps(*names: str) -> list[SimpleNamespace]:
     [
         (["a", "b"], ["a", "b"]),
         (["m:net", "m:net", "b"], ["net-1", "net-2", "b"]),
-        (["net", "net", "net-1"], ["net-2", "net-3", "net-1"]),
+        (["m:net", "m:net", "net-1"], ["net-2", "net-3", "net-1"]),
     ],
 )
 def test_names_are_unique(given: list[str], unique: list[str]) -> None:
     names = application_names(apps(*given))
     assert sorted(names) == sorted(unique) and len(set(names)) == len(names)
+
+
+def test_a_name_is_given_once() -> None:
+    with pytest.raises(UsageError, match="2 applications are named 'a'; give each a name of its own"):
+        application_names(apps("a", "b", "a"))
 
 
 @pytest.mark.parametrize("chain", [[None], [None, "a"], [None, "a", "a", "b"], ["b", "c", None]])

@@ -71,9 +71,10 @@ def _hint(name: str) -> str:
 
 def _network(file: str) -> str:
     from socsim.api import load_model
+    from socsim.cli.show_model import scaled
 
     graph = load_model(file)
-    return f"network, {len(graph)} operators, {graph.macs / 1e6:.1f} MMAC"
+    return f"network, {len(graph)} operators, {scaled(graph.macs)}MAC"
 
 
 def _device(file: str) -> str:

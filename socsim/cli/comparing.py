@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from socsim.cli.output import console, emit_json, json_option
+from socsim.cli.output import emit, emit_json, json_option
 from socsim.cli.shapes import load, model_options, parse_shapes
 
 if TYPE_CHECKING:
@@ -16,11 +16,21 @@ if TYPE_CHECKING:
 __all__ = ["compare", "report", "report_options", "saved", "split_names"]
 
 
+def _not_empty(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        raise click.BadParameter("must not be empty")
+    return value
+
+
 def report_options(command: Any) -> Any:
     """Add ``-o``, ``--json``, ``-v`` and ``-q``."""
     options = (
         click.option(
-            "-o", "--output", metavar="DIR", help="Write tables, traces, pictures and a manifest to DIR."
+            "-o",
+            "--output",
+            metavar="DIR",
+            callback=_not_empty,
+            help="Write tables, traces, pictures and a manifest to DIR.",
         ),
         json_option,
         click.option("-v", "--verbose", is_flag=True, help="Also say which operators fell back, and why."),
@@ -41,7 +51,10 @@ def report_options(command: Any) -> Any:
     "-l", "--library", default="mace", show_default=True, help="Name or file of an inference library."
 )
 @click.option(
-    "--cores", default="", metavar="MASK", help="CPU cores, such as prime:1+gold:3. [default: the library's]"
+    "--cores",
+    metavar="MASK",
+    callback=_not_empty,
+    help="CPU cores, such as prime:1+gold:3. [default: the library's]",
 )
 @click.option(
     "--dtype",
@@ -65,7 +78,7 @@ def compare(
     model: str,
     schedulers: str,
     library: str,
-    cores: str,
+    cores: str | None,
     dtype: str | None,
     shapes: tuple[str, ...],
     no_fuse: bool,
@@ -89,7 +102,7 @@ def compare(
         "library": library,
         "inferences": inferences,
         "dtype": dtype or "",
-        "cores": cores,
+        "cores": cores or "",
     }
     graph = load(model, shapes, no_fuse)
     comparison = api.compare(
@@ -102,7 +115,15 @@ def compare(
 
 
 def split_names(text: str) -> list[str]:
-    """Names between commas, which options in parentheses may hold too: ``cpu,heft(predictor=flops)``."""
+    """Names between commas, which options in parentheses may hold too: ``cpu,heft(predictor=flops)``.
+
+    Raises
+    ------
+    UsageError
+        A name is empty.
+    """
+    from socsim.errors import UsageError
+
     names, depth = [""], 0
     for character in text:
         depth += (character == "(") - (character == ")")
@@ -110,7 +131,10 @@ def split_names(text: str) -> list[str]:
             names.append("")
         else:
             names[-1] += character
-    return [name.strip() for name in names if name.strip()]
+    stripped = [name.strip() for name in names]
+    if not all(stripped):
+        raise UsageError(f"-s takes at least one scheduler, and no empty name between commas, got {text!r}")
+    return stripped
 
 
 def _origin(model: str, shapes: tuple[str, ...], no_fuse: bool) -> dict[str, Any]:
@@ -126,7 +150,7 @@ def report(comparison: Comparison, *, as_json: bool, verbose: bool, quiet: bool)
     if as_json:
         emit_json(comparison.rows)
     elif not quiet:
-        console().print(comparison.render())
+        emit(comparison.render())
         for result, row in zip(comparison.results, comparison.rows, strict=True):
             for operator, why in result.fallbacks.items() if verbose else ():
                 click.echo(f"{row['scheduler']}: {operator} on the CPU: {why}")

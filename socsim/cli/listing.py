@@ -40,9 +40,18 @@ def _libraries() -> list[Row]:
 
 
 def _schedulers() -> list[Row]:
-    from socsim.schedulers.registry import scheduler_names
+    from socsim.schedulers.registry import broken_schedulers, scheduler_names
 
-    return [{"name": name} for name in scheduler_names()]
+    faults = broken_schedulers()
+    return [
+        {"name": name, **({"fault": faults[name]} if name in faults else {})} for name in scheduler_names()
+    ]
+
+
+def _experiments() -> list[Row]:
+    from socsim.resources import data_dir
+
+    return [{"name": path.stem} for path in sorted(data_dir("experiments").glob("*.yaml"))]
 
 
 def _predictors() -> list[Row]:
@@ -58,6 +67,7 @@ _KINDS: dict[str, Callable[[], list[Row]]] = {
     "libraries": _libraries,
     "schedulers": _schedulers,
     "predictors": _predictors,
+    "experiments": _experiments,
 }
 
 
@@ -65,7 +75,7 @@ _KINDS: dict[str, Callable[[], list[Row]]] = {
 @click.argument("kind", type=click.Choice(list(_KINDS)))
 @json_option
 def list_things(kind: str, as_json: bool) -> None:
-    """List what comes with socsim: devices, models, libraries, schedulers or predictors."""
+    """List what comes with socsim: devices, models, libraries, schedulers, predictors or experiments."""
     rows = _KINDS[kind]()
     if as_json:
         emit_json(rows)
@@ -74,7 +84,12 @@ def list_things(kind: str, as_json: bool) -> None:
     elif kind == "predictors":
         emit_table(("name", "what it believes"), [(row["name"], row["description"]) for row in rows])
     else:
-        click.echo("\n".join(row["name"] for row in rows))
+        click.echo(
+            "\n".join(
+                f"{row['name']}  (unusable: {row['fault']})" if "fault" in row else row["name"]
+                for row in rows
+            )
+        )
 
 
 def _device_cells(row: Row) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-__all__ = ["console", "emit_json", "emit_table", "json_option", "show_fields"]
+__all__ = ["console", "emit", "emit_json", "emit_table", "json_option", "show_fields"]
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
@@ -29,6 +29,16 @@ def console() -> Console:
 
     width = shutil.get_terminal_size((_WIDTH, 24)).columns if sys.stdout.isatty() else _WIDTH
     return Console(width=width, highlight=False, soft_wrap=False)
+
+
+def emit(renderable: RenderableType) -> None:
+    """Print a table; without trailing blanks where the output is no terminal."""
+    if sys.stdout.isatty():
+        console().print(renderable)
+        return
+    with (plain := console()).capture() as capture:
+        plain.print(renderable)
+    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
 def emit_json(document: Any) -> None:
@@ -50,7 +60,7 @@ def emit_table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, titl
     title
         Line above.
     """
-    console().print(_table(headers, rows, title))
+    emit(_table(headers, rows, title))
 
 
 def _table(headers: Sequence[str], rows: Iterable[Sequence[object]], title: str) -> RenderableType:

@@ -57,7 +57,7 @@ def profile(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Time every operator alone on the idle phone, for the latency predictors profile and online."""
+    """Write an offline profile for the predictors profile and online."""
     from socsim import api
     from socsim.schedulers.profile_file import check_profile_target, write_profile
 

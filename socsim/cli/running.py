@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from socsim.cli.comparing import report, report_options, saved
-from socsim.cli.output import console, emit_json
+from socsim.cli.output import emit, emit_json
 
 if TYPE_CHECKING:
     from socsim.results.result import Result
@@ -41,6 +41,8 @@ def run(
 
     if output:
         check_output(output)
+    if seed is not None and any(text.startswith("seed=") for text in overrides):
+        raise click.UsageError("--seed and -s seed=... say the same; give one of them")
     changes = [*overrides, *([] if seed is None else [f"seed={seed}"])]
     path = _resolve(experiment)
     _warn_of_changes(Path(path))
@@ -83,6 +85,6 @@ def _report(result: Result, *, slowdown: bool, as_json: bool, verbose: bool, qui
     if as_json:
         emit_json(result.rows(slowdown=slowdown))
     elif not quiet:
-        console().print(render_applications(result, slowdown=slowdown))
+        emit(render_applications(result, slowdown=slowdown))
         for operator, why in result.fallbacks.items() if verbose else ():
             click.echo(f"{operator} on the CPU: {why}")

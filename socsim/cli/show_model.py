@@ -13,7 +13,9 @@ from socsim.cli.shapes import load, model_options
 if TYPE_CHECKING:
     from socsim.workloads.graph import ModelGraph
 
-__all__ = ["show_model"]
+__all__ = ["scaled", "show_model"]
+
+_PREFIXES = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
 @click.command("model")
@@ -32,8 +34,8 @@ def show_model(name: str, shapes: tuple[str, ...], no_fuse: bool, verbose: bool,
         [
             ("network", graph.name),
             ("operators", summary["operators"]),
-            ("multiply-accumulates", f"{graph.macs / 1e6:,.1f} M"),
-            ("parameters", f"{graph.parameters / 1e6:,.2f} M"),
+            ("multiply-accumulates", scaled(graph.macs)),
+            ("parameters", scaled(graph.parameters)),
             ("inputs", _shapes(summary["inputs"])),
             ("outputs", _shapes(summary["outputs"])),
             ("peak memory", f"{summary['peak_memory_mb']:,.1f} MB in fp32"),
@@ -42,10 +44,9 @@ def show_model(name: str, shapes: tuple[str, ...], no_fuse: bool, verbose: bool,
     _print_types(graph)
     if verbose:
         rows = [
-            (op.name, op.type, _shape(graph.output_shape(op)), f"{op.macs / 1e6:,.2f}", op.weights)
-            for op in graph
+            (op.name, op.type, _shape(graph.output_shape(op)), scaled(op.macs), op.weights) for op in graph
         ]
-        emit_table(("operator", "type", "output", ">MMAC", ">parameters"), rows, title="\noperators")
+        emit_table(("operator", "type", "output", ">MAC", ">parameters"), rows, title="\noperators")
 
 
 def _model(graph: ModelGraph) -> dict[str, Any]:
@@ -58,6 +59,12 @@ def _model(graph: ModelGraph) -> dict[str, Any]:
         "outputs": {name: list(graph.tensors[name].shape) for name in graph.outputs},
         "peak_memory_mb": graph.peak_memory_bytes() / 1e6,
     }
+
+
+def scaled(count: int) -> str:
+    """A count with four digits and the prefix of its size: ``568.7 M``, ``3.858 G``, ``12 k``."""
+    scale, prefix = next(((s, p) for s, p in _PREFIXES if count >= s), (1, ""))
+    return f"{count / scale:.4g} {prefix}".strip()
 
 
 def _shapes(tensors: dict[str, list[int]]) -> str:
@@ -74,7 +81,5 @@ def _print_types(graph: ModelGraph) -> None:
         entry = counts.setdefault(op.type, [0, 0])
         entry[0] += 1
         entry[1] += op.macs
-    rows = [
-        (kind, n, f"{macs / 1e6:,.1f}") for kind, (n, macs) in sorted(counts.items(), key=lambda x: -x[1][1])
-    ]
-    emit_table(("operator type", ">count", ">MMAC"), rows, title="")
+    rows = [(kind, n, scaled(macs)) for kind, (n, macs) in sorted(counts.items(), key=lambda x: -x[1][1])]
+    emit_table(("operator type", ">count", ">MAC"), rows, title="")

@@ -323,7 +323,9 @@ class Device:
         if not count:
             return ids
         if not count.isdigit() or not 1 <= int(count) <= len(ids):
-            raise UsageError(f"cores {part!r}: cluster {name!r} has {len(ids)} cores, got {count!r}")
+            raise UsageError(
+                f"cores {part!r}: cluster {name!r} has {len(ids)} core{'s' * (len(ids) > 1)}, got {count!r}"
+            )
         return ids[: int(count)]
 
     def core_names(self, cores: Iterable[int]) -> str:

@@ -109,7 +109,25 @@ def _validated(document: Document, others: list[FileFault]) -> DeviceSpec:
 
 
 def _named(faults: Iterable[FileFault], root: Node) -> list[FileFault]:
-    return [replace(fault, path=yamlfile.named(fault.path, root)) for fault in faults]
+    return [replace(fault, path=_path(fault.path, root)) for fault in faults]
+
+
+def _path(path: str, root: Node) -> str:
+    """A dotted path with the names of list items in the place of their numbers: ``clusters.gold.opps.0``."""
+    node: Node | None = root
+    parts = []
+    for part in path.split("."):
+        names = [_name(item) for item in node.value] if node and isinstance(node.value, list) else []
+        index = int(part) if part.isdigit() and int(part) < len(names) else None
+        node = node.child(part if index is None else index) if node else None
+        name = "" if index is None else names[index]
+        parts.append(name if name and names.count(name) == 1 else part)
+    return ".".join(parts)
+
+
+def _name(item: Node) -> str:
+    name = item.child("name")
+    return name.value if name and isinstance(name.value, str) else ""
 
 
 def _is_under(path: str, others: list[str]) -> bool:

@@ -88,7 +88,7 @@ def gantt_figure(outcome: Outcome, app: str | None = None) -> Figure:
     bars = _bars(records, rows, colours, inference)
     _draw(axes, bars)
     _draw_totals(totals, rows, own, colours)
-    _label_rows(axes, rows, own, inference)
+    _label_rows(axes, rows, own, inference, len(outcome.core_names))
     axes.set_title(_title(outcome, name, inference), loc="left", fontsize=11)
     _legend(figure, own, colours, others=len(own) < len(records))
     return figure
@@ -186,12 +186,16 @@ def _time_by_name(records: Sequence[KernelRecord]) -> dict[str, float]:
     return times
 
 
-def _label_rows(axes: Axes, rows: list[str], own: Sequence[KernelRecord], inference: InferenceRecord) -> None:
+def _label_rows(
+    axes: Axes, rows: list[str], own: Sequence[KernelRecord], inference: InferenceRecord, cores: int
+) -> None:
     span = inference.finish_s - inference.start_s
     labels = []
+    used = {core for r in own for core in r.cores}
     for row in rows:
         busy = sum(e - s for s, e in merge_intervals((r.start_s, r.end_s) for r in own if _row(r) == row))
-        labels.append(f"{row}  {busy / span:4.0%}" if span > 0 else row)
+        note = f" ({len(used)} of {cores} cores)" if row == "cpu" and used else ""
+        labels.append(f"{row}{note}  {busy / span:4.0%}" if span > 0 else f"{row}{note}")
     axes.set_yticks(range(len(rows)), labels)
     axes.set_ylim(len(rows) - 0.45, -0.55)
     axes.set_xlabel("time since the start of the inference [ms]")

@@ -56,7 +56,7 @@ class Result:
     def __repr__(self) -> str:
         o = self.outcome
         finished = sum(r.status == "finished" for r in o.inferences)
-        return f"Result({o.device!r}, {finished} inferences in {o.duration_s * 1e3:.1f} ms)"
+        return f"Result({o.device!r}, {finished} inference{'s' * (finished != 1)} in {o.duration_s * 1e3:.1f} ms)"
 
     def metrics(self, app: str | None = None) -> dict[str, Any]:
         """One row of numbers for an application; keys in :data:`socsim.results.metrics.METRICS`.

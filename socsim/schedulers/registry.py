@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from socsim.errors import UnknownNameError, UsageError
+from socsim.errors import SocsimError, UnknownNameError, UsageError
 from socsim.schedulers import modules
 from socsim.schedulers.base import Scheduler, StaticScheduler
 from socsim.schedulers.guard import check_time
@@ -26,6 +26,7 @@ from socsim.schedulers.specs import (
 
 __all__ = [
     "GROUP",
+    "broken_schedulers",
     "common_options",
     "describe_scheduler",
     "locate_scheduler",
@@ -113,6 +114,17 @@ def make_scheduler(spec: Spec) -> Scheduler:
     if options:
         scheduler.written = write_scheduler(spec)
     return scheduler
+
+
+def broken_schedulers() -> dict[str, str]:
+    """Schedulers that installed packages offer but that cannot be loaded, with what is wrong."""
+    faults: dict[str, str] = {}
+    for name in _offered().keys() - _BUILT_IN.keys():
+        try:
+            _class(name)
+        except SocsimError as error:
+            faults[name] = str(error)
+    return faults
 
 
 # --- specs as texts -----------------------------------------------------------------------------------------

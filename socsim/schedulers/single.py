@@ -31,7 +31,7 @@ class SingleProcessor(StaticScheduler):
     @property
     def title(self) -> str:
         """The processor, and the layout where one was asked for."""
-        return f"{self.processor}-{self.layout}" if self.layout else self.processor
+        return self.written or (f"{self.processor}-{self.layout}" if self.layout else self.processor)
 
     def plan(self, graph: ModelGraph, view: View) -> Plan:
         """Want every operator on the processor."""

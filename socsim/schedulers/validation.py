@@ -43,7 +43,7 @@ def resolve(raw: Plan | RawPlan, pricer: Pricer) -> Plan:
             f"a plan is a Plan or a mapping from operators to processors, got {type(raw).__name__}"
         )
     plan = Plan.of(raw, graph)
-    decisions = {op.name: _filled(op, plan.decisions[op.name], pricer) for op in graph}
+    decisions = _all_filled(plan, pricer)
     _check_order(plan.order, graph)
     _check_groups(plan.groups, graph)
     _check_chains(plan.chains, decisions, graph)
@@ -58,6 +58,20 @@ def resolve(raw: Plan | RawPlan, pricer: Pricer) -> Plan:
 
 
 # --- decisions ----------------------------------------------------------------------------------------------
+
+
+def _all_filled(plan: Plan, pricer: Pricer) -> dict[str, Decision]:
+    """Operator -> decision with every layout told; what is wrong with all operators alike is not told of one."""
+    alike = len({str(decision) for decision in plan.decisions.values()}) == 1
+    filled: dict[str, Decision] = {}
+    for op in pricer.graph:
+        try:
+            filled[op.name] = _filled(op, plan.decisions[op.name], pricer)
+        except PlanError as error:
+            raise PlanError(
+                str(error).removeprefix(f"operator {op.name!r}: ") if alike else str(error)
+            ) from None
+    return filled
 
 
 def _filled(op: Operator, decision: Decision, pricer: Pricer) -> Decision:
@@ -80,13 +94,18 @@ def _placed(op: Operator, placement: Placement, pricer: Pricer) -> Placement:
             f"{placement.dtype!r} on {placement.processor!r} of {pricer.device.name!r}"
         )
     if placement.layout and placement.layout not in layouts:
-        raise PlanError(f"operator {op.name!r}: {_unknown('layout', placement.layout, layouts)}")
+        unknown = _unknown(f"{placement.processor} layout", placement.layout, layouts)
+        raise PlanError(f"operator {op.name!r}: {unknown}")
     return placement if placement.layout else replace(placement, layout=layouts[0])
 
 
 def _check_processor(op: Operator, placement: Placement, pricer: Pricer) -> None:
-    if placement.processor not in pricer.device.processors:
-        unknown = _unknown("processor", placement.processor, pricer.device.processors)
+    known = pricer.device.processors
+    if placement.processor in ("gpu", "dsp", "npu") and placement.processor not in known:
+        missing = f"{pricer.device.name} has no {placement.processor}; it has {', '.join(known)}"
+        raise PlanError(f"operator {op.name!r}: {missing}")
+    if placement.processor not in known:
+        unknown = _unknown("processor", placement.processor, known)
         raise PlanError(f"operator {op.name!r}: {unknown}")
     if placement.processor not in pricer.processors:
         raise PlanError(

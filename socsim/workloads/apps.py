@@ -23,7 +23,7 @@ it is dropped."""
 
 @dataclass(frozen=True)
 class Inference:
-    """A stream of inferences of one network.
+    """A stream of inferences of one network; its times are in seconds where they are numbers, or texts (``"66 ms"``).
 
     Parameters
     ----------

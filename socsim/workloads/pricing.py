@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from socsim.devices.device import Calibration, Device
-from socsim.errors import PlanError, UnknownNameError
+from socsim.errors import PlanError, UnknownNameError, UsageError
 from socsim.workloads.graph import ModelGraph, Operator
 from socsim.workloads.kernels import WHOLE, KernelCost, Part, accelerator_cost, cpu_cost
 
@@ -49,14 +49,14 @@ class Pricer:
 
         Raises
         ------
-        UnknownNameError
+        UsageError
             There is none.
         """
         found = tuple(p for p in self.device.processors if self._dtypes(p))
         if not found:
-            known = {library for library, *_ in self.device.calibrations}
-            raise UnknownNameError(
-                f"calibration of device {self.device.name!r} for library", self.library.name, known
+            known = ", ".join(sorted({library for library, *_ in self.device.calibrations})) or "none"
+            raise UsageError(
+                f"{self.device.name} has no calibration for library {self.library.name!r}; it has those for {known}"
             )
         return found
 

@@ -114,7 +114,17 @@ class _App(Protocol):
 
 
 def application_names(apps: Sequence[_App]) -> list[str]:
-    """Unique names: the given ones, else the networks' with a number where needed."""
+    """Unique names: the given ones, else the networks' with a number where needed.
+
+    Raises
+    ------
+    UsageError
+        Two applications are given the same name.
+    """
+    given = Counter(app.name for app in apps if app.name)
+    twice = next((name for name, count in given.items() if count > 1), None)
+    if twice:
+        raise UsageError(f"{given[twice]} applications are named {twice!r}; give each a name of its own")
     wanted = [app.name or getattr(app.model, "name", str(app.model)) for app in apps]
     counts, names = Counter(wanted), list[str]()
     for name in wanted:
