@@ -217,6 +217,10 @@ class ModelGraph:
     @cached_property
     def signature(self) -> str:
         """A digest of everything that a simulation reads of the network: equal for equal networks."""
+        return self.digest()
+
+    def digest(self) -> str:
+        """:attr:`signature`, worked out anew: it shows whether anybody has changed the network since."""
         digest = hashlib.blake2b(digest_size=12)
         for op in self:
             key = (
@@ -231,6 +235,7 @@ class ModelGraph:
             )
             digest.update(repr(key).encode())
         digest.update(repr([(t.name, t.shape) for t in self.tensors.values()]).encode())
+        digest.update(repr((self.inputs, self.outputs, sorted(self.dag.edges))).encode())
         return digest.hexdigest()
 
     def peak_memory_bytes(self, dtype: str = "fp32", *, release: bool = True) -> int:
