@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from socsim.schedulers.base import StaticScheduler
 from socsim.schedulers.plan import Placement
-from socsim.schedulers.single import preferred_layouts
+from socsim.schedulers.single import change_time, preferred_layouts
 from socsim.schedulers.view import View
 from socsim.workloads.graph import ModelGraph, Operator
 
@@ -40,7 +40,7 @@ class Mosaic(StaticScheduler):
 
         def switch(row: int, source: str, target: str) -> float:
             size = reads[row] if row < len(reads) else sum(graph.tensors[t].elements for t in graph.outputs)
-            return view.transfer(size, source, target, layout=layouts[target if source == "cpu" else source])
+            return change_time(view, size, source, target, layouts)
 
         path = cheapest_path(times, switch)
         return {op.name: Placement(p, layouts[p]) for op, p in zip(operators, path, strict=True)}

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from socsim.schedulers.plan import Placement, Plan
+from socsim.schedulers.single import change_time
 from socsim.schedulers.view import View
 from socsim.workloads.graph import ModelGraph
 
@@ -137,7 +138,7 @@ def _delays(
     layouts: Mapping[str, str],
 ) -> dict[tuple[str, str], float]:
     return {
-        (p, q): view.transfer(size, p, q, layout=layouts[p if p != "cpu" else q])
+        (p, q): change_time(view, size, p, q, layouts)
         for p in sources
         for q in targets
         if p != q
