@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from socsim import units
 from socsim.devices.device import Device
 from socsim.devices.profile import load_device
 from socsim.errors import UsageError
@@ -14,7 +15,6 @@ from socsim.results.comparison import Comparison
 from socsim.results.result import Result
 from socsim.schedulers.registry import make_scheduler
 from socsim.simulation.simulation import Simulation
-from socsim.units import parse
 from socsim.workloads.apps import Inference
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.zoo import build_model
@@ -94,13 +94,13 @@ def simulate(
         raise UsageError("simulate takes a list of applications, got one; put it in brackets")
     target = device if isinstance(device, Device) else load_device(device)
     loaded = [replace(app, model=load_model(app.model)) for app in apps]
-    seconds = parse(duration, "time") if isinstance(duration, str) else duration
+    seconds = units.parse(duration, "time") if isinstance(duration, str) else duration
     simulation = Simulation(target, loaded, duration=seconds, seed=seed, noise=noise, kernels=kernels)
     outcome = simulation.run()
     simulation.validate()
     described = config or {
         "device": target.name,
-        "duration": None if seconds is None else f"{seconds:g} s",
+        "duration": None if seconds is None else units.seconds(seconds),
         "seed": seed,
         "noise": noise,
         "apps": [describe(app) for app in apps],
@@ -180,7 +180,7 @@ def describe(app: Inference) -> dict[str, Any]:
     optional = {"name": app.name, "dtype": app.dtype, "cores": app.cores, "count": app.count}
     times = {"period": app.period_s, "deadline": app.deadline_s}
     described |= {key: value for key, value in optional.items() if value}
-    return described | {key: f"{value:g} s" for key, value in times.items() if value is not None}
+    return described | {key: units.seconds(value) for key, value in times.items() if value is not None}
 
 
 def _scheduler_name(spec: Any) -> Any:

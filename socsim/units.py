@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from socsim.errors import UnitError, UsageError, nearest
 
-__all__ = ["DIMENSIONS", "format", "is_quantity", "parse"]
+__all__ = ["DIMENSIONS", "format", "is_quantity", "parse", "seconds"]
 
 # dimension: units by factor to SI; units before the bar are the ones to show values in
 _TABLE = {
@@ -102,6 +102,11 @@ def format(value: float, dimension: str) -> str:  # noqa: A001 - reads well as u
     fitting = [unit for unit, factor in shown.items() if abs(value) >= float(factor) * (1 - 1e-9)]
     unit = fitting[0] if fitting else list(shown)[-1 if value else 0]
     return f"{value / float(shown[unit]):.5g} {unit}".rstrip()
+
+
+def seconds(value: float) -> str:
+    """Write a time in s so that :func:`parse` reads the same float back: ``"0.016666666666666666 s"``."""
+    return f"{float(value)!r} s".replace(".0 s", " s")
 
 
 def is_quantity(value: object) -> bool:
