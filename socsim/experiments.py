@@ -14,6 +14,7 @@ from socsim import units, yamlfile
 from socsim.errors import FileError, UnknownNameError, UsageError, nearest
 from socsim.resources import data_dir
 from socsim.results.result import Result
+from socsim.words import counted
 from socsim.workloads.apps import Inference
 
 __all__ = ["Experiment", "check_experiment", "experiment_names", "load_experiment"]
@@ -142,12 +143,14 @@ def check_experiment(path: str | Path) -> str:
     from socsim.workloads.library import load_library
 
     experiment = load_experiment(path)
-    load_device(experiment.device)
+    device = load_device(experiment.device)
     for app in experiment.apps:
+        if app.cores:
+            device.parse_cores(app.cores)
         load_model(app.model)
         load_library(app.library)
         make_scheduler(app.scheduler)
-    return f"experiment, {len(experiment.apps)} application{'s' * (len(experiment.apps) > 1)} on {experiment.device}"
+    return f"experiment, {counted(len(experiment.apps), 'application')} on {experiment.device}"
 
 
 def _find(path: str | Path) -> Path:
@@ -183,7 +186,7 @@ def _step(target: Any, part: str, shown: str) -> Any:
         names = {
             str(item.get("name") or item.get("model")): item for item in target if isinstance(item, dict)
         }
-        if part.isdigit() and int(part) < len(target):
+        if part.isascii() and part.isdecimal() and int(part) < len(target):
             return target[int(part)]
         if part in names:
             return names[part]

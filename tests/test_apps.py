@@ -86,5 +86,5 @@ def test_unknown_types(dtype: str) -> None:
 def test_the_sentence_names_the_application_rather_than_the_network() -> None:
     with pytest.raises(UsageError, match=r"^inference 'detector': count must be positive, got 0$"):
         Inference("yolov2", name="detector", count=0)
-    with pytest.raises(UsageError, match=r"^inference ModelGraph\('net', 1 operators, 0\.0 MMAC\): count"):
+    with pytest.raises(UsageError, match=r"^inference ModelGraph\('net', 1 operator, 0\.0 MMAC\): count"):
         Inference(net("a:1 x"), count=0)

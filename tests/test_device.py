@@ -120,8 +120,12 @@ def test_wrong_masks_are_refused(device: Device) -> None:
         device.parse_cores("midle:1")
     with pytest.raises(UsageError, match="cluster 'middle' has 3 cores, got '4'"):
         device.parse_cores("middle:4")
-    with pytest.raises(UsageError, match="cluster 'big' has 1 cores, got '0'"):
+    with pytest.raises(UsageError, match="cluster 'big' has 1 core, got '0'"):
         device.parse_cores("big:0")
+    with pytest.raises(UsageError, match="cluster 'middle' has 3 cores, got '²'"):
+        device.parse_cores("middle:²")
+    with pytest.raises(UsageError, match="cluster 'middle' has 3 cores, got '٢'"):
+        device.parse_cores("middle:٢")
     with pytest.raises(UsageError, match="name a cluster twice"):
         device.parse_cores("middle:1+middle:2")
     with pytest.raises(UnknownNameError, match="unknown cluster ''"):

@@ -118,7 +118,7 @@ def test_summary_of_one_application_is_one_row():
 
 
 def test_repr_says_what_it_is():
-    assert repr(Result(mixed_outcome())) == "Result('toy', 1 inferences in 10.0 ms)"
+    assert repr(Result(mixed_outcome())) == "Result('toy', 1 inference in 10.0 ms)"
 
 
 def test_fallbacks_are_those_of_all_applications():

@@ -137,7 +137,8 @@ def test_tells_what_is_no_quantity(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(2, "2 s"), (10.0, "10 s"), (0.033, "0.033 s"), (1 / 60, "0.016666666666666666 s"), (1e-7, "1e-07 s")]
+    ("value", "text"),
+    [(2, "2 s"), (10.0, "10 s"), (0.033, "0.033 s"), (1 / 60, "0.016666666666666666 s"), (1e-7, "1e-07 s")],
 )
 def test_seconds_as_text(value: float, text: str) -> None:
     assert units.seconds(value) == text

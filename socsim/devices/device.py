@@ -12,6 +12,7 @@ from functools import cached_property
 from socsim.devices.calibration import Calibration, KernelRate
 from socsim.devices.opp import IdleState, Opp, PowerModel
 from socsim.errors import UnknownNameError, UsageError
+from socsim.words import counted
 
 __all__ = [
     "Accelerator",
@@ -310,8 +311,10 @@ class Device:
         ids = tuple(self.cluster_cores(name))
         if not count:
             return ids
-        if not count.isdigit() or not 1 <= int(count) <= len(ids):
-            raise UsageError(f"cores {part!r}: cluster {name!r} has {len(ids)} cores, got {count!r}")
+        if not (count.isascii() and count.isdecimal()) or not 1 <= int(count) <= len(ids):
+            raise UsageError(
+                f"cores {part!r}: cluster {name!r} has {counted(len(ids), 'core')}, got {count!r}"
+            )
         return ids[: int(count)]
 
     def core_names(self, cores: Iterable[int]) -> str:

@@ -10,6 +10,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from socsim.words import counted
+
 if TYPE_CHECKING:
     from socsim.results.comparison import Comparison
     from socsim.results.result import Result
@@ -70,7 +72,7 @@ def _table(title: Text, header: str, rows: list[dict[str, Any]], name: str, extr
 def _title(comparison: Comparison) -> str:
     row = comparison.rows[0]
     count = sum(r.status == "finished" for r in comparison.results[0].outcome.inferences)
-    done = f"{_wanted_dtype(comparison)}, {count} inference{'s' * (count != 1)} each"
+    done = f"{_wanted_dtype(comparison)}, {counted(count, 'inference')} each"
     return f"{row['model']} on {row['device']} with {row['library']}, {done}"
 
 

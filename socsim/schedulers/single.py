@@ -70,9 +70,7 @@ def preferred_layouts(graph: ModelGraph, view: View) -> dict[str, str]:
     return {p: best_layout(graph, view, p) for p in view.processors}
 
 
-def change_time(
-    view: View, elements: float, source: str, target: str, layouts: Mapping[str, str]
-) -> float:
+def change_time(view: View, elements: float, source: str, target: str, layouts: Mapping[str, str]) -> float:
     """Predicted time in s to hand a tensor from one processor to another, each with its layout of `layouts`."""
     layout = layouts[target if source == "cpu" else source]
     return view.transfer(elements, source, target, layout=layout, target_layout=layouts[target])

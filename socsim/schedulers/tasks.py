@@ -137,9 +137,4 @@ def _delays(
     view: View,
     layouts: Mapping[str, str],
 ) -> dict[tuple[str, str], float]:
-    return {
-        (p, q): change_time(view, size, p, q, layouts)
-        for p in sources
-        for q in targets
-        if p != q
-    }
+    return {(p, q): change_time(view, size, p, q, layouts) for p in sources for q in targets if p != q}

@@ -13,6 +13,7 @@ from typing import Any
 import networkx as nx
 
 from socsim.errors import ModelError, UnknownNameError
+from socsim.words import counted
 
 __all__ = ["DTYPE_BYTES", "ModelGraph", "Operator", "Tensor"]
 
@@ -177,7 +178,7 @@ class ModelGraph:
             raise UnknownNameError("operator", name, self.operators) from None
 
     def __repr__(self) -> str:
-        return f"ModelGraph({self.name!r}, {len(self)} operators, {self.macs / 1e6:.1f} MMAC)"
+        return f"ModelGraph({self.name!r}, {counted(len(self), 'operator')}, {self.macs / 1e6:.1f} MMAC)"
 
     def predecessors(self, op: Operator) -> list[Operator]:
         """Operators that produce what `op` reads, each once, in the order of its inputs."""

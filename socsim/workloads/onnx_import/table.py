@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from socsim.errors import ModelError, nearest
+from socsim.words import counted
 from socsim.workloads.onnx_import import elementwise, movement, products, reductions, windows
 from socsim.workloads.onnx_import.nodes import Node, list_nodes
 from socsim.workloads.onnx_import.shaped import Converter
@@ -91,7 +92,7 @@ def check_supported(nodes: Iterable[Node], known: Mapping[str, Converter]) -> No
             unknown[node.op].append(node)
     if unknown:
         found = "; ".join(_describe(op, unknown[op], known) for op in sorted(unknown))
-        raise ModelError(f"{len(unknown)} unsupported operator{'s' * (len(unknown) > 1)}: {found}")
+        raise ModelError(f"{counted(len(unknown), 'unsupported operator')}: {found}")
 
 
 def _describe(op: str, nodes: list[Node], known: Mapping[str, Converter]) -> str:
