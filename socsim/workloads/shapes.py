@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from numbers import Integral
 
 from socsim.errors import ModelError
 from socsim.workloads.operators import conv_output_size
@@ -18,7 +19,6 @@ __all__ = [
     "joined",
     "matrix_product",
     "pads",
-    "pair",
     "permuted",
     "reshaped",
     "slide",
@@ -27,11 +27,6 @@ __all__ = [
 
 Pair = int | tuple[int, int]
 Padding = str | int | tuple[int, int] | tuple[int, int, int, int]
-
-
-def pair(value: Pair) -> tuple[int, int]:
-    """(height, width) of a size that may be one number for both."""
-    return (value, value) if isinstance(value, int) else value
 
 
 def pads(
@@ -107,11 +102,13 @@ def axis_of(network: str, axis: int, shape: tuple[int, ...]) -> int:
 
 def windows(network: str, **sizes: Pair) -> list[tuple[int, int]]:
     """(height, width) of each size (``kernel``, ``stride``, ...); ModelError unless all are positive whole numbers."""
+    found = []
     for what, size in sizes.items():
         numbers = tuple(size) if isinstance(size, Sequence) else (size, size)
-        if len(numbers) != 2 or any(not isinstance(n, int) or n < 1 for n in numbers):
+        if len(numbers) != 2 or any(not isinstance(n, Integral) or n < 1 for n in numbers):
             raise ModelError(f"network {network!r}: {what} must be one or two positive numbers, got {size!r}")
-    return [pair(size) for size in sizes.values()]
+        found.append((int(numbers[0]), int(numbers[1])))
+    return found
 
 
 def check_groups(network: str, groups: int, *channels: int) -> None:
