@@ -18,6 +18,7 @@ from socsim.cli.output import console, emit_json, emit_table, show_fields
 from socsim.cli.running import _resolve
 from socsim.cli.shapes import parse_shapes
 from socsim.errors import FileError, ModelError, UnknownNameError, UsageError
+from socsim.workloads.onnx import parse_shape
 
 COMPARISON = "device: xiaomi-9\nmodel: squeezenet_1.1\nschedulers: [cpu, gpu]\ninferences: 1\n"
 EXPERIMENT = "device: xiaomi-9\napps:\n- {kind: inference, model: yolov4_tiny, scheduler: gpu, count: 1}\n"
@@ -292,7 +293,7 @@ def test_the_options_of_reports(cli: Cli) -> None:
 
 
 def test_shapes_of_inputs() -> None:
-    texts = ["data=1x3x224x224", "ids=7", "a=b=2x2", "data=1x3x32x32"]
+    texts = ["data=1x3x224x224", " ids = 7", "a=b=2X2", "data=1x3x32x32"]
     assert parse_shapes(texts) == {"data": (1, 3, 32, 32), "ids": (7,), "a=b": (2, 2)}
     assert parse_shapes([]) == {}
 
@@ -304,8 +305,10 @@ def test_shapes_of_inputs() -> None:
 def test_wrong_shapes(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_shapes([text])
-    rule = "--shape takes INPUT=SIZExSIZEx..., such as data=1x3x224x224"
-    assert str(caught.value) == f"{rule}, got {text!r}"
+    with pytest.raises(UsageError) as other:
+        parse_shape(text)
+    assert str(caught.value) == f"--shape: {other.value}"
+    assert repr(text) in str(other.value)
 
 
 # --- output ---------------------------------------------------------------------------------------------------
