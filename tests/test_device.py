@@ -91,6 +91,7 @@ def test_cores_are_numbered_through_the_clusters(device: Device) -> None:
     assert device.processors == ("cpu", "gpu")
     assert device.clusters[0].max_opp == Opp(1e9, 0.8)
     assert device.accelerators["gpu"].max_opp.frequency == 5e8
+    assert device.clusters[0].peak("fp32") == device.clusters[0].macs_per_cycle["fp32"] * 1e9
     assert device.memory.bandwidth == 24e9
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from socsim.schedulers.plan import Placement, Plan
-from socsim.schedulers.single import change_time
+from socsim.schedulers.single import change_time, times_by_processor
 from socsim.schedulers.view import View
 from socsim.workloads.graph import ModelGraph
 
@@ -52,8 +52,7 @@ class TaskGraph:
         """The operators of a network on its processors, between a source and a sink on the CPU."""
         times: dict[str, Mapping[str, float]] = {SOURCE: {"cpu": 0.0}}
         for op in graph:
-            able = [p for p in view.processors if view.supports(p, op, layouts[p])]
-            times[op.name] = {p: view.predict(op, p, layout=layouts[p]) for p in able}
+            times[op.name] = times_by_processor(op, view, layouts)
         times[SINK] = {"cpu": 0.0}
         delays = {
             edge: _delays(size, times[edge[0]], times[edge[1]], view, layouts)

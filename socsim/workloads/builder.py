@@ -217,38 +217,25 @@ class GraphBuilder:
 
     # --- matrix products --------------------------------------------------------------------------------------
 
-    def dense(
-        self,
-        x: str,
-        features: int,
-        *,
-        activation: str | None = None,
-        bias: bool = True,
-        name: str | None = None,
-    ) -> str:
-        """Fully connected layer: flattens all but the batch axis, gives (batch, features)."""
-        shape = self.shape(x)
-        fan_in = prod(shape[1:])
-        weights = fan_in * features + (features if bias else 0)
-        return self.add(
-            "fully_connected", [x], (shape[0], features), weights=weights, name=name, activation=activation
-        )
+    def dense(self, x: str, features: int, **options: Any) -> str:
+        """Fully connected layer: flattens all but the batch axis, gives (batch, features).
 
-    def linear(
-        self,
-        x: str,
-        features: int,
-        *,
-        activation: str | None = None,
-        bias: bool = True,
-        name: str | None = None,
-    ) -> str:
-        """Product of (..., tokens, k) with a constant (k, features) matrix."""
+        Options ``activation``, ``bias`` (default True), ``name``.
+        """
         shape = self.shape(x)
-        weights = shape[-1] * features + (features if bias else 0)
-        return self.add(
-            "matmul", [x], (*shape[:-1], features), weights=weights, name=name, activation=activation
-        )
+        return self._product("fully_connected", x, prod(shape[1:]), (shape[0], features), **options)
+
+    def linear(self, x: str, features: int, **options: Any) -> str:
+        """Product of (..., tokens, k) with a constant (k, features) matrix; options as of :meth:`dense`."""
+        shape = self.shape(x)
+        return self._product("matmul", x, shape[-1], (*shape[:-1], features), **options)
+
+    def _product(
+        self, type_: str, x: str, fan_in: int, out: tuple[int, ...], *, activation: str | None = None,
+        bias: bool = True, name: str | None = None,
+    ) -> str:  # fmt: skip
+        weights = (fan_in + bias) * out[-1]
+        return self.add(type_, [x], out, weights=weights, name=name, activation=activation)
 
     def matmul(self, a: str, b: str, *, transpose_b: bool = False, name: str | None = None) -> str:
         """Product of two activations, (..., m, k) x (..., k, n), or x (..., n, k) with `transpose_b`."""
