@@ -100,7 +100,7 @@ def simulate(
     simulation.validate()
     described = config or {
         "device": target.name,
-        "duration": None if seconds is None else units.seconds(seconds),
+        "duration": None if seconds is None else units.exact_seconds(seconds),
         "seed": seed,
         "noise": noise,
         "apps": [describe(app) for app in apps],
@@ -180,7 +180,7 @@ def describe(app: Inference) -> dict[str, Any]:
     optional = {"name": app.name, "dtype": app.dtype, "cores": app.cores, "count": app.count}
     times = {"period": app.period_s, "deadline": app.deadline_s}
     described |= {key: value for key, value in optional.items() if value}
-    return described | {key: units.seconds(value) for key, value in times.items() if value is not None}
+    return described | {key: units.exact_seconds(value) for key, value in times.items() if value is not None}
 
 
 def _scheduler_name(spec: Any) -> Any:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from socsim.errors import UnitError, UsageError, nearest
 
-__all__ = ["DIMENSIONS", "format", "is_quantity", "parse", "seconds"]
+__all__ = ["DIMENSIONS", "exact_seconds", "format", "is_quantity", "parse"]
 
 # dimension: units by factor to SI; units before the bar are the ones to show values in
 _TABLE = {
@@ -104,7 +104,7 @@ def format(value: float, dimension: str) -> str:  # noqa: A001 - reads well as u
     return f"{value / float(shown[unit]):.5g} {unit}".rstrip()
 
 
-def seconds(value: float) -> str:
+def exact_seconds(value: float) -> str:
     """Write a time in s so that :func:`parse` reads the same float back: ``"0.016666666666666666 s"``."""
     return f"{float(value)!r} s".replace(".0 s", " s")
 
