@@ -19,6 +19,7 @@ from socsim.results.inputs import located
 from socsim.results.result import Result
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.simulation import Application
+from socsim.words import counted
 from socsim.workloads.apps import Inference
 from socsim.workloads.arrival_spec import make_arrivals
 from socsim.workloads.arrival_trace import read_trace
@@ -309,14 +310,21 @@ def check_experiment(path: str | Path) -> str:
     named: list[tuple[yamlfile.Loc, Callable[[Any], object], Any]] = [
         (("device",), load_device, experiment.device)
     ]
+
+    def parse_cores(text: str) -> object:
+        return load_device(experiment.device).parse_cores(text)
+
     for i, app in enumerate(experiment.apps):
         if not isinstance(app, Inference):
+            named.append((("apps", i, "affinity"), parse_cores, app.affinity))
             continue
         named += [
             (("apps", i, "model"), load_model, app.model),
             (("apps", i, "library"), load_library, app.library),
             (("apps", i, "scheduler"), make_scheduler, app.scheduler),
         ]
+        if app.cores:
+            named.append((("apps", i, "cores"), parse_cores, app.cores))
         if isinstance(app.source, TraceFile):
             named.append((("apps", i, "arrivals"), read_trace, app.source.file))
     for loc, load, value in named:
@@ -328,7 +336,7 @@ def check_experiment(path: str | Path) -> str:
             faults.append(document.fault(loc, str(error)))
     if faults:
         raise FileError(str(file), faults)
-    return f"experiment, {len(experiment.apps)} application{'s' * (len(experiment.apps) > 1)} on {experiment.device}"
+    return f"experiment, {counted(len(experiment.apps), 'application')} on {experiment.device}"
 
 
 def _find(path: str | Path) -> Path:
@@ -365,7 +373,7 @@ def _step(target: Any, part: str, shown: str) -> str | int:
     """The key or the position that one step into the file means; applications also go by their names."""
     if isinstance(target, list):
         names = [str(i.get("name") or i.get("model")) if isinstance(i, dict) else "" for i in target]
-        if part.isdigit() and int(part) < len(target):
+        if part.isascii() and part.isdecimal() and int(part) < len(target):
             return int(part)
         if part in names:
             return names.index(part)

@@ -64,7 +64,7 @@ def _run(spec: Any, device: Device, library: str, network: ModelGraph) -> Outcom
     scheduler = make_scheduler(spec)
     if not isinstance(scheduler, (StaticScheduler, OnlineScheduler)):
         raise SimulationError(f"{_title(spec)} is neither a StaticScheduler nor an OnlineScheduler")
-    signature = network.signature
+    before = network.digest()
     try:
         simulation = Simulation(
             device, [Inference(network, scheduler, library=library, count=3)], kernels=True
@@ -73,7 +73,7 @@ def _run(spec: Any, device: Device, library: str, network: ModelGraph) -> Outcom
         simulation.validate()
     except SocsimError as error:
         raise SimulationError(f"{_title(spec)} on {network.name!r}: {error}") from error
-    if network.signature != signature:
+    if network.digest() != before:
         raise SimulationError(f"{_title(spec)} changed the network {network.name!r}")
     check_causality(outcome, network)
     return outcome

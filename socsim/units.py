@@ -104,6 +104,11 @@ def format(value: float, dimension: str) -> str:  # noqa: A001 - reads well as u
     return f"{value / float(shown[unit]):.5g} {unit}".rstrip()
 
 
+def exact_seconds(value: float) -> str:
+    """Write a time in s so that :func:`parse` reads the same float back: ``"0.016666666666666666 s"``."""
+    return f"{float(value)!r} s".replace(".0 s", " s")
+
+
 def is_quantity(value: object) -> bool:
     """Whether a value of a file states a number: a number itself, or text that is one with a known unit."""
     if isinstance(value, bool):
@@ -146,9 +151,3 @@ def _complaint(text: str | float, unit: str, dimension: str) -> str:
     guess = nearest(unit, _UNITS[dimension]) or nearest(unit, (u for units in _UNITS.values() for u in units))
     tail = f"did you mean {guess!r}?" if guess else f"{_a(dimension)} is in one of {_known(dimension)}"
     return f"unknown unit {unit!r}, {tail}"
-
-
-def exact_seconds(seconds: float) -> str:
-    """A time as a file has it, that reads back as the same number: ``"0.033 s"``."""
-    short = f"{seconds:g}"
-    return f"{short if float(short) == seconds else repr(seconds)} s"

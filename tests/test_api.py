@@ -10,6 +10,7 @@ from corekit import CPU, DSP, LIBRARY, Fixed, net, toy
 from onnx import TensorProto, helper
 
 import socsim
+from socsim import units
 from socsim.api import describe
 from socsim.errors import FileError, PlanError, SocsimError, UnitError, UnknownNameError, UsageError
 from socsim.schedulers.greedy import Greedy
@@ -128,6 +129,14 @@ def test_seed_and_noise_are_passed_on() -> None:
     runs = [socsim.simulate(device, [inference()], noise=True, seed=s).outcome.duration_s for s in (1, 1, 2)]
     assert runs[0] == runs[1] != runs[2]
     assert socsim.simulate(device, [inference()], seed=1).outcome.duration_s == 12.0
+
+
+@pytest.mark.parametrize("time", [1 / 60, 0.1 + 0.2, 1.23456789e-5])
+def test_times_are_described_to_the_last_bit(time: float) -> None:
+    described = describe(inference(period=time, deadline=time))
+    assert [units.parse(described[key], "time") for key in ("period", "deadline")] == [time, time]
+    result = socsim.simulate(toy(), [inference(count=None)], duration=time / 10)
+    assert units.parse(result.config["duration"], "time") == time / 10
 
 
 def test_applications_are_described_as_files_have_them() -> None:

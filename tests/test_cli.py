@@ -589,7 +589,10 @@ def test_overrides_of_a_comparison(cli, here):
         (("compare", "-d", "xiaomi-9", "-m", "resnet50", "-s", "codll"), "did you mean 'codl'?"),
         (("compare", "-d", "xiaomi-9", "-m", "resnet50", "-s", "cpu", "-l", "mase"), "did you mean 'mace'?"),
         (("compare", "-d", "xiaomi-9", "-m", "resnet50", "-s", " , "), "at least one scheduler"),
-        (("compare", "-d", "xiaomi-9", "-m", "x.onnx", "-s", "cpu", "--shape", "data=1x"), "--shape takes"),
+        (
+            ("compare", "-d", "xiaomi-9", "-m", "x.onnx", "-s", "cpu", "--shape", "data=1x"),
+            "--shape: every size",
+        ),
         (
             ("compare", "-d", "xiaomi-9", "-m", "resnet50", "-s", "cpu", "--shape", "d=1x3"),
             "shapes are for ONNX",

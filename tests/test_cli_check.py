@@ -17,7 +17,8 @@ from socsim.cli.comparing import report_options, split_names
 from socsim.cli.output import console, emit_json, emit_table, show_fields
 from socsim.cli.running import _resolve
 from socsim.cli.shapes import parse_shapes
-from socsim.errors import FileError, UnknownNameError, UsageError
+from socsim.errors import FileError, ModelError, UnknownNameError, UsageError
+from socsim.workloads.onnx import parse_shape
 
 COMPARISON = "device: xiaomi-9\nmodel: squeezenet_1.1\nschedulers: [cpu, gpu]\ninferences: 1\n"
 EXPERIMENT = "device: xiaomi-9\napps:\n- {kind: inference, model: yolov4_tiny, scheduler: gpu, count: 1}\n"
@@ -56,7 +57,7 @@ def test_what_sound_files_are(here: Path) -> None:
     assert found["c.yaml"] == "comparison of 2 schedulers on xiaomi-9"
     assert found["e.yml"] == "experiment, 1 application on xiaomi-9"
     assert found["l.yaml"] == "library 'Toy' for cpu, gpu, dsp"
-    assert found["c.json"].startswith("comparison of 1 ")
+    assert found["c.json"] == "comparison of 1 scheduler on xiaomi-9"
     assert check_file(str(network)) == "network, 2 operators, 384 kMAC"
 
 
@@ -64,6 +65,15 @@ def test_what_sound_files_are(here: Path) -> None:
     ("old", "new", "error", "sentence"),
     [
         ("xiaomi-9", "xiaomi9", UnknownNameError, "unknown device 'xiaomi9'; did you mean 'xiaomi-9'?"),
+        ("squeezenet_1.1", "resnet999", UnknownNameError, "unknown model 'resnet999'; did you mean "),
+        ("inferences: 1", "shapes: {x: [1]}", UsageError, "shapes are for ONNX files; 'squeezenet_1.1' is "),
+        (
+            "inferences: 1",
+            "cores: prime:2",
+            UsageError,
+            "cores 'prime:2': cluster 'prime' has 1 core, got '2'",
+        ),
+        ("inferences: 1", "cores: tiny", UnknownNameError, "unknown cluster 'tiny'; known: "),
         ("inferences: 1", "library: mase", UnknownNameError, "unknown library 'mase'; did you mean 'mace'?"),
         ("cpu, gpu", "cpu, gppu", UnknownNameError, "unknown scheduler 'gppu'; did you mean 'gpu'?"),
         ("cpu, gpu", "cpu, greedy(speed=1)", UsageError, "scheduler 'greedy' has no option 'speed'"),
@@ -77,6 +87,20 @@ def test_whatever_a_comparison_names_is_looked_for(
     with pytest.raises(error) as caught:
         check_file("c.yaml")
     assert str(caught.value).startswith(sentence)
+
+
+def test_the_network_of_a_comparison_is_loaded_with_its_shapes(here: Path) -> None:
+    network = save(model("y = Softmax(x)", inputs="float[n,4] x"), here)
+    text = COMPARISON.replace("squeezenet_1.1", str(network))
+    (here / "c.yaml").write_text(text)
+    with pytest.raises(ModelError, match="pin it"):
+        check_file("c.yaml")
+    (here / "c.yaml").write_text(f"{text}shapes: {{x: [2, 4]}}\n")
+    assert check_file("c.yaml") == "comparison of 2 schedulers on xiaomi-9"
+
+
+def test_a_network_of_one_operator(here: Path) -> None:
+    assert check_file(str(save(model("y = Softmax(x)"), here))) == "network, 1 operator, 0 MAC"
 
 
 @pytest.mark.parametrize(
@@ -267,7 +291,7 @@ def test_the_options_of_reports(cli: Cli) -> None:
 
 
 def test_shapes_of_inputs() -> None:
-    texts = ["data=1x3x224x224", "ids=7", "a=b=2x2", "data=1x3x32x32"]
+    texts = ["data=1x3x224x224", " ids = 7", "a=b=2X2", "data=1x3x32x32"]
     assert parse_shapes(texts) == {"data": (1, 3, 32, 32), "ids": (7,), "a=b": (2, 2)}
     assert parse_shapes([]) == {}
 
@@ -279,8 +303,10 @@ def test_shapes_of_inputs() -> None:
 def test_wrong_shapes(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_shapes([text])
-    rule = "--shape takes INPUT=SIZExSIZEx..., such as data=1x3x224x224"
-    assert str(caught.value) == f"{rule}, got {text!r}"
+    with pytest.raises(UsageError) as other:
+        parse_shape(text)
+    assert str(caught.value) == f"--shape: {other.value}"
+    assert repr(text) in str(other.value)
 
 
 # --- output ---------------------------------------------------------------------------------------------------

@@ -91,6 +91,7 @@ def test_cores_are_numbered_through_the_clusters(device: Device) -> None:
     assert device.processors == ("cpu", "gpu")
     assert device.clusters[0].max_opp == Opp(1e9, 0.8)
     assert device.accelerators["gpu"].max_opp.frequency == 5e8
+    assert device.clusters[0].peak("fp32") == device.clusters[0].macs_per_cycle["fp32"] * 1e9
     assert device.memory.bandwidth == 24e9
 
 
@@ -122,6 +123,10 @@ def test_wrong_masks_are_refused(device: Device) -> None:
         device.parse_cores("middle:4")
     with pytest.raises(UsageError, match="cluster 'big' has 1 core, got '0'"):
         device.parse_cores("big:0")
+    with pytest.raises(UsageError, match="cluster 'middle' has 3 cores, got '²'"):
+        device.parse_cores("middle:²")
+    with pytest.raises(UsageError, match="cluster 'middle' has 3 cores, got '٢'"):
+        device.parse_cores("middle:٢")
     with pytest.raises(UsageError, match="name a cluster twice"):
         device.parse_cores("middle:1+middle:2")
     with pytest.raises(UnknownNameError, match="unknown cluster ''"):

@@ -85,6 +85,7 @@ def test_checking_says_what_a_file_is(file: Path) -> None:
         ("device: xiaomi-9", "device: xiaomi-8", "unknown device 'xiaomi-8'; did you mean 'xiaomi-9'?"),
         ("resnet18", "resnet19", "unknown model 'resnet19'; did you mean 'resnet18'?"),
         ("scheduler: gpu", "scheduler: gqu", "unknown scheduler 'gqu'; did you mean"),
+        ("period: 20 ms", "cores: bog", "unknown cluster 'bog'; known: "),
         ("period: 20 ms", "library: maze", "unknown library 'maze'; did you mean 'mace'?"),
     ],
 )
@@ -275,6 +276,8 @@ def test_overrides_may_come_from_a_generator(file: Path) -> None:
         ("app.0.count=1", "unknown key 'app'; "),
         ("apps.detecter.count=1", "unknown key 'apps.detecter'; did you mean 'detector'?"),
         ("apps.7.count=1", "unknown key 'apps.7'; known: 0 to 1, detector, mobilenet_v1"),
+        ("apps.².count=1", "unknown key 'apps.²'; known: 0 to 1, detector, mobilenet_v1"),
+        ("apps.٠.count=1", "unknown key 'apps.٠'; known: 0 to 1, detector, mobilenet_v1"),
         ("apps.-1.count=1", "unknown key 'apps.-1'; known: 0 to 1, detector, mobilenet_v1"),
         ("seed.x=1", "override 'seed.x=1': 'seed' is a value and has no 'x'"),
         ("device.x.y=1", "unknown key 'device.x'"),

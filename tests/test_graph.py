@@ -311,6 +311,29 @@ def test_shapes_and_edges_change_the_signature() -> None:
     assert len(signatures) == 4
 
 
+def test_what_enters_and_leaves_changes_the_signature() -> None:
+    operators = (op("a"), op("b"))
+    signatures = {
+        graph(*operators, inputs=inputs, outputs=outputs, tensors="x y a b").signature
+        for inputs, outputs in (("x", "a"), ("x", "b"), ("x", "a b"), ("x", "b a"), ("x y", "a"))
+    }
+    assert len(signatures) == 5
+
+
+def test_the_order_in_which_a_chain_is_given_does_not_change_the_signature() -> None:
+    chain = [op("a"), op("b", "a"), op("c", "b")]
+    tensors = [Tensor(name, (1, 2)) for name in "xabc"]
+    given = (ModelGraph("g", order, tensors, ["x"], ["c"]) for order in (chain, chain[::-1]))
+    assert len({network.signature for network in given}) == 1
+
+
+def test_a_digest_is_worked_out_anew() -> None:
+    network = net("a:1 x; b:2 a")
+    assert network.digest() == network.signature
+    network["a"].attributes["seen"] = True
+    assert network.digest() != network.signature
+
+
 def test_the_order_of_attributes_does_not_change_the_signature() -> None:
     one, other = op("a", attributes={"k": 1, "s": 2}), op("a", attributes={"s": 2, "k": 1})
     assert graph(one).signature == graph(other).signature

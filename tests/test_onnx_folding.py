@@ -77,6 +77,8 @@ TABLE = ints(*range(24)).reshape(2, 3, 4)
         ("Div", (ints(7, 9), ints(2)), {}),
         ("Div", (floats(7, 9), floats(2)), {}),
         ("Mod", (ints(7, -7, 7), ints(3, 3, -3)), {}),
+        ("Mod", (ints(7, -7, 7), ints(3, 3, -3)), {"fmod": 1}),
+        ("Mod", (floats(7.5, -7.5), floats(3)), {"fmod": 1}),
         ("Pow", (floats(2, 3), floats(3, 0.5)), {}),
         ("Max", (ints(1, 5), ints(4, 2), ints(3)), {}),
         ("Min", (ints(1, 5), ints(4, 2), ints(3)), {}),
@@ -116,6 +118,12 @@ TABLE = ints(*range(24)).reshape(2, 3, 4)
         ("ReduceSum", (TABLE, ints(1)), {}),
         ("ReduceSum", (TABLE, ints(-1)), {"keepdims": 0}),
         ("ReduceSum", (TABLE,), {}),
+        ("ReduceSum", (TABLE, ints()), {}),
+        ("ReduceSum", (TABLE, ints()), {"keepdims": 0}),
+        ("ReduceSum", (TABLE, ints()), {"noop_with_empty_axes": 1}),
+        ("ReduceSum", (TABLE, ints()), {"noop_with_empty_axes": 1, "keepdims": 0}),
+        ("ReduceSum", (TABLE,), {"noop_with_empty_axes": 1}),
+        ("ReduceSum", (TABLE, ints(1)), {"noop_with_empty_axes": 1}),
         ("Slice", (TABLE, ints(1), ints(3), ints(1)), {}),
         ("Slice", (TABLE, ints(0, 1), ints(1, 4)), {}),
         ("Slice", (TABLE, ints(0), ints(2**62), ints(2), ints(2)), {}),
@@ -134,12 +142,23 @@ def test_values_are_those_of_the_reference(op: str, inputs, attributes) -> None:
         ("Unsqueeze", (ints(1, 2),), {"axes": (0, 2)}, 11),
         ("Squeeze", (TABLE.reshape(1, 6, 1, 4),), {"axes": (2,)}, 11),
         ("ReduceSum", (TABLE,), {"axes": (0, 1)}, 11),
+        ("ReduceMax", (TABLE, ints()), {}, 18),
+        ("ReduceProd", (TABLE, ints()), {"noop_with_empty_axes": 1}, 18),
         ("Slice", (TABLE,), {"starts": (1, 0), "ends": (3, 2), "axes": (1, 2)}, 9),
         ("Slice", (TABLE,), {"starts": (1,), "ends": (9,)}, 9),
     ],
 )
 def test_old_operator_sets_have_attributes_for_inputs(op: str, inputs, attributes, opset: int) -> None:
     same(op, *inputs, opset=opset, **attributes)
+
+
+def test_steps_without_axes() -> None:
+    """An input left out in the middle keeps the others' places."""
+    skipping = Node("n", "Slice", ("x", "starts", "ends", "", "steps"), ("y",), {})
+    values = {"x": ints(1, 2, 3, 4, 5), "starts": ints(0), "ends": ints(5), "steps": ints(2)}
+    found = evaluate(skipping, values, {})
+    assert found is not None
+    assert found.tolist() == [1, 3, 5]
 
 
 def test_a_filled_constant_takes_its_type_from_its_value() -> None:

@@ -17,7 +17,7 @@ from socsim.workloads.operators import (
     operator_macs,
     operator_ops,
 )
-from socsim.workloads.shapes import broadcast, pads, pair
+from socsim.workloads.shapes import broadcast, pads, windows
 
 IMAGE, WIDER = (1, 6, 5, 4), (1, 12, 5, 4)
 
@@ -149,9 +149,9 @@ def test_windows_are_as_many_as_start_inside(size, kernel, stride, padding, dila
 # --- padding --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("value", "expected"), [(3, (3, 3)), ((1, 2), (1, 2))])
+@pytest.mark.parametrize(("value", "expected"), [(3, (3, 3)), ((1, 2), (1, 2)), (np.int64(3), (3, 3))])
 def test_a_number_stands_for_both_sides(value, expected) -> None:
-    assert pair(value) == expected
+    assert windows("one", kernel=value) == [expected]
 
 
 @pytest.mark.parametrize(

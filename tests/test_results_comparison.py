@@ -271,6 +271,19 @@ def test_schedulers_of_one_name_are_numbered():
 
 
 @pytest.mark.parametrize(
+    ("names", "titles"),
+    [
+        (["x", "x", "x-1"], ["x-2", "x-3", "x-1"]),
+        (["x-1", "x", "x"], ["x-1", "x-2", "x-3"]),
+        (["x", "x", "x-1", "x-1"], ["x-2", "x-3", "x-1-3", "x-1-4"]),
+        (["x 1", "x-1", "x", "x"], ["x-1-1", "x-1-2", "x-3", "x-4"]),
+    ],
+)
+def test_numbered_titles_do_not_meet_others(names, titles):
+    assert Comparison([result(name, 1) for name in names]).titles == titles
+
+
+@pytest.mark.parametrize(
     ("title", "name"),
     [("gpu", "gpu"), ("a/b c", "a-b-c"), ("../x", "x"), ("μLayer", "Layer"), ("", "unnamed")],
 )

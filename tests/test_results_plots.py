@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from results_samples import app_record, kernel, long_outcome, many_inferences, mixed_outcome
 
 from socsim.errors import UsageError
@@ -246,3 +249,19 @@ def test_colours_do_not_depend_on_the_order_or_on_known_classes():
     assert list(class_colours(["b", "a"])) == ["b", "a"]
     mixed = class_colours(["gemm", "y", "winograd", "z"])
     assert {c: mixed[c] for c in "yz"} == class_colours(["y", "z"])
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=6, unique=True))
+def test_a_class_outside_the_table_has_one_colour_whatever_else_is_drawn(classes):
+    together = class_colours(classes)
+    assert together == {c: class_colours([c])[c] for c in classes}
+    assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour in together.values())
+
+
+def test_classes_outside_the_table_differ():
+    assert len(set(class_colours(f"own_{i}" for i in range(40)).values())) == 40
+
+
+def test_a_picture_of_nothing():
+    left, right = utilisation_figure([]).axes
+    assert (len(left.patches), len(right.patches), right.get_legend()) == (0, 0, None)

@@ -7,11 +7,11 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import BACK, SYNC, TinyLibrary, network, pricer_of, view_of
+from tiny import BACK, MAP, SYNC, TRANSFORM, TinyLibrary, network, pricer_of, view_of
 
 from socsim.schedulers.estimate import estimate
 from socsim.schedulers.heft import HEFT, PEFT, heft_slots, optimistic_costs, peft_slots, upward_ranks
-from socsim.schedulers.plan import Placement
+from socsim.schedulers.plan import Placement, Plan
 from socsim.schedulers.predictors import ExactPredictor
 from socsim.schedulers.tasks import SINK, SOURCE, Slot, TaskGraph, earliest_gap
 from socsim.schedulers.validation import resolve
@@ -285,3 +285,28 @@ def test_the_earliest_gap_is_the_earliest(spans, ready, time):
         return all(at + time <= begin or finish <= at for begin, finish in busy)
 
     assert earliest_gap(busy, ready, time) == next(at for at in range(ready, 100) if free(at))
+
+
+# --- hand-overs between accelerators ------------------------------------------------------------------------
+
+
+def test_layout_changes_between_accelerators_count():
+    """1000 B from the DSP's buffers into the GPU's images: layout change, map and both synchronisations."""
+    graph = network({"a": (2e6, ""), "b": (2e6, "a")})
+    view = view_of(graph)
+    tasks = TaskGraph.of(graph, view, {"cpu": "", "gpu": "image", "dsp": "buffer"})
+    change = 1000 * (MAP + TRANSFORM) + BACK
+    assert tasks.delays["a", "b"]["dsp", "gpu"] == pytest.approx(change + 2 * SYNC)
+    assert tasks.delays["a", "b"]["gpu", "dsp"] == pytest.approx(change + SYNC)
+
+
+def test_delays_between_accelerators_are_those_of_the_estimate():
+    graph = network({"a": (2e6, ""), "b": (2e6, "a")})
+    view = view_of(graph)
+    layouts = {"cpu": "", "gpu": "image", "dsp": "buffer"}
+    tasks = TaskGraph.of(graph, view, layouts)
+    for p, q in (("dsp", "gpu"), ("gpu", "dsp")):
+        plan = Plan({"a": Placement(p, layouts[p]), "b": Placement(q, layouts[q])})
+        found = estimate(plan, graph, view)
+        between = found.finish["b"] - found.finish["a"] - view.predict(graph["b"], q, layout=layouts[q])
+        assert tasks.delays["a", "b"][p, q] == pytest.approx(between)

@@ -91,6 +91,14 @@ def test_an_unsupported_operator_takes_its_neighbours_along_if_that_is_cheaper()
     assert [p.processor for p in plan.values()] == ["gpu", "cpu", "cpu"]
 
 
+@pytest.mark.parametrize(("micros", "processor"), [(228, "cpu"), (232, "gpu")])
+def test_the_layout_change_behind_another_accelerator_counts(micros, processor):
+    """DSP to CPU 201 us; into the GPU's images 213 us, half the time there, 103 us back: 230 us is even."""
+    graph = network({"a": (1e9, ""), "b": (micros * 2e3, "a")})
+    view = view_of(graph, TinyLibrary({"dsp": ["b"]}), rates={("dsp", "task"): 100.0})
+    assert [p.processor for p in Mosaic().plan(graph, view).values()] == ["dsp", processor]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     work=st.lists(st.integers(1, 100), min_size=1, max_size=4),

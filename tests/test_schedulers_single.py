@@ -9,7 +9,13 @@ from socsim.devices.profile import load_device
 from socsim.errors import PlanError
 from socsim.schedulers.plan import Placement
 from socsim.schedulers.predictors import ExactPredictor
-from socsim.schedulers.single import SingleProcessor, best_layout, preferred_layouts, with_fallback
+from socsim.schedulers.single import (
+    SingleProcessor,
+    best_layout,
+    preferred_layouts,
+    times_by_processor,
+    with_fallback,
+)
 from socsim.schedulers.validation import resolve
 from socsim.schedulers.view import View
 from socsim.workloads.library import load_library
@@ -83,3 +89,12 @@ def test_images_on_adreno_and_buffers_on_mali(phone, layout):
 def test_it_plans_a_network_of_convolutions():
     graph = convolutions(3)
     assert len(SingleProcessor("gpu").plan(graph, view_of(graph)).decisions) == 3
+
+
+def test_times_are_of_the_processors_that_can_run_it_with_their_layouts():
+    """4 M MACs: 2 ms on the CPU, and on the GPU 1 ms with images, 2 ms with buffers; the DSP does not support it."""
+    graph = network({"a": (4e6, "")})
+    view = view_of(graph, TinyLibrary({"dsp": ["a"]}))
+    for layout, time in (("image", 1e-3), ("buffer", 2e-3)):
+        times = times_by_processor(graph["a"], view, {"cpu": "", "gpu": layout, "dsp": "buffer"})
+        assert times == {"cpu": pytest.approx(2e-3), "gpu": pytest.approx(time)}

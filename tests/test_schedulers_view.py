@@ -72,6 +72,15 @@ def test_transfers_depend_on_direction_and_layout():
     assert view.transfer(size, "gpu", "dsp", layout="buffer") == pytest.approx(through)
 
 
+def test_both_accelerators_change_layout():
+    """1000 B from buffers of the DSP into images of the GPU, and between images of both."""
+    view = view_of(GRAPH)
+    through = 1e-6 + 2 * SYNC + BACK
+    assert view.transfer(250, "dsp", "gpu", target_layout="buffer") == pytest.approx(through)
+    assert view.transfer(250, "dsp", "gpu", target_layout="image") == pytest.approx(through + 2e-6)
+    assert view.transfer(250, "dsp", "gpu") == view.transfer(250, "dsp", "gpu", target_layout="image")
+
+
 def test_fixed_costs():
     view = view_of(GRAPH, overhead={"gpu": 1e-3, "cpu": 2e-4})
     assert (view.fixed_cost("gpu"), view.fixed_cost("cpu"), view.fixed_cost("dsp")) == (1e-3, 2e-4, 0.0)

@@ -223,6 +223,29 @@ def test_the_sample_networks_are_of_every_shape() -> None:
     }
 
 
+class Marker(StaticScheduler):
+    """Leaves a mark on every operator."""
+
+    def plan(self, graph: ModelGraph, view: View) -> dict:
+        for op in graph:
+            op.attributes["seen"] = True  # type: ignore[index]
+        return dict.fromkeys(graph, "cpu")
+
+
+class Cutter(StaticScheduler):
+    """Takes an edge away."""
+
+    def plan(self, graph: ModelGraph, view: View) -> dict:
+        graph.dag.remove_edges_from(list(graph.dag.edges)[:1])
+        return dict.fromkeys(graph, "cpu")
+
+
+@pytest.mark.parametrize(("scheduler", "network"), [(Marker, "single"), (Cutter, "chain")])
+def test_a_scheduler_that_changes_the_network_is_found_out(scheduler: type, network: str) -> None:
+    with pytest.raises(SimulationError, match=f"changed the network '{network}'"):
+        check_scheduler(scheduler)
+
+
 def test_samples_are_made_anew_each_time() -> None:
     first, second = sample_networks(), sample_networks()
     assert [n.signature for n in first] == [n.signature for n in second]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,3 +132,23 @@ def test_tells_quantities(value: object) -> None:
 @pytest.mark.parametrize("value", [True, None, "cortex-a76", "5G phone", "2.84 Ghz", "", [1]])
 def test_tells_what_is_no_quantity(value: object) -> None:
     assert not units.is_quantity(value)
+
+
+# --- exact times ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(2, "2 s"), (10.0, "10 s"), (0.033, "0.033 s"), (1 / 60, "0.016666666666666666 s"), (1e-7, "1e-07 s")],
+)
+def test_seconds_as_text(value: float, text: str) -> None:
+    assert units.exact_seconds(value) == text
+
+
+@given(st.floats(min_value=0.0, max_value=1e9))
+def test_seconds_are_read_back_to_the_last_bit(value: float) -> None:
+    assert units.parse(units.exact_seconds(value), "time") == value
+
+
+def test_times_of_numpy_are_plain_text() -> None:
+    assert units.exact_seconds(np.float64(1 / 60)) == "0.016666666666666666 s"

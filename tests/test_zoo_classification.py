@@ -6,6 +6,7 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -647,6 +648,30 @@ def test_same_network_every_time(name: str) -> None:
 
 
 # --- names and options ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value", "sentence"),
+    [
+        ("mobilenet_v1", "width", "x", "must be a finite number, got 'x'; its default is 1.0"),
+        ("mobilenet_v1", "width", True, "must be a finite number, got True; its default is 1.0"),
+        ("mobilenet_v1", "width", float("nan"), "must be a finite number, got nan; its default is 1.0"),
+        ("mobilenet_v1", "width", float("inf"), "must be a finite number, got inf; its default is 1.0"),
+        ("resnet50", "resolution", 224.0, "must be a whole number, got 224.0; its default is 224"),
+        ("resnet50", "classes", "10", "must be a whole number, got '10'; its default is 1000"),
+        ("resnet18", "project_first", 1, "must be true or false, got 1; its default is True"),
+        ("resnet50", "stride_in", 3, "must be a text, got 3; its default is '1x1'"),
+    ],
+)
+def test_options_of_another_kind(name: str, option: str, value, sentence: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        build_model(name, **{option: value})
+    assert str(caught.value) == f"model {name!r}: option {option!r} {sentence}"
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert build_model("mobilenet_v1", width=np.float32(0.5), resolution=np.int64(160)).macs > 0
+    assert build_model("mobilenet_v1", width=1).signature == build_model("mobilenet_v1").signature
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from socsim.errors import FileError, SocsimError, UsageError
+from socsim.words import counted
 
 __all__ = ["check", "check_file"]
 
@@ -74,7 +75,7 @@ def _network(file: str) -> str:
     from socsim.cli.show_model import scaled
 
     graph = load_model(file)
-    return f"network, {len(graph)} operators, {scaled(graph.macs)}MAC"
+    return f"network, {counted(len(graph), 'operator')}, {scaled(graph.macs)}MAC".replace("0MAC", "0 MAC")
 
 
 def _device(file: str) -> str:
@@ -102,17 +103,9 @@ def _experiment(file: str) -> str:
 
 
 def _comparison(file: str) -> str:
-    from socsim.cli.comparison_file import load_comparison
-    from socsim.devices.profile import load_device
-    from socsim.schedulers.registry import make_scheduler
-    from socsim.workloads.library import load_library
+    from socsim.cli.comparison_file import check_comparison
 
-    spec = load_comparison(file)
-    load_device(spec.device)
-    load_library(spec.library)
-    for scheduler in spec.schedulers:
-        make_scheduler(scheduler)
-    return f"comparison of {len(spec.schedulers)} schedulers on {spec.device}"
+    return check_comparison(file)
 
 
 _KINDS = {"device": _device, "library": _library, "experiment": _experiment, "comparison": _comparison}

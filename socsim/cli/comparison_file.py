@@ -13,8 +13,10 @@ from socsim.errors import UsageError, nearest
 from socsim.experiments import override_value, split_override
 from socsim.results.comparison import Comparison
 from socsim.results.inputs import located
+from socsim.words import counted
+from socsim.workloads.graph import ModelGraph
 
-__all__ = ["ComparisonSpec", "is_comparison", "load_comparison", "run_comparison"]
+__all__ = ["ComparisonSpec", "check_comparison", "is_comparison", "load_comparison", "run_comparison"]
 
 Count = Annotated[int, Field(strict=True, gt=0)]
 
@@ -35,6 +37,11 @@ class ComparisonSpec(BaseModel):
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     shapes: dict[str, list[Count]] = {}
     fuse: bool = True
+
+    def network(self) -> ModelGraph:
+        """Load the network that is compared on."""
+        shapes = {name: tuple(shape) for name, shape in self.shapes.items()}
+        return api.load_model(self.model, shapes=shapes or None, fuse=self.fuse)
 
 
 def is_comparison(path: str | Path) -> bool:
@@ -85,11 +92,33 @@ def _override(text: str) -> tuple[str, Any]:
     return key, override_value(value)
 
 
+def check_comparison(path: str | Path) -> str:
+    """Load everything that a comparison names; returns one phrase about it.
+
+    Raises
+    ------
+    SocsimError
+        Faults of the file, or of what it names.
+    """
+    from socsim.devices.profile import load_device
+    from socsim.schedulers.registry import make_scheduler
+    from socsim.workloads.library import load_library
+
+    spec = load_comparison(path)
+    device = load_device(spec.device)
+    if spec.cores:
+        device.parse_cores(spec.cores)
+    spec.network()
+    load_library(spec.library)
+    for scheduler in spec.schedulers:
+        make_scheduler(scheduler)
+    return f"comparison of {counted(len(spec.schedulers), 'scheduler')} on {spec.device}"
+
+
 def run_comparison(path: str | Path, overrides: Iterable[str] = (), *, kernels: bool = False) -> Comparison:
     """Run a comparison file; ``kernels=True`` records every kernel."""
     spec = load_comparison(path, overrides)
-    shapes = {name: tuple(shape) for name, shape in spec.shapes.items()}
-    graph = api.load_model(spec.model, shapes=shapes or None, fuse=spec.fuse)
+    graph = spec.network()
     options: dict[str, Any] = spec.model_dump(exclude={"device", "model", "schedulers", "shapes", "fuse"})
     comparison = api.compare(spec.device, graph, spec.schedulers, **options, kernels=kernels)
     kept = spec.model_dump(include={"model", "shapes", "fuse"}, exclude_defaults=True)

@@ -39,15 +39,12 @@ def parse_shapes(texts: Iterable[str]) -> dict[str, tuple[int, ...]]:
         A text of another form.
     """
     from socsim.errors import UsageError
+    from socsim.workloads.onnx_import.pins import parse_shape
 
-    shapes = {}
-    for text in texts:
-        name, _, sizes = text.rpartition("=")
-        parts = sizes.split("x")
-        if not name or not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
-            raise UsageError(f"--shape takes INPUT=SIZExSIZEx..., such as data=1x3x224x224, got {text!r}")
-        shapes[name] = tuple(int(part) for part in parts)
-    return shapes
+    try:
+        return dict(parse_shape(text) for text in texts)
+    except UsageError as error:
+        raise UsageError(f"--shape: {error}") from None
 
 
 def load(model: str, shapes: Iterable[str], no_fuse: bool) -> ModelGraph:

@@ -11,7 +11,7 @@ import click
 from socsim.cli.output import emit_json, emit_table, json_option, show_fields
 
 if TYPE_CHECKING:
-    from socsim.devices.device import Device, Opp
+    from socsim.devices.device import Clocked, Device, Opp
     from socsim.devices.provenance import Provenance
 
 __all__ = ["show_device"]
@@ -76,9 +76,9 @@ def _mhz(opps: Iterable[Opp]) -> list[float]:
     return [opp.frequency / 1e6 for opp in opps]
 
 
-def _peak(unit: Any) -> dict[str, float]:
+def _peak(unit: Clocked) -> dict[str, float]:
     """Peak multiply-accumulates of a core or an accelerator in 10^9/s, by data type."""
-    return {dtype: macs * unit.max_opp.frequency / 1e9 for dtype, macs in unit.macs_per_cycle.items()}
+    return {dtype: unit.peak(dtype) / 1e9 for dtype in unit.macs_per_cycle}
 
 
 def _print_device(device: Device) -> None:

@@ -13,11 +13,13 @@ from socsim.devices.calibration import Calibration, KernelRate
 from socsim.devices.cfs import CfsParameters
 from socsim.devices.opp import IdleState, Opp, PowerModel
 from socsim.errors import UnknownNameError, UsageError
+from socsim.words import counted
 
 __all__ = [
     "Accelerator",
     "Calibration",
     "CfsParameters",
+    "Clocked",
     "Cluster",
     "Device",
     "IdleState",
@@ -32,8 +34,26 @@ __all__ = [
 ]
 
 
+class Clocked:
+    """What clusters and accelerators have in common: a clock, and work that follows it."""
+
+    __slots__ = ()
+
+    opps: tuple[Opp, ...]
+    macs_per_cycle: Mapping[str, float]
+
+    @property
+    def max_opp(self) -> Opp:
+        """The fastest operating point."""
+        return self.opps[-1]
+
+    def peak(self, dtype: str) -> float:
+        """Peak multiply-accumulates per second (of one core) at the fastest operating point."""
+        return self.macs_per_cycle[dtype] * self.max_opp.frequency
+
+
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(Clocked):
     """CPU cores that share a clock.
 
     Parameters
@@ -67,14 +87,9 @@ class Cluster:
     idle_states: tuple[IdleState, ...] = ()
     transition_latency: float = 0.0
 
-    @property
-    def max_opp(self) -> Opp:
-        """The fastest operating point."""
-        return self.opps[-1]
-
 
 @dataclass(frozen=True, slots=True)
-class Accelerator:
+class Accelerator(Clocked):
     """A GPU, DSP or NPU: a command queue and a clock.
 
     Parameters
@@ -104,11 +119,6 @@ class Accelerator:
     layouts: tuple[str, ...] = ("buffer",)
     call_latency: float = 0.0
     transition_latency: float = 0.0
-
-    @property
-    def max_opp(self) -> Opp:
-        """The fastest operating point."""
-        return self.opps[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +282,7 @@ class Device:
     @cached_property
     def fastest_core(self) -> int:
         """Number of the core with the highest peak rate."""
-        return max(range(len(self.cores)), key=lambda i: (_fp32_rate(self.cores[i]), -i))
+        return max(range(len(self.cores)), key=lambda i: (self.cores[i].peak("fp32"), -i))
 
     def cluster_cores(self, name: str) -> range:
         """Core numbers of a cluster.
@@ -305,7 +315,7 @@ class Device:
         UsageError
             A count outside the cluster's.
         """
-        ranked = sorted(self.clusters, key=_fp32_rate, reverse=True)
+        ranked = sorted(self.clusters, key=lambda cluster: cluster.peak("fp32"), reverse=True)
         if text == "all":
             return tuple(i for c in ranked for i in self.cluster_cores(c.name))
         if text == "big":
@@ -315,16 +325,16 @@ class Device:
         chosen = tuple(i for part in text.split("+") for i in self._parse_part(part.strip()))
         if len(set(chosen)) != len(chosen):
             raise UsageError(f"cores {text!r} name a cluster twice")
-        return tuple(sorted(chosen, key=lambda i: (-_fp32_rate(self.cores[i]), i)))
+        return tuple(sorted(chosen, key=lambda i: (-self.cores[i].peak("fp32"), i)))
 
     def _parse_part(self, part: str) -> tuple[int, ...]:
         name, _, count = part.partition(":")
         ids = tuple(self.cluster_cores(name))
         if not count:
             return ids
-        if not count.isdigit() or not 1 <= int(count) <= len(ids):
+        if not (count.isascii() and count.isdecimal()) or not 1 <= int(count) <= len(ids):
             raise UsageError(
-                f"cores {part!r}: cluster {name!r} has {len(ids)} core{'s' * (len(ids) > 1)}, got {count!r}"
+                f"cores {part!r}: cluster {name!r} has {counted(len(ids), 'core')}, got {count!r}"
             )
         return ids[: int(count)]
 
@@ -356,7 +366,3 @@ class Device:
         if processor == "cpu":
             return ("",) if has else ()
         return tuple(layout for layout in self.accelerators[processor].layouts if layout in has)
-
-
-def _fp32_rate(cluster: Cluster) -> float:
-    return cluster.macs_per_cycle["fp32"] * cluster.max_opp.frequency

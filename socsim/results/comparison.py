@@ -123,7 +123,8 @@ class Comparison:
     def titles(self) -> list[str]:
         """Names of the schedulers as directories, numbered where two are the same."""
         names = [file_name(str(row["scheduler"])) for row in self.rows]
-        return [name if names.count(name) == 1 else f"{name}-{i + 1}" for i, name in enumerate(names)]
+        taken = set(names)
+        return [name if names.count(name) == 1 else _free(name, i + 1, taken) for i, name in enumerate(names)]
 
     def _joined(self, table: str) -> pd.DataFrame:
         """A table of all results below each other, with who it is in the first column."""
@@ -136,6 +137,14 @@ class Comparison:
             [part.assign(run=title) for title, part in filled.items()], ignore_index=True
         )
         return joined.reindex(columns=["run", *(c for c in joined.columns if c != "run")])
+
+
+def _free(name: str, number: int, taken: set[str]) -> str:
+    """A name with a number, or the next one where another name ends in it; it counts as taken from now on."""
+    while f"{name}-{number}" in taken:
+        number += 1
+    taken.add(free := f"{name}-{number}")
+    return free
 
 
 def _ratio(base: float | None, value: float | None) -> float | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from colorsys import hls_to_rgb
 from types import MappingProxyType
+from zlib import crc32
 
 __all__ = ["KIND_COLOURS", "class_colours", "processor_colour"]
 
@@ -55,17 +57,19 @@ _CLASS_COLOURS = MappingProxyType(
         "movement": "#c9b79c",
     }
 )
-_SPARE = ("#393b79", "#637939", "#8c6d31", "#843c39", "#7b4173", "#3182bd", "#31a354", "#756bb1", "#e6550d")
-"""For classes of a user's own library."""
-
 _PROCESSORS = MappingProxyType({"cpu": "#4c78a8", "gpu": "#f58518", "dsp": "#54a24b", "npu": "#b279a2"})
 
 
 def class_colours(classes: Iterable[str]) -> dict[str, str]:
-    """A colour for each kernel class, in the order given; those without one of their own take spare ones."""
-    unknown = [c for c in dict.fromkeys(classes) if c not in _CLASS_COLOURS]
-    spare = {c: _SPARE[i % len(_SPARE)] for i, c in enumerate(sorted(unknown))}
-    return {c: _CLASS_COLOURS.get(c) or spare[c] for c in dict.fromkeys(classes)}
+    """A colour for each kernel class, in the order given."""
+    return {c: _CLASS_COLOURS.get(c) or _own_colour(c) for c in dict.fromkeys(classes)}
+
+
+def _own_colour(name: str) -> str:
+    """A colour that follows from the name alone, for classes of a user's own library."""
+    digest = crc32(name.encode())
+    hue, lightness = (digest & 0xFFFF) / 0x10000, 0.3 + 0.25 * (digest >> 16) / 0x10000
+    return "#" + "".join(f"{round(255 * c):02x}" for c in hls_to_rgb(hue, lightness, 0.6))
 
 
 def processor_colour(processor: str) -> str:

@@ -72,7 +72,8 @@ def _utilisation_bars(axes: Axes, rows: Sequence[Row]) -> None:
         axes.barh(at, shares, height=height * 0.92, color=processor_colour(processor), label=processor)
     axes.set_xlim(0.0, 100.0)
     axes.set_xlabel("busy [% of the run; CPU: mean over all cores]")
-    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    if processors:
+        axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def _clean(axes: Axes) -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from socsim.results.service import outrun
+from socsim.words import counted
 
 if TYPE_CHECKING:
     from socsim.results.comparison import Comparison
@@ -118,7 +119,7 @@ def _table(title: Text, header: str, rows: list[dict[str, Any]], name: str, extr
 def _title(comparison: Comparison) -> str:
     row = comparison.rows[0]
     count = sum(r.status == "finished" for r in comparison.results[0].outcome.inferences)
-    done = f"{comparison.wanted_dtype}, {count} inference{'s' * (count != 1)}{' each' * (len(comparison.rows) > 1)}"
+    done = f"{comparison.wanted_dtype}, {counted(count, 'inference')}{' each' * (len(comparison.rows) > 1)}"
     return f"{row['model']} on {row['device']} with {row['library']}, {done}"
 
 

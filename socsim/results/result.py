@@ -13,6 +13,7 @@ from socsim.results.metrics import metrics
 from socsim.results.service import service
 from socsim.results.store import output_directory, write_table
 from socsim.simulation.records import Outcome
+from socsim.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +57,7 @@ class Result:
     def __repr__(self) -> str:
         o = self.outcome
         finished = sum(r.status == "finished" for r in o.inferences)
-        return f"Result({o.device!r}, {finished} inference{'s' * (finished != 1)} in {o.duration_s * 1e3:.1f} ms)"
+        return f"Result({o.device!r}, {counted(finished, 'inference')} in {o.duration_s * 1e3:.1f} ms)"
 
     def metrics(self, app: str | None = None) -> dict[str, Any]:
         """One row of numbers for an application; keys in :data:`socsim.results.metrics.METRICS`.

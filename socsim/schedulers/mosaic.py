@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from socsim.schedulers.base import StaticScheduler
 from socsim.schedulers.plan import Placement
-from socsim.schedulers.single import preferred_layouts
+from socsim.schedulers.single import change_time, preferred_layouts, times_by_processor
 from socsim.schedulers.view import View
-from socsim.workloads.graph import ModelGraph, Operator
+from socsim.workloads.graph import ModelGraph
 
 __all__ = ["Mosaic", "cheapest_path"]
 
@@ -35,20 +35,15 @@ class Mosaic(StaticScheduler):
         """Place every operator on one processor."""
         layouts = preferred_layouts(graph, view)
         operators = list(graph)
-        times = [_times(op, view, layouts) for op in operators]
+        times = [times_by_processor(op, view, layouts) for op in operators]
         reads = [graph.input_elements(op) for op in operators]
 
         def switch(row: int, source: str, target: str) -> float:
             size = reads[row] if row < len(reads) else sum(graph.tensors[t].elements for t in graph.outputs)
-            return view.transfer(size, source, target, layout=layouts[target if source == "cpu" else source])
+            return change_time(view, size, source, target, layouts)
 
         path = cheapest_path(times, switch)
         return {op.name: Placement(p, layouts[p]) for op, p in zip(operators, path, strict=True)}
-
-
-def _times(op: Operator, view: View, layouts: Mapping[str, str]) -> dict[str, float]:
-    able = (p for p in view.processors if view.supports(p, op, layouts[p]))
-    return {p: view.predict(op, p, layout=layouts[p]) for p in able}
 
 
 def cheapest_path(times: Sequence[Mapping[str, float]], switch: Switch) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from socsim.schedulers.plan import Plan
 from socsim.schedulers.single import preferred_layouts, with_fallback
 from socsim.schedulers.tasks import Slot, TaskGraph
 from socsim.schedulers.view import View
+from socsim.words import counted
 from socsim.workloads.graph import ModelGraph
 
 __all__ = ["Optimal", "relative_gap", "replay", "solve"]
@@ -70,7 +71,7 @@ class Optimal(StaticScheduler):
         """The best of the solver's plan and the heuristics', as a whole plan is estimated."""
         if len(graph) > self.most_operators:
             raise UsageError(
-                f"the optimal scheduler takes networks of at most {self.most_operators} operators, "
+                f"the optimal scheduler takes networks of at most {counted(self.most_operators, 'operator')}, "
                 f"{graph.name!r} has {len(graph)}; raise most_operators and limit, or take 'heft'"
             )
         layouts = preferred_layouts(graph, view)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from socsim.schedulers.base import StaticScheduler
 from socsim.schedulers.estimate import estimate
 from socsim.schedulers.plan import Placement, Plan
 from socsim.schedulers.view import View
-from socsim.workloads.graph import ModelGraph
+from socsim.workloads.graph import ModelGraph, Operator
 
-__all__ = ["SingleProcessor", "best_layout", "preferred_layouts", "with_fallback"]
+__all__ = [
+    "SingleProcessor",
+    "best_layout",
+    "change_time",
+    "preferred_layouts",
+    "times_by_processor",
+    "with_fallback",
+]
 
 
 class SingleProcessor(StaticScheduler):
@@ -66,3 +75,15 @@ def best_layout(graph: ModelGraph, view: View, processor: str) -> str:
 def preferred_layouts(graph: ModelGraph, view: View) -> dict[str, str]:
     """Processor -> :func:`best_layout`, of those that can share the network."""
     return {p: best_layout(graph, view, p) for p in view.processors}
+
+
+def times_by_processor(op: Operator, view: View, layouts: Mapping[str, str]) -> dict[str, float]:
+    """Processor -> predicted time in s of an operator, of those that support it, each with its layout of `layouts`."""
+    able = (p for p in view.processors if view.supports(p, op, layouts[p]))
+    return {p: view.predict(op, p, layout=layouts[p]) for p in able}
+
+
+def change_time(view: View, elements: float, source: str, target: str, layouts: Mapping[str, str]) -> float:
+    """Predicted time in s to hand a tensor from one processor to another, each with its layout of `layouts`."""
+    layout = layouts[target if source == "cpu" else source]
+    return view.transfer(elements, source, target, layout=layout, target_layout=layouts[target])

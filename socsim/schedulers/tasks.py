@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from socsim.schedulers.plan import Placement, Plan
+from socsim.schedulers.single import change_time, times_by_processor
 from socsim.schedulers.view import View
 from socsim.workloads.graph import ModelGraph
 
@@ -51,8 +52,7 @@ class TaskGraph:
         """The operators of a network on its processors, between a source and a sink on the CPU."""
         times: dict[str, Mapping[str, float]] = {SOURCE: {"cpu": 0.0}}
         for op in graph:
-            able = [p for p in view.processors if view.supports(p, op, layouts[p])]
-            times[op.name] = {p: view.predict(op, p, layout=layouts[p]) for p in able}
+            times[op.name] = times_by_processor(op, view, layouts)
         times[SINK] = {"cpu": 0.0}
         delays = {
             edge: _delays(size, times[edge[0]], times[edge[1]], view, layouts)
@@ -136,9 +136,4 @@ def _delays(
     view: View,
     layouts: Mapping[str, str],
 ) -> dict[tuple[str, str], float]:
-    return {
-        (p, q): view.transfer(size, p, q, layout=layouts[p if p != "cpu" else q])
-        for p in sources
-        for q in targets
-        if p != q
-    }
+    return {(p, q): change_time(view, size, p, q, layouts) for p in sources for q in targets if p != q}

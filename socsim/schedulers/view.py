@@ -202,7 +202,9 @@ class View:
         accelerator = self._pricer.device.accelerators[processor]
         return self._pricer.calibration(processor, layout).inference_overhead + accelerator.call_latency
 
-    def transfer(self, elements: float, source: str, target: str, *, layout: str = "") -> float:
+    def transfer(
+        self, elements: float, source: str, target: str, *, layout: str = "", target_layout: str = ""
+    ) -> float:
         """Predicted time in s to make a tensor of one processor readable by another; 0 within one processor.
 
         It is the phone's mean, whatever the predictor; a blind one takes it for 0.
@@ -212,10 +214,15 @@ class View:
         elements
             Size of the tensor, or of the slice that is shared.
         layout
-            Layout on the accelerator's side.
+            Layout on the accelerator's side; between two accelerators, through the CPU, the source's.
+        target_layout
+            The target's between two accelerators; default its first.
         """
         if not self._predictor.sharing:
             return 0.0
+        if source != target and "cpu" not in (source, target):
+            out = self.transfer(elements, source, "cpu", layout=layout)
+            return out + self.transfer(elements, "cpu", target, layout=target_layout)
         width = DTYPE_BYTES[self._pricer.dtype]
         return handover_time(
             self._pricer.device, elements * width, source, target, self._image(source, target, layout)

@@ -9,6 +9,7 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 from socsim.errors import UsageError
+from socsim.units import exact_seconds
 from socsim.workloads.arrival_trace import read_trace
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Periodic(Arrivals):
         """Period, and what else is not 0."""
         extra = {"offset": self.offset, "jitter": self.jitter}
         times = {"period": self.period, **{key: value for key, value in extra.items() if value}}
-        return {"kind": "periodic", **{key: f"{value:g} s" for key, value in times.items()}}
+        return {"kind": "periodic", **{key: exact_seconds(value) for key, value in times.items()}}
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,8 @@ class Poisson(Arrivals):
 
     def describe(self) -> Any:
         """Mean period, and the offset if there is one."""
-        offset = {"offset": f"{self.offset:g} s"} if self.offset else {}
-        return {"kind": "poisson", "period": f"{self.period:g} s", **offset}
+        offset = {"offset": exact_seconds(self.offset)} if self.offset else {}
+        return {"kind": "poisson", "period": exact_seconds(self.period), **offset}
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,24 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
-from socsim.errors import ModelError, UsageError
+from socsim.errors import ModelError, UnknownNameError, UsageError
 from socsim.workloads.graph import ModelGraph, Operator, Tensor
-from socsim.workloads.operators import OPERATOR_TYPES, conv_output_size, operator_macs, operator_ops
-from socsim.workloads.shapes import Padding, Pair, broadcast, pads, pair
+from socsim.workloads.operators import OPERATOR_TYPES, operator_macs, operator_ops
+from socsim.workloads.shapes import (
+    Padding,
+    Pair,
+    axis_of,
+    broadcast,
+    check_groups,
+    cut,
+    joined,
+    matrix_product,
+    pads,
+    permuted,
+    reshaped,
+    slide,
+    windows,
+)
 
 __all__ = ["GraphBuilder"]
 
@@ -41,16 +55,19 @@ class GraphBuilder:
         self._counts: Counter[str] = Counter()
 
     def shape(self, tensor: str) -> tuple[int, ...]:
-        """Shape of a tensor made so far."""
+        """Shape of a tensor made so far; UnknownNameError for any other."""
+        if tensor not in self._tensors:
+            raise UnknownNameError("tensor", str(tensor), self._tensors, f"(network {self.name!r})")
         return self._tensors[tensor].shape
 
     def channels(self, tensor: str) -> int:
         """Channels (axis 1) of a tensor made so far."""
-        return self.shape(tensor)[1]
+        shape = self.shape(tensor)
+        return shape[axis_of(self.name, 1, shape)]
 
     def input(self, *shape: int, name: str = "input") -> str:
         """Declare an input of the network."""
-        self._tensors[name] = Tensor(name, shape)
+        self._declare(name, shape)
         self._inputs.append(name)
         return name
 
@@ -93,13 +110,11 @@ class GraphBuilder:
         many = bool(output) and isinstance(output[0], tuple)
         shapes: list[tuple[int, ...]] = list(output) if many else [output]  # type: ignore[arg-type, list-item]
         outputs = [f"{name}:{i}" for i in range(len(shapes))] if many else [name]
-        for tensor, shape in zip(outputs, shapes, strict=True):
-            if tensor in self._tensors:
-                raise ModelError(f"network {self.name!r}: two tensors are named {tensor!r}")
-            self._tensors[tensor] = Tensor(tensor, tuple(shape))
         if after is not None:
             inputs = [*inputs, self._signal(after)]
         read = [self.shape(t) for t in inputs]
+        for tensor, shape in zip(outputs, shapes, strict=True):
+            self._declare(tensor, tuple(shape))
         kernel, groups = attributes.get("kernel", (1, 1)), attributes.get("groups", 1)
         op = Operator(
             name,
@@ -113,6 +128,11 @@ class GraphBuilder:
         )
         self._operators.append(op)
         return outputs[0]
+
+    def _declare(self, name: str, shape: tuple[int, ...]) -> None:
+        if name in self._tensors:
+            raise ModelError(f"network {self.name!r}: two tensors are named {name!r}")
+        self._tensors[name] = Tensor(name, shape)
 
     def _signal(self, tensor: str) -> str:
         """One element that the producer of `tensor` gives beside it."""
@@ -156,23 +176,14 @@ class GraphBuilder:
             A tensor whose producer must have finished before, as of :meth:`add`.
         """
         n, c, h, w = self._image(x)
-        if c % groups or channels % groups:
-            raise ModelError(
-                f"network {self.name!r}: {c} -> {channels} channels do not divide into {groups} groups"
-            )
-        (kh, kw), (sh, sw), (dh, dw) = pair(kernel), pair(stride), pair(dilation)
-        border = pads(padding, (h, w), (kh, kw), (sh, sw), (dh, dw))
-        out = (
-            n,
-            channels,
-            conv_output_size(h, kh, sh, border[0] + border[2], dh),
-            conv_output_size(w, kw, sw, border[1] + border[3], dw),
-        )
+        check_groups(self.name, groups, c, channels)
+        (kh, kw), steps, spread = windows(self.name, kernel=kernel, stride=stride, dilation=dilation)
+        border, size = slide((h, w), (kh, kw), steps, padding, spread)
         type_ = "conv2d" if groups == 1 else "depthwise_conv2d" if groups == c else "grouped_conv2d"
         weights = channels * (c // groups) * kh * kw + (channels if bias else 0)
         return self.add(
-            type_, [x], out, weights=weights, name=name, after=after, kernel=(kh, kw), stride=(sh, sw),
-            dilation=(dh, dw), padding=border, groups=groups, activation=activation,
+            type_, [x], (n, channels, *size), weights=weights, name=name, after=after, kernel=(kh, kw), stride=steps,
+            dilation=spread, padding=border, groups=groups, activation=activation,
         )  # fmt: skip
 
     def depthwise(
@@ -196,7 +207,8 @@ class GraphBuilder:
     ) -> str:
         """Transposed convolution whose output is `stride` times as high and wide."""
         n, c, h, w = self._image(x)
-        (kh, kw), (sh, sw) = pair(kernel), pair(stride)
+        check_groups(self.name, groups, c, channels)
+        (kh, kw), (sh, sw) = windows(self.name, kernel=kernel, stride=stride)
         weights = c * (channels // groups) * kh * kw + (channels if bias else 0)
         return self.add(
             "deconv2d", [x], (n, channels, h * sh, w * sw), weights=weights, name=name, kernel=(kh, kw),
@@ -205,46 +217,30 @@ class GraphBuilder:
 
     # --- matrix products --------------------------------------------------------------------------------------
 
-    def dense(
-        self,
-        x: str,
-        features: int,
-        *,
-        activation: str | None = None,
-        bias: bool = True,
-        name: str | None = None,
-    ) -> str:
-        """Fully connected layer: flattens all but the batch axis, gives (batch, features)."""
-        shape = self.shape(x)
-        fan_in = prod(shape[1:])
-        weights = fan_in * features + (features if bias else 0)
-        return self.add(
-            "fully_connected", [x], (shape[0], features), weights=weights, name=name, activation=activation
-        )
+    def dense(self, x: str, features: int, **options: Any) -> str:
+        """Fully connected layer: flattens all but the batch axis, gives (batch, features).
 
-    def linear(
-        self,
-        x: str,
-        features: int,
-        *,
-        activation: str | None = None,
-        bias: bool = True,
-        name: str | None = None,
-    ) -> str:
-        """Product of (..., tokens, k) with a constant (k, features) matrix."""
+        Options ``activation``, ``bias`` (default True), ``name``.
+        """
         shape = self.shape(x)
-        weights = shape[-1] * features + (features if bias else 0)
-        return self.add(
-            "matmul", [x], (*shape[:-1], features), weights=weights, name=name, activation=activation
-        )
+        return self._product("fully_connected", x, prod(shape[1:]), (shape[0], features), **options)
+
+    def linear(self, x: str, features: int, **options: Any) -> str:
+        """Product of (..., tokens, k) with a constant (k, features) matrix; options as of :meth:`dense`."""
+        shape = self.shape(x)
+        return self._product("matmul", x, shape[-1], (*shape[:-1], features), **options)
+
+    def _product(
+        self, type_: str, x: str, fan_in: int, out: tuple[int, ...], *, activation: str | None = None,
+        bias: bool = True, name: str | None = None,
+    ) -> str:  # fmt: skip
+        weights = (fan_in + bias) * out[-1]
+        return self.add(type_, [x], out, weights=weights, name=name, activation=activation)
 
     def matmul(self, a: str, b: str, *, transpose_b: bool = False, name: str | None = None) -> str:
         """Product of two activations, (..., m, k) x (..., k, n), or x (..., n, k) with `transpose_b`."""
-        left, right = self.shape(a), self.shape(b)
-        n, k = (right[-2], right[-1]) if transpose_b else (right[-1], right[-2])
-        if left[-1] != k:
-            raise ModelError(f"network {self.name!r}: cannot multiply {list(left)} by {list(right)}")
-        return self.add("matmul", [a, b], (*left[:-1], n), name=name, transpose_b=transpose_b or None)
+        out = matrix_product(self.name, self.shape(a), self.shape(b), transposed=transpose_b)
+        return self.add("matmul", [a, b], out, name=name, transpose_b=transpose_b or None)
 
     # --- pooling and reduction --------------------------------------------------------------------------------
 
@@ -265,15 +261,9 @@ class GraphBuilder:
         name: str | None = None,
     ) -> str:  # fmt: skip
         n, c, h, w = self._image(x)
-        (kh, kw), (sh, sw) = pair(kernel), pair(stride)
-        border = pads(padding, (h, w), (kh, kw), (sh, sw), (1, 1))
-        out = (
-            n,
-            c,
-            conv_output_size(h, kh, sh, border[0] + border[2], ceil=ceil),
-            conv_output_size(w, kw, sw, border[1] + border[3], ceil=ceil),
-        )
-        return self.add(type_, [x], out, name=name, kernel=(kh, kw), stride=(sh, sw), padding=border)
+        window, steps = windows(self.name, kernel=kernel, stride=stride)
+        border, size = slide((h, w), window, steps, padding, ceil=ceil)
+        return self.add(type_, [x], (n, c, *size), name=name, kernel=window, stride=steps, padding=border)
 
     def global_avg_pool(
         self, x: str, *, keepdims: bool = True, function: str = "mean", name: str | None = None
@@ -313,53 +303,48 @@ class GraphBuilder:
     def norm(self, type_: str, x: str, *, groups: int | None = None, name: str | None = None) -> str:
         """``layer_norm``, ``instance_norm``, ``group_norm`` or ``lrn`` over `x`."""
         shape = self.shape(x)
-        scale = {"lrn": 0, "layer_norm": shape[-1]}.get(type_, shape[1])
+        scale = 0 if type_ == "lrn" else shape[-1] if type_ == "layer_norm" else self.channels(x)
         return self.add(type_, [x], shape, weights=2 * scale, name=name, groups=groups)
 
     def softmax(self, x: str, *, axis: int = -1, name: str | None = None) -> str:
         """Softmax over one axis."""
-        return self.add("softmax", [x], self.shape(x), name=name, axis=axis % len(self.shape(x)))
+        shape = self.shape(x)
+        return self.add("softmax", [x], shape, name=name, axis=axis_of(self.name, axis, shape))
 
     # --- data movement ----------------------------------------------------------------------------------------
 
     def concat(self, *inputs: str, axis: int = 1, name: str | None = None) -> str:
         """Join along one axis."""
+        if not inputs:
+            raise ModelError(f"network {self.name!r}: concat needs at least one input, got none")
         shapes = [self.shape(t) for t in inputs]
-        axis %= len(shapes[0])
-        if any(s[:axis] + s[axis + 1 :] != shapes[0][:axis] + shapes[0][axis + 1 :] for s in shapes):
-            raise ModelError(f"network {self.name!r}: cannot join {shapes} along axis {axis}")
-        out = (*shapes[0][:axis], sum(s[axis] for s in shapes), *shapes[0][axis + 1 :])
-        return self.add("concat", inputs, out, name=name, axis=axis)
+        axis = axis_of(self.name, axis, shapes[0])
+        return self.add("concat", inputs, joined(self.name, shapes, axis), name=name, axis=axis)
 
     def split(
         self, x: str, parts: int | Sequence[int], *, axis: int = 1, name: str | None = None
     ) -> list[str]:
         """Cut along one axis into equal parts, or parts of the given sizes; returns every output's name."""
         shape = self.shape(x)
-        axis %= len(shape)
-        sizes = [shape[axis] // parts] * parts if isinstance(parts, int) else list(parts)
-        if sum(sizes) != shape[axis]:
-            raise ModelError(f"network {self.name!r}: cannot cut axis {axis} of {list(shape)} into {sizes}")
-        first = self.add(
-            "split", [x], [(*shape[:axis], s, *shape[axis + 1 :]) for s in sizes], name=name, axis=axis
-        )
+        axis = axis_of(self.name, axis, shape)
+        outputs = cut(self.name, shape, parts, axis)
+        first = self.add("split", [x], outputs, name=name, axis=axis)
         stem = first.removesuffix(":0")
-        return [f"{stem}:{i}" for i in range(len(sizes))]
+        return [f"{stem}:{i}" for i in range(len(outputs))]
 
     def pad(self, x: str, padding: Padding, *, name: str | None = None) -> str:
-        """Explicit border around an image."""
+        """Explicit border around an image, in numbers as of :meth:`conv`."""
         n, c, h, w = self._image(x)
+        if padding == "same":
+            raise ModelError(
+                f"network {self.name!r}: pad has no window, so its padding must be numbers, got 'same'"
+            )
         top, left, bottom, right = pads(padding, (h, w), (1, 1), (1, 1), (1, 1))
         return self.add("pad", [x], (n, c, h + top + bottom, w + left + right), name=name)
 
     def reshape(self, x: str, *shape: int, name: str | None = None) -> str:
         """The same elements in another shape; one -1 is worked out."""
-        have = self._tensors[x].elements
-        if -1 in shape:
-            shape = tuple(have // -prod(shape) if s == -1 else s for s in shape)
-        if prod(shape) != have:
-            raise ModelError(f"network {self.name!r}: cannot reshape {list(self.shape(x))} to {list(shape)}")
-        return self.add("reshape", [x], tuple(shape), name=name)
+        return self.add("reshape", [x], reshaped(self.name, self.shape(x), shape), name=name)
 
     def flatten(self, x: str, *, name: str | None = None) -> str:
         """Reshape to (batch, everything else)."""
@@ -367,8 +352,8 @@ class GraphBuilder:
 
     def transpose(self, x: str, axes: Sequence[int], *, name: str | None = None) -> str:
         """Permute axes."""
-        shape = self.shape(x)
-        return self.add("transpose", [x], tuple(shape[a] for a in axes), name=name, axes=tuple(axes))
+        out = permuted(self.name, self.shape(x), axes)
+        return self.add("transpose", [x], out, name=name, axes=tuple(axes))
 
     def resize(self, x: str, scale: int = 2, *, mode: str = "nearest", name: str | None = None) -> str:
         """Up-sample by a whole factor, ``nearest`` or ``bilinear``."""
@@ -377,11 +362,14 @@ class GraphBuilder:
 
     def channel_shuffle(self, x: str, groups: int, *, name: str | None = None) -> str:
         """Interleave groups of channels."""
+        check_groups(self.name, groups, self.channels(x))
         return self.add("channel_shuffle", [x], self.shape(x), name=name, groups=groups)
 
     def space_to_depth(self, x: str, block: int = 2, *, name: str | None = None) -> str:
         """Move blocks of pixels into channels."""
         n, c, h, w = self._image(x)
+        if block < 1 or h % block or w % block:
+            raise ModelError(f"network {self.name!r}: {h}x{w} pixels do not divide into blocks of {block!r}")
         return self.add(
             "space_to_depth", [x], (n, c * block * block, h // block, w // block), name=name, block=block
         )

@@ -13,6 +13,7 @@ from typing import Any
 import networkx as nx
 
 from socsim.errors import ModelError, UnknownNameError
+from socsim.words import counted
 
 __all__ = ["DTYPE_BYTES", "ModelGraph", "Operator", "Tensor"]
 
@@ -177,7 +178,7 @@ class ModelGraph:
             raise UnknownNameError("operator", name, self.operators) from None
 
     def __repr__(self) -> str:
-        return f"ModelGraph({self.name!r}, {len(self)} operators, {self.macs / 1e6:.1f} MMAC)"
+        return f"ModelGraph({self.name!r}, {counted(len(self), 'operator')}, {self.macs / 1e6:.1f} MMAC)"
 
     def predecessors(self, op: Operator) -> list[Operator]:
         """Operators that produce what `op` reads, each once, in the order of its inputs."""
@@ -217,6 +218,10 @@ class ModelGraph:
     @cached_property
     def signature(self) -> str:
         """A digest of everything that a simulation reads of the network: equal for equal networks."""
+        return self.digest()
+
+    def digest(self) -> str:
+        """:attr:`signature`, worked out anew: it shows whether anybody has changed the network since."""
         digest = hashlib.blake2b(digest_size=12)
         for op in self:
             key = (
@@ -231,6 +236,7 @@ class ModelGraph:
             )
             digest.update(repr(key).encode())
         digest.update(repr([(t.name, t.shape) for t in self.tensors.values()]).encode())
+        digest.update(repr((self.inputs, self.outputs, sorted(self.dag.edges))).encode())
         return digest.hexdigest()
 
     def peak_memory_bytes(self, dtype: str = "fp32", *, release: bool = True) -> int:

@@ -150,7 +150,7 @@ def cpu_cost(
         ``"static"``: equal parts, so the slowest core decides; ``"capacity"``: parts in proportion to core speed.
     """
     rate = _rate(calibration, kernel_class)
-    speeds = [c.macs_per_cycle[calibration.dtype] * c.max_opp.frequency for c in cores]
+    speeds = [c.peak(calibration.dtype) for c in cores]
     threads = len(cores)
     work = part_work(graph, op, part)
     serial, parallel = work * calibration.serial_share, work * (1.0 - calibration.serial_share)
@@ -182,10 +182,9 @@ def accelerator_cost(
     """Cost on a GPU, DSP or NPU."""
     rate = _rate(calibration, kernel_class)
     work = part_work(graph, op, part)
-    peak = accelerator.macs_per_cycle[calibration.dtype] * accelerator.max_opp.frequency
     saturation = 1.0 + rate.half_work / work if work else 1.0
     return KernelCost(
-        work / (peak * rate.efficiency) * saturation,
+        work / (accelerator.peak(calibration.dtype) * rate.efficiency) * saturation,
         part_bytes(graph, op, calibration.dtype, part),
         accelerator.bandwidth * calibration.bandwidth_share,
         calibration.kernel_overhead,

@@ -9,6 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
 from socsim.errors import UnknownNameError, UsageError, nearest
+from socsim.units import exact_seconds
 from socsim.workloads.arrival_spec import quantity
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class After:
         elif self.fanout != 1:
             said["fanout"] = self.fanout
         if self.delay:
-            said["delay"] = f"{self.delay:g} s"
+            said["delay"] = exact_seconds(self.delay)
         return self.app if len(said) == 1 else said
 
 

@@ -74,7 +74,9 @@ def _slice(node: Node, inputs: list[Array]) -> Array:
         starts, ends, axes = node.get("starts"), node.get("ends"), node.get("axes")
         steps = None
     else:
-        rest = [tuple(int(n) for n in array.ravel()) for array in inputs[1:]]
+        given = iter(inputs)
+        arrays = [next(given) if name else None for name in node.inputs][1:]
+        rest = [None if a is None else tuple(int(n) for n in a.ravel()) for a in arrays]
         starts, ends, axes, steps = (*rest, None, None)[:4]
     index = [slice(None)] * inputs[0].ndim
     for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
@@ -126,9 +128,10 @@ def _cast(node: Node, inputs: list[Array]) -> Array:
 
 def _reducer(function: Callable[..., Any]) -> Callable[[Node, list[Array]], Array]:
     def reduce(node: Node, inputs: list[Array]) -> Array:
-        return np.asarray(
-            function(inputs[0], axis=_axes(node, inputs), keepdims=bool(node.get("keepdims", 1)))
-        )
+        axes = _axes(node, inputs) or None
+        if axes is None and node.get("noop_with_empty_axes", 0):
+            return inputs[0]
+        return np.asarray(function(inputs[0], axis=axes, keepdims=bool(node.get("keepdims", 1))))
 
     return reduce
 
@@ -158,7 +161,7 @@ _RULES: Mapping[str, Callable[[Node, list[Array]], Array]] = {
     "Less": _plain(np.less),
     "Max": lambda node, inputs: np.maximum.reduce(np.broadcast_arrays(*inputs)),
     "Min": lambda node, inputs: np.minimum.reduce(np.broadcast_arrays(*inputs)),
-    "Mod": _plain(np.mod),
+    "Mod": lambda node, inputs: (np.fmod if node.get("fmod", 0) else np.mod)(*inputs),
     "Mul": _plain(np.multiply),
     "Neg": _plain(np.negative),
     "Not": _plain(np.logical_not),

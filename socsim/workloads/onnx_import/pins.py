@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from numbers import Integral
 
 from socsim.errors import ModelError, UnknownNameError, UsageError
+from socsim.words import counted
 
 __all__ = ["Dims", "parse_shape", "pin"]
 
@@ -67,7 +68,7 @@ def pin(inputs: Mapping[str, Dims], shapes: Mapping[str, Shape]) -> dict[str, Sh
 def _check_pin(name: str, shape: Shape, dims: Dims) -> None:
     if len(shape) != len(dims):
         raise ModelError(
-            f"input {name!r} has {len(dims)} dimensions ({_text(dims)}), "
+            f"input {name!r} has {counted(len(dims), 'dimension')} ({_text(dims)}), "
             f"its pinned shape has {len(shape)} ({_text(shape)})"
         )
 

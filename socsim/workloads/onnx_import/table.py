@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from socsim.errors import ModelError, nearest
+from socsim.words import counted
 from socsim.workloads.onnx_import import elementwise, movement, products, reductions, windows
 from socsim.workloads.onnx_import.nodes import Node, list_nodes
 from socsim.workloads.onnx_import.shaped import Converter
@@ -13,17 +15,8 @@ from socsim.workloads.onnx_import.shaped import Converter
 __all__ = ["check_supported", "converters"]
 
 
-def converters(opset: int) -> Mapping[str, Converter]:
-    """ONNX operator -> converter.
-
-    Parameters
-    ----------
-    opset
-        Version of the ``ai.onnx`` operator set.
-    """
-    # Up to version 12 softmax worked on the axes from 1 on.
-    softmax = reductions.softmax(-1 if opset >= 13 else 1)
-    table: dict[str, Converter] = {
+_CONVERTERS: Mapping[str, Converter] = MappingProxyType(
+    {
         "ArgMax": reductions.arg_reduce("argmax"),
         "ArgMin": reductions.arg_reduce("argmin"),
         "AveragePool": windows.avg_pool,
@@ -51,7 +44,6 @@ def converters(opset: int) -> Mapping[str, Converter]:
         "InstanceNormalization": reductions.normalise("instance_norm"),
         "LRN": reductions.normalise("lrn"),
         "LayerNormalization": reductions.layer_norm,
-        "LogSoftmax": softmax,
         "LpNormalization": reductions.layer_norm,
         "LpPool": windows.avg_pool,
         "MatMul": products.matmul,
@@ -64,7 +56,6 @@ def converters(opset: int) -> Mapping[str, Converter]:
         "Reshape": movement.reshape,
         "Resize": movement.resize,
         "Slice": movement.slice_,
-        "Softmax": softmax,
         "SpaceToDepth": movement.block("space_to_depth"),
         "Split": movement.split,
         "Squeeze": movement.copy("squeeze"),
@@ -73,11 +64,25 @@ def converters(opset: int) -> Mapping[str, Converter]:
         "Transpose": movement.transpose,
         "Unsqueeze": movement.reshape,
         "Upsample": movement.resize,
+        **{op: elementwise.activation(name) for op, name in elementwise.ACTIVATIONS.items()},
+        **{op: elementwise.arithmetic(name) for op, name in elementwise.ARITHMETIC.items()},
+        **{op: reductions.reduce(name) for op, name in reductions.REDUCTIONS.items()},
     }
-    table.update({op: elementwise.activation(name) for op, name in elementwise.ACTIVATIONS.items()})
-    table.update({op: elementwise.arithmetic(name) for op, name in elementwise.ARITHMETIC.items()})
-    table.update({op: reductions.reduce(name) for op, name in reductions.REDUCTIONS.items()})
-    return table
+)
+"""ONNX operator -> converter, of those that are the same in all operator sets."""
+
+
+def converters(opset: int) -> Mapping[str, Converter]:
+    """ONNX operator -> converter.
+
+    Parameters
+    ----------
+    opset
+        Version of the ``ai.onnx`` operator set.
+    """
+    # Up to version 12 softmax worked on the axes from 1 on.
+    softmax = reductions.softmax(-1 if opset >= 13 else 1)
+    return {**_CONVERTERS, "LogSoftmax": softmax, "Softmax": softmax}
 
 
 def check_supported(nodes: Iterable[Node], known: Mapping[str, Converter]) -> None:
@@ -91,7 +96,7 @@ def check_supported(nodes: Iterable[Node], known: Mapping[str, Converter]) -> No
             unknown[node.op].append(node)
     if unknown:
         found = "; ".join(_describe(op, unknown[op], known) for op in sorted(unknown))
-        raise ModelError(f"{len(unknown)} unsupported operator{'s' * (len(unknown) > 1)}: {found}")
+        raise ModelError(f"{counted(len(unknown), 'unsupported operator')}: {found}")
 
 
 def _describe(op: str, nodes: list[Node], known: Mapping[str, Converter]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable, Mapping
+from math import isfinite
+from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any
 
@@ -72,7 +74,7 @@ def build_model(name: str, **options: Any) -> ModelGraph:
     UnknownNameError
         No such network.
     UsageError
-        An option that the builder does not have.
+        An option that the builder does not have, or of another kind than its default.
     """
     base, sized = _parse(name)
     try:
@@ -81,11 +83,34 @@ def build_model(name: str, **options: Any) -> ModelGraph:
         raise UnknownNameError("model", name, CATALOGUE, "(or give the path of an .onnx file)") from None
     builder: Callable[..., ModelGraph] = getattr(importlib.import_module(f"{__package__}.{module}"), function)
     merged = {**sized, **options}
-    unknown = set(merged) - set(builder.__kwdefaults__ or {})
-    if unknown:
-        has = ", ".join(builder.__kwdefaults__ or ()) or "none"
-        raise UsageError(f"model {base!r} has no option {sorted(unknown)[0]!r}; it has: {has}")
+    _check_options(base, merged, builder.__kwdefaults__ or {})
     return builder(**merged)
+
+
+_KINDS: Mapping[type, tuple[type, str]] = MappingProxyType(
+    {
+        bool: (bool, "true or false"),
+        int: (Integral, "a whole number"),
+        float: (Real, "a finite number"),
+        str: (str, "a text"),
+    }
+)
+"""Type of a default -> what the option may be, and how it is called."""
+
+
+def _check_options(model: str, options: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    unknown = set(options) - set(defaults)
+    if unknown:
+        has = ", ".join(defaults) or "none"
+        raise UsageError(f"model {model!r} has no option {sorted(unknown)[0]!r}; it has: {has}")
+    for option, value in options.items():
+        default = defaults[option]
+        kind, words = _KINDS[type(default)]
+        fits = isinstance(value, kind) and isinstance(value, bool) == isinstance(default, bool)
+        if not fits or (kind is Real and not isfinite(value)):
+            raise UsageError(
+                f"model {model!r}: option {option!r} must be {words}, got {value!r}; its default is {default!r}"
+            )
 
 
 def _parse(name: str) -> tuple[str, dict[str, Any]]:
