@@ -253,8 +253,9 @@ def test_operators_without_a_kernel_size_are_predicted_exactly_where_time_is_lin
         assert flops.time(op, where, Part(0.5)) == pytest.approx(exact.time(op, where, WHOLE) / 2, rel=1e-6)
 
 
-def relative_errors(line, work, times):
-    return sum(((line[0] + line[1] * x) / t - 1.0) ** 2 for x, t in zip(work, times, strict=True))
+def squared_errors(line, work, times, relative):
+    scale = times if relative else [1.0] * len(times)
+    return sum(((line[0] + line[1] * x - t) / s) ** 2 for x, t, s in zip(work, times, scale, strict=True))
 
 
 def test_coefficients_are_those_of_least_squares_of_relative_errors():
@@ -269,7 +270,25 @@ def test_coefficients_are_those_of_least_squares_of_relative_errors():
     assert solution[0] == pytest.approx(0.0, abs=1e-15)
     assert solution[1] > 0.0
     expected = float(solution @ np.array([1.0, graph["conv1"].macs]))
-    assert FlopsPredictor(pricer).time(graph["conv1"], CPU, WHOLE) == pytest.approx(expected, rel=1e-6)
+    assert FlopsPredictor(pricer, "relative").time(graph["conv1"], CPU, WHOLE) == pytest.approx(
+        expected, rel=1e-6
+    )
+
+
+def test_ordinary_least_squares_by_default():
+    """Against numpy's polynomial fit, whose coefficients are both positive on the calibrated phone."""
+    pricer = Pricer(load_device("xiaomi-9"), load_library("mace"), profile_network())
+    layers = [op for op in pricer.graph if op.type == "conv2d"]
+    times = [ExactPredictor(pricer).time(op, CPU, WHOLE) for op in layers]
+    slope, intercept = np.polyfit([op.macs for op in layers], times, 1)
+    assert min(slope, intercept) > 0.0
+    for op in layers[:3]:
+        assert FlopsPredictor(pricer).time(op, CPU, WHOLE) == pytest.approx(intercept + slope * op.macs)
+
+
+def test_other_errors_are_refused():
+    with pytest.raises(UsageError, match="errors must be 'absolute' or 'relative', got 'cubic'"):
+        FlopsPredictor(pricer_of(convolutions(1)), "cubic")
 
 
 @pytest.mark.parametrize(
@@ -286,7 +305,22 @@ def test_coefficients_are_those_of_least_squares_of_relative_errors():
     ],
 )
 def test_lines(work, times, line):
-    assert fitted_line(work, times) == pytest.approx(line)
+    assert fitted_line(work, times, relative=True) == pytest.approx(line)
+
+
+@pytest.mark.parametrize(
+    ("work", "times", "line"),
+    [
+        ([], [], (0.0, 0.0)),
+        ([4.0], [2.0], (0.0, 0.5)),
+        ([0.0, 4.0], [1.0, 3.0], (1.0, 0.5)),
+        ([0.0, 1.0, 2.0], [1.0, 1.0, 4.0], (0.5, 1.5)),
+        ([1.0, 2.0], [1.0, 3.0], (0.0, 7 / 5)),
+        ([1.0, 2.0], [3.0, 1.0], (2.0, 0.0)),
+    ],
+)
+def test_lines_of_absolute_errors(work, times, line):
+    assert fitted_line(work, times, relative=False) == pytest.approx(line)
 
 
 SAMPLES = st.lists(st.tuples(st.floats(0.0, 1e9), st.floats(1e-6, 1.0)), min_size=1, max_size=8)
@@ -294,20 +328,22 @@ SAMPLES = st.lists(st.tuples(st.floats(0.0, 1e9), st.floats(1e-6, 1.0)), min_siz
 
 @settings(max_examples=100, deadline=None)
 @given(samples=SAMPLES, steps=st.tuples(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5)))
-def test_no_line_near_by_is_better(samples, steps):
+@pytest.mark.parametrize("relative", [False, True])
+def test_no_line_near_by_is_better(relative, samples, steps):
     work, times = zip(*samples, strict=True)
-    line = fitted_line(work, times)
+    line = fitted_line(work, times, relative=relative)
     assert min(line) >= 0.0
     other = (max(0.0, line[0] + steps[0] * max(times)), max(0.0, line[1] + steps[1] * max(times) / 1e9))
     if len(set(work)) > 1 and max(work) - min(work) > 1e-3 * max(work):
-        assert relative_errors(line, work, times) <= relative_errors(other, work, times) * (1 + 1e-6) + 1e-9
+        least = squared_errors(line, work, times, relative)
+        assert least <= squared_errors(other, work, times, relative) * (1 + 1e-6) + 1e-9
 
 
 def test_on_a_calibrated_phone_small_layers_are_predicted_as_small():
     """Of the layers of ResNet-50, half are predicted within a factor of two, and none takes over 10 ms for nothing."""
     graph = build_model("resnet50")
     pricer = Pricer(load_device("xiaomi-9"), load_library("mace"), graph)
-    exact, flops = ExactPredictor(pricer), FlopsPredictor(pricer)
+    exact, flops = ExactPredictor(pricer), FlopsPredictor(pricer, "relative")
     convolutions_ = [op for op in graph if op.type == "conv2d"]
     ratios = [flops.time(op, CPU, WHOLE) / exact.time(op, CPU, WHOLE) for op in convolutions_]
     assert 0.5 < float(np.median(ratios)) < 2.0

@@ -75,7 +75,8 @@ def _network(file: str) -> str:
     from socsim.cli.show_model import scaled
 
     graph = load_model(file)
-    return f"network, {counted(len(graph), 'operator')}, {scaled(graph.macs)}MAC".replace("0MAC", "0 MAC")
+    work = scaled(graph.macs)
+    return f"network, {counted(len(graph), 'operator')}, {work}{'' if work[-1].isalpha() else ' '}MAC"
 
 
 def _device(file: str) -> str:

@@ -8,6 +8,7 @@ from itertools import product
 
 import numpy as np
 
+from socsim.errors import UsageError
 from socsim.schedulers.plan import Placement
 from socsim.schedulers.prediction import Predictor, check_supported
 from socsim.workloads.builder import GraphBuilder
@@ -33,9 +34,20 @@ class FlopsPredictor(Predictor):
     """Believes that time is linear in the number of operations, for each processor and kind of operator.
 
     For each processor, layout and kind (:func:`operator_kind`), ``a + b * operations`` with ``a`` and ``b`` of at
-    least 0 is fitted to the times, alone on the idle phone, of the layers of :func:`profile_network`: by least
-    squares of the relative errors, so that small layers count as much as large ones. Kernel algorithms, small
-    sizes and memory traffic are beyond it: CoDL's authors find 7 to 10.5 % of operators within 10 % of the truth.
+    least 0 is fitted to the times, alone on the idle phone, of the layers of :func:`profile_network`. Kernel
+    algorithms, small sizes and memory traffic are beyond it: CoDL's authors find 7 to 10.5 % of operators within 10 %
+    of the truth.
+
+    Parameters
+    ----------
+    errors
+        ``"absolute"`` (default): ordinary least squares, as CoDL's authors fit it for uLayer, by which a few large
+        layers decide; ``"relative"``: small layers count as much as large ones.
+
+    Raises
+    ------
+    UsageError
+        Other errors.
 
     References
     ----------
@@ -45,8 +57,10 @@ class FlopsPredictor(Predictor):
        ASPLOS 2017.
     """
 
-    def __init__(self, pricer: Pricer) -> None:
-        self._pricer = pricer
+    def __init__(self, pricer: Pricer, errors: str = "absolute") -> None:
+        if errors not in ("absolute", "relative"):
+            raise UsageError(f"errors must be 'absolute' or 'relative', got {errors!r}")
+        self._pricer, self._relative = pricer, errors == "relative"
         self._profile = Pricer(pricer.device, pricer.library, profile_network(), pricer.dtype)
         self._profile.cores = pricer.cores
         self._models: dict[tuple[str, Placement], tuple[float, float]] = {}
@@ -78,28 +92,31 @@ class FlopsPredictor(Predictor):
         times = [max(cost.time, cost.dispatch) for cost in costs]
         work = [operations(profile.graph, op, WHOLE) for op in alike]
         pairs = [(x, time) for x, time in zip(work, times, strict=True) if time > 0.0]
-        return fitted_line([x for x, _ in pairs], [time for _, time in pairs])
+        return fitted_line([x for x, _ in pairs], [time for _, time in pairs], relative=self._relative)
 
 
-def fitted_line(work: Sequence[float], times: Sequence[float]) -> tuple[float, float]:
-    """Intercept and slope, neither below 0, with the least sum of squared relative errors.
+def fitted_line(work: Sequence[float], times: Sequence[float], *, relative: bool) -> tuple[float, float]:
+    """Intercept and slope, neither below 0, with the least sum of squared errors.
 
     Parameters
     ----------
     work, times
         Abscissae of at least 0 and positive times in s, one pair for each sample. Samples of one abscissa only are
         told by a slope alone; without any sample both coefficients are 0.
+    relative
+        Whether errors are taken relative to the times.
 
     Notes
     -----
-    The error is ``sum(((a + b x) / t - 1)^2)``. It is convex, so if its minimum has a negative coefficient, the
-    minimum under the bounds lies where that one is 0.
+    The error is ``sum((w (a + b x - t))^2)`` with ``w`` of 1 or ``1 / t``. It is convex, so if its minimum has a
+    negative coefficient, the minimum under the bounds lies where that one is 0.
     """
-    x, weight = np.asarray(work, dtype=float), 1.0 / np.asarray(times, dtype=float)
+    x, time = np.asarray(work, dtype=float), np.asarray(times, dtype=float)
     if not len(x):
         return 0.0, 0.0
-    sums = [float(np.sum(weight**2 * x**power)) for power in range(3)]
-    right = float(np.sum(weight)), float(np.sum(weight * x))
+    weight = 1.0 / time**2 if relative else np.ones_like(time)
+    sums = [float(np.sum(weight * x**power)) for power in range(3)]
+    right = float(np.sum(weight * time)), float(np.sum(weight * time * x))
     determinant = sums[0] * sums[2] - sums[1] ** 2
     if not sums[2]:
         return right[0] / sums[0], 0.0
