@@ -144,8 +144,8 @@ class _FrameSpec(_Spec):
     traffic: Annotated[float, _quantity("size"), Field(ge=0)] = 20e6
     buffers: Count = 1
     priority: float = 0.0
-    nice: Nice = 0
-    affinity: str = "all"
+    nice: Nice = -10
+    affinity: str = "big"
     start: Duration = 0.0
     stop: Time = inf
 

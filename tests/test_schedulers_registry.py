@@ -19,7 +19,7 @@ from socsim.schedulers.single import SingleProcessor
 
 BUILT_IN = (
     "cpu", "gpu", "dsp", "npu", "mulayer", "codl", "band", "band_fixed", "band_rr", "band_sel", "band_lst",
-    "band_heft", "heft", "peft", "mosaic", "greedy", "optimal"
+    "band_heft", "heft", "peft", "mosaic", "greedy", "aware", "optimal"
 )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def test_every_name_makes_a_scheduler_of_that_title(name):
 
 
 @pytest.mark.parametrize(
-    "name", [n for n in BUILT_IN if n not in ("npu", "greedy") and not n.startswith("band_")]
+    "name", [n for n in BUILT_IN if n not in ("npu", "greedy", "aware") and not n.startswith("band_")]
 )
 def test_every_static_scheduler_plans(name):
     graph = convolutions(3)

@@ -33,6 +33,12 @@ class Scheduler:
     written: str = ""
     """How it was asked for, where that says more than its name: ``"heft(predictor=flops)"``."""
 
+    priority: float = 0.0
+    """Added to the priority of an application's commands on accelerators."""
+
+    kernel_limit: float = 0.0
+    """Time in s above which GPU kernels are split where the application does not say; 0 for no limit."""
+
     @property
     def title(self) -> str:
         """Name for tables: as it was asked for where it has options, else its name."""

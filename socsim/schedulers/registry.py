@@ -56,6 +56,7 @@ _BUILT_IN = {
     "peft": "socsim.schedulers.heft:PEFT",
     "mosaic": "socsim.schedulers.mosaic:Mosaic",
     "greedy": "socsim.schedulers.greedy:Greedy",
+    "aware": "socsim.schedulers.aware:Aware",
     "optimal": "socsim.schedulers.optimal:Optimal",
 }
 

@@ -244,7 +244,7 @@ class OnlineStream(Stream):
                     inputs,
                     unit.results,
                     opened=opened,
-                    pacing=pacing_of(self.app),
+                    pacing=pacing_of(self.app, self.scheduler),
                 )
             )
             self._lowered[key] = lowered

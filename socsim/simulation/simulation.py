@@ -189,7 +189,9 @@ class Simulation:
         self, app: Inference, name: str, pricer: Pricer, scheduler: StaticScheduler, noise: Noise | None
     ) -> Stream:
         predictor = self._predictor(name, pricer, scheduler)
-        planner = Planner(pricer, scheduler, predictor, lambda: float(self.env.now), pacing=pacing_of(app))
+        planner = Planner(
+            pricer, scheduler, predictor, lambda: float(self.env.now), pacing=pacing_of(app, scheduler)
+        )
         return StaticStream(self.executor, app, name, pricer, scheduler, noise, planner=planner)
 
     def _online(

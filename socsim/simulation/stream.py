@@ -63,9 +63,9 @@ def host_core(pricer: Pricer) -> int:
     return free[0] if free else team[-1]
 
 
-def pacing_of(app: Inference) -> Pacing:
+def pacing_of(app: Inference, scheduler: Scheduler) -> Pacing:
     """How an application's library feeds the GPU."""
-    return Pacing(app.kernel_limit_s, app.queue_window)
+    return Pacing(app.kernel_limit_s or scheduler.kernel_limit, app.queue_window)
 
 
 def own_context(
@@ -113,7 +113,9 @@ class Stream(ABC):
             pricer,
             scheduler,
         )
-        self.context = own_context(executor, name, pricer, nice=app.nice, priority=app.priority)
+        self.context = own_context(
+            executor, name, pricer, nice=app.nice, priority=app.priority + scheduler.priority
+        )
         self.noise = noise
         self.log = InferenceLog()
         self.admission = Admission(app.queue, app.queue_limit, self._concurrency())

@@ -37,9 +37,9 @@ class FrameApp:
     priority
         Of its GPU context: higher first.
     nice
-        Of its CPU thread.
+        Of its CPU thread; default -10, what Android gives the threads that draw the application in front.
     affinity
-        CPU mask of its thread.
+        CPU mask of its thread; default ``"big"``, where Android's boost puts such threads.
     start, stop
         When it begins and ends, in s or with a unit.
     name
@@ -61,8 +61,8 @@ class FrameApp:
     traffic: float | str = 20e6
     buffers: int = 1
     priority: float = 0.0
-    nice: int = 0
-    affinity: str = "all"
+    nice: int = -10
+    affinity: str = "big"
     start: float | str = 0.0
     stop: float | str = inf
     name: str = ""

@@ -1,0 +1,72 @@
+"""A scheduler for a busy phone: it learns how long things take now, keeps queues short, and lets frames go first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf
+
+from socsim.errors import UsageError
+from socsim.schedulers.base import Assignment, OnlineScheduler
+from socsim.schedulers.view import Job, View
+
+__all__ = ["Aware"]
+
+
+class Aware(OnlineScheduler):
+    """Each job where it should finish first as things are now, one at a time on each processor, urgent ones first.
+
+    It moves work: what it believes of a processor is corrected by what was observed there (the predictor ``online``),
+    so a CPU that other processes keep busy is left for the GPU, and tried again after a while. It serialises work: a
+    job waits for the processor where it should finish first instead of queueing behind another, so that the most
+    urgent one is next. It shrinks work on the GPU: kernels are cut into short blocks of a low priority, and a frame's
+    draw waits for one block at most.
+
+    Parameters
+    ----------
+    retry
+        Time in s after which an application's job is sent to a processor that it has not used meanwhile, to see how
+        long it takes there now; default 5.
+    caution
+        How many times as long a job may be expected to take there as at best for such a try; default 20.
+
+    Raises
+    ------
+    UsageError
+        Not positive.
+    """
+
+    name = "aware"
+    shared = True
+    predictor = "online"
+    granularity = "model"
+    priority = -1.0
+    kernel_limit = 1e-3
+
+    def __init__(self, retry: float = 5.0, caution: float = 20.0) -> None:
+        for what, value in (("retry", retry), ("caution", caution)):
+            if not 0.0 < value < inf:
+                raise UsageError(f"{what} must be positive, got {value!r}")
+        self.retry, self.caution = retry, caution
+        self._used: dict[tuple[str, str], float] = {}
+
+    def start(self) -> None:
+        """A run begins: nothing has been used."""
+        self._used.clear()
+
+    def decide(self, view: View) -> Iterator[Assignment]:
+        """Assign jobs to idle processors, those with the earliest deadline first."""
+        for job in sorted(view.ready, key=lambda job: (job.deadline, job.arrival)):
+            processor = self._choose(job, view)
+            if view.wait(processor) <= 0.0:
+                self._used[job.app, processor] = view.now
+                yield job.on(processor)
+
+    def _choose(self, job: Job, view: View) -> str:
+        times = {p: view.predict(job, p) for p in job.processors}
+        best = min(times, key=lambda p: view.wait(p) + view.data_ready(job, p) + times[p])
+        for processor, time in times.items():
+            since = view.now - self._used.setdefault((job.app, processor), view.now)
+            stale = processor != best and since > self.retry and not view.wait(processor)
+            if stale and time < self.caution * times[best]:
+                return processor
+        return best
