@@ -359,7 +359,10 @@ def _override(config: dict[str, Any], override: str) -> tuple[yamlfile.Loc, str]
 def _step(target: Any, part: str, shown: str) -> str | int:
     """The key or the position that one step into the file means; applications also go by their names."""
     if isinstance(target, list):
-        names = [str(i.get("name") or i.get("model")) if isinstance(i, dict) else "" for i in target]
+        names = [
+            str(i.get("name") or i.get("model") or i.get("kind")) if isinstance(i, dict) else ""
+            for i in target
+        ]
         if part.isdigit() and int(part) < len(target):
             return int(part)
         if part in names:

@@ -883,7 +883,6 @@ def test_a_file_may_set_some_of_it(tmp_path: Path) -> None:
         ("latency: 6 ms", "latency: 6", "os.latency: the value 6 has no unit"),
         ("tick: 4 ms", "tick: 250 Hz", "os.tick: '250 Hz' is a frequency, expected a time"),
         ("tick: 4 ms", "hz: 4 ms", "os.hz: unknown key 'hz'"),
-        ("grade: D, ", "", "has no grade"),
     ],
 )
 def test_faults_of_the_scheduler_s_settings(tmp_path: Path, old: str, new: str, line: str) -> None:

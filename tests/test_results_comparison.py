@@ -207,7 +207,9 @@ def files(directory):
 def test_a_result_is_saved(tmp_path):
     saved = Result(mixed_outcome(), {"device": "toy", "apps": [{"model": "tiny"}]}).save(tmp_path / "out")
     assert saved == (tmp_path / "out").resolve()
-    tables = [f"{t}.parquet" for t in ("apps", "energy", "inferences", "kernels", "power", "summary")]
+    tables = [
+        f"{t}.parquet" for t in ("apps", "energy", "frames", "inferences", "kernels", "power", "summary")
+    ]
     others = ["experiment.yaml", "gantt.png", "manifest.json", "trace.json.gz"]
     assert files(saved) == sorted([*tables, *others])
     assert trace_faults(read_trace(saved / "trace.json.gz")) == []
@@ -243,7 +245,9 @@ def test_a_run_without_applications_is_saved(tmp_path):
 def test_a_comparison_is_saved(tmp_path):
     runs = [Result(long_outcome(s, 30)) for s in ("cpu", "gpu")]
     saved = Comparison(runs, {"device": "toy", "schedulers": ["cpu", "gpu"]}).save(tmp_path / "out")
-    tables = [f"{t}.parquet" for t in ("apps", "comparison", "energy", "inferences", "kernels", "power")]
+    tables = [
+        f"{t}.parquet" for t in ("apps", "comparison", "energy", "frames", "inferences", "kernels", "power")
+    ]
     pictures = [f"{s}/{f}" for s in ("cpu", "gpu") for f in ("gantt.png", "trace.json.gz")]
     assert files(saved) == sorted([*tables, *pictures, "experiment.yaml", "manifest.json", "utilisation.png"])
     kernels = pd.read_parquet(saved / "kernels.parquet")
