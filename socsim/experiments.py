@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,7 +25,7 @@ from socsim.workloads.arrival_spec import make_arrivals
 from socsim.workloads.arrival_trace import read_trace
 from socsim.workloads.arrivals import TraceFile
 from socsim.workloads.competitors import Competitor
-from socsim.workloads.frames import Ui, Video
+from socsim.workloads.frames import FrameApp, Ui, Video
 from socsim.workloads.stages import application_names, check_stages, make_after
 
 __all__ = [
@@ -306,6 +307,7 @@ def check_experiment(path: str | Path) -> str:
     ]
     for i, app in enumerate(experiment.apps):
         if not isinstance(app, Inference):
+            named.append((("apps", i), partial(_check_fit, experiment.device), app))
             continue
         named += [
             (("apps", i, "model"), load_model, app.model),
@@ -324,6 +326,20 @@ def check_experiment(path: str | Path) -> str:
     if faults:
         raise FileError(str(file), faults)
     return f"experiment, {len(experiment.apps)} application{'s' * (len(experiment.apps) > 1)} on {experiment.device}"
+
+
+def _check_fit(name: str, app: Competitor | FrameApp) -> None:
+    """Refuse what competes or shows frames where the device lacks the processor or the cores; unknown devices pass."""
+    from socsim.devices.profile import load_device
+
+    try:
+        device = load_device(name)
+    except SocsimError:
+        return
+    needed = app.processor if isinstance(app, Competitor) else "gpu"
+    if needed not in device.processors:
+        raise UnknownNameError("processor", needed, device.processors)
+    device.parse_cores(app.affinity)
 
 
 def _find(path: str | Path) -> Path:

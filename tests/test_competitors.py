@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from simkit import GB, MS, Busy, device
 
 from socsim import Competitor
-from socsim.errors import SocsimError, UnitError, UnknownNameError, UsageError
-from socsim.experiments import load_experiment
+from socsim.errors import FileError, SocsimError, UnitError, UnknownNameError, UsageError
+from socsim.experiments import check_experiment, load_experiment
 from socsim.simulation.rival import start_competitor
 from socsim.simulation.simulation import Simulation
 from socsim.workloads.apps import Inference
@@ -396,3 +396,23 @@ def test_more_competitors_take_no_work_away(threads_: int, duty: float, seed: in
     assert all(r.status == "finished" for r in beside.inferences)
     for before, after in zip(alone.inferences, beside.inferences, strict=True):
         assert after.finish_s - after.start_s >= (before.finish_s - before.start_s) * (1 - 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("app", "message"),
+    [
+        ("{kind: competitor, processor: npu}", "unknown processor 'npu'"),
+        ("{kind: competitor, affinity: turbo}", "turbo"),
+        ("{kind: video, affinity: turbo}", "turbo"),
+    ],
+)
+def test_check_tells_what_the_device_lacks(tmp_path, app: str, message: str) -> None:
+    file = tmp_path / "e.yaml"
+    file.write_text(f"device: xiaomi-9\nduration: 1 s\napps:\n- {app}\n- {{kind: ui}}\n")
+    with pytest.raises(FileError) as told:
+        check_experiment(file)
+    assert [message in str(fault) for fault in told.value.faults] == [True]
+    file.write_text(
+        "device: xiaomi-9\nduration: 1 s\napps:\n- {kind: ui}\n- {kind: competitor, processor: dsp}\n"
+    )
+    assert check_experiment(file) == "experiment, 2 applications on xiaomi-9"
