@@ -102,6 +102,14 @@ def test_moves_go_on_until_all_is_level() -> None:
     assert [(moved.name, core) for moved, core in moves] == [("d", 1), ("c", 2), ("b", 3)]
 
 
+def test_a_thread_moves_once_to_where_it_ends_up() -> None:
+    """Core 1 gives two threads to core 0; the one that waits there goes to core 2, and on to core 3 when 2 is full."""
+    wanderer = thread(0, 2, 3, last=0, name="w")
+    others = [thread(*mask, last=1) for mask in ((0, 1), (0, 1), (0, 1, 2), (0, 1), (0, 1))]
+    moves = balance_moves([[wanderer], others, [], []], (2, 6, 1, 1))
+    assert [core for moved, core in moves if moved is wanderer] == [3]
+
+
 def test_pinned_threads_stay() -> None:
     assert balance_moves([[thread(0), thread(0)], [], [], []], (3, 0, 0, 0)) == []
     mixed = thread(0, 1)
@@ -111,12 +119,13 @@ def test_pinned_threads_stay() -> None:
 @given(st.lists(st.lists(st.sets(st.integers(0, 3), min_size=1), max_size=5), min_size=4, max_size=4))
 def test_balancing_loses_nobody_and_levels_what_it_can(masks) -> None:
     """Each core runs one thread that stays, and the queues wait; a thread may always stay where it is."""
-    queues = [[thread(*sorted(mask | {core})) for mask in own] for core, own in enumerate(masks)]
+    queues = [[thread(*sorted(mask | {core}), last=core) for mask in own] for core, own in enumerate(masks)]
     counts = [len(queue) + 1 for queue in queues]
     moves = balance_moves(queues, counts)
     where = {id(t): core for core, queue in enumerate(queues) for t in queue}
+    assert len({id(moved) for moved, _ in moves}) == len(moves)
     for moved, target in moves:
-        assert target in moved.allowed
+        assert target in moved.allowed and target != moved.core
         counts[where[id(moved)]] -= 1
         counts[target] += 1
         where[id(moved)] = target
