@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from socsim.experiments import load_experiment
     from socsim.schedulers.base import OnlineScheduler, SplitScheduler, StaticScheduler
     from socsim.schedulers.plan import Placement, Plan, Split
+    from socsim.simulation.mechanisms import Mechanisms
     from socsim.workloads.apps import Inference
     from socsim.workloads.arrivals import Arrivals
+    from socsim.workloads.competitors import Competitor
+    from socsim.workloads.frames import Ui, Video
     from socsim.workloads.graph import ModelGraph, Operator, Tensor
     from socsim.workloads.library import load_library
 
@@ -28,8 +31,10 @@ from socsim._version import __version__ as __version__
 
 __all__ = [
     "Arrivals",
+    "Competitor",
     "Device",
     "Inference",
+    "Mechanisms",
     "ModelGraph",
     "OnlineScheduler",
     "Operator",
@@ -40,6 +45,8 @@ __all__ = [
     "SplitScheduler",
     "StaticScheduler",
     "Tensor",
+    "Ui",
+    "Video",
     "compare",
     "load_device",
     "load_experiment",
@@ -57,8 +64,11 @@ _HOMES = {
     "experiments": ("load_experiment",),
     "schedulers.base": ("OnlineScheduler", "SplitScheduler", "StaticScheduler"),
     "schedulers.plan": ("Placement", "Plan", "Split"),
+    "simulation.mechanisms": ("Mechanisms",),
     "workloads.apps": ("Inference",),
     "workloads.arrivals": ("Arrivals",),
+    "workloads.competitors": ("Competitor",),
+    "workloads.frames": ("Ui", "Video"),
     "workloads.graph": ("ModelGraph", "Operator", "Tensor"),
     "workloads.library": ("load_library",),
 }

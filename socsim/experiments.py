@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,7 +26,7 @@ from socsim.workloads.arrival_spec import make_arrivals
 from socsim.workloads.arrival_trace import read_trace
 from socsim.workloads.arrivals import TraceFile
 from socsim.workloads.competitors import Competitor
-from socsim.workloads.frames import Ui, Video
+from socsim.workloads.frames import FrameApp, Ui, Video
 from socsim.workloads.stages import application_names, check_stages, make_after
 
 __all__ = [
@@ -316,7 +317,7 @@ def check_experiment(path: str | Path) -> str:
 
     for i, app in enumerate(experiment.apps):
         if not isinstance(app, Inference):
-            named.append((("apps", i, "affinity"), parse_cores, app.affinity))
+            named.append((("apps", i), partial(_check_fit, experiment.device), app))
             continue
         named += [
             (("apps", i, "model"), load_model, app.model),
@@ -337,6 +338,20 @@ def check_experiment(path: str | Path) -> str:
     if faults:
         raise FileError(str(file), faults)
     return f"experiment, {counted(len(experiment.apps), 'application')} on {experiment.device}"
+
+
+def _check_fit(name: str, app: Competitor | FrameApp) -> None:
+    """Refuse what competes or shows frames where the device lacks the processor or the cores; unknown devices pass."""
+    from socsim.devices.profile import load_device
+
+    try:
+        device = load_device(name)
+    except SocsimError:
+        return
+    needed = app.processor if isinstance(app, Competitor) else "gpu"
+    if needed not in device.processors:
+        raise UnknownNameError("processor", needed, device.processors)
+    device.parse_cores(app.affinity)
 
 
 def _find(path: str | Path) -> Path:
@@ -372,7 +387,10 @@ def _override(config: dict[str, Any], override: str) -> tuple[yamlfile.Loc, str]
 def _step(target: Any, part: str, shown: str) -> str | int:
     """The key or the position that one step into the file means; applications also go by their names."""
     if isinstance(target, list):
-        names = [str(i.get("name") or i.get("model")) if isinstance(i, dict) else "" for i in target]
+        names = [
+            str(i.get("name") or i.get("model") or i.get("kind")) if isinstance(i, dict) else ""
+            for i in target
+        ]
         if part.isascii() and part.isdecimal() and int(part) < len(target):
             return int(part)
         if part in names:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import simpy
 
 from socsim.devices.device import (
@@ -18,7 +20,7 @@ from socsim.devices.device import (
 from socsim.simulation.context import Context
 from socsim.simulation.executor import Executor, Fragment
 from socsim.simulation.kernelgraph import Entry, KernelGraph, Step, compress
-from socsim.simulation.mechanisms import Mechanisms
+from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 
 GB = 1e9
 SHARING = Mechanisms(cpu="processor_sharing")
@@ -115,3 +117,54 @@ class Bench:
     def run(self, until: float | None = None) -> list[tuple[str, float, float]]:
         self.env.run(until=until)
         return sorted(self.trace, key=lambda row: (row[1], row[2], row[0]))
+
+
+MS = 1e-3
+
+
+class Busy(Bench):
+    """A bench under CFS (ticks of 10 ms) with threads that compute all the time; traces in ms."""
+
+    def __init__(
+        self,
+        target: Device | None = None,
+        *,
+        stepwise: bool = False,
+        mechanisms: Mechanisms = ALL_MECHANISMS,
+    ) -> None:
+        super().__init__(target, stepwise=stepwise, mechanisms=mechanisms)
+
+    def loop(self, *cores: int, at: float = 1e-6, until: float | None = None) -> None:
+        """A thread that computes all the time on some cores, from an instant in ms on."""
+        thread = self.executor.cores.thread(f"loop{cores}", "other", cores)
+        self.at(at, lambda: self.executor.cores.wake(thread))
+        if until is not None:
+            self.at(until, lambda: self.executor.cores.sleep(thread))
+
+    def team(
+        self, *works: float, team: tuple[int, ...] = (0, 1), at: float = 0.0, spin: float = 0.0, tiles: int = 1,
+        name: str = "net", **options: float,
+    ) -> None:  # fmt: skip
+        """Operators one after the other, each of so many ms on every worker; waits of `spin` ms."""
+        entries = [kernel(f"op{i}", work * MS, on="cpu", **options) for i, work in enumerate(works)]
+        steps = [step(entry, {i - 1} if i else set(), team) for i, entry in enumerate(entries)]
+        context = Context(self.executor, name, 3, spin=spin * MS, tiles=tiles)
+        self.launch(compress(steps), name, at=at * MS, context=context)
+
+    def gpu(
+        self, *works: float, name: str = "gpu", at: float = 0.0, priority: float = 0, **options: float
+    ) -> None:
+        """Kernels on the GPU one after the other, dispatched from core 3."""
+        entries = [kernel(f"k{i}", work * MS, **options) for i, work in enumerate(works)]
+        steps = [step(entry, {i - 1} if i else set()) for i, entry in enumerate(entries)]
+        context = Context(self.executor, name, 3, host_cores=(3,), priority=priority)
+        self.launch(compress(steps), name, at=at * MS, context=context)
+
+    def at(self, ms: float, action: Callable[[], None]) -> None:
+        """Do something at an instant in ms."""
+        self.env.timeout(ms * MS).callbacks.append(lambda _: action())
+
+    def ms(self, until: float = 1000.0) -> list[tuple[str, float, float]]:
+        """Run until an instant in ms, and give the trace in ms."""
+        rows = self.run(until * MS)
+        return [(name, round(start / MS, 6), round(end / MS, 6)) for name, start, end in rows]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from socsim import resources
+from socsim.devices.cfs import CfsParameters
 from socsim.devices.device import (
     Accelerator,
     Calibration,
@@ -849,3 +850,62 @@ def test_numbers_come_in_the_order_of_the_file(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert rows[-1] == ("calibration.mace.cpu.fp32.kernels.other.efficiency", "0.25", "D", "guess")
     assert len({row.path for row in rows}) == len(rows)
+
+
+# --- the operating system -------------------------------------------------------------------------------------
+
+OS = (
+    "os: {latency: 6 ms, min_granularity: 750 us, wakeup_granularity: 1 ms, tick: 4 ms, balance_period: 64 ms, "
+    "grade: D, source: 'guess: a try'}\n"
+)
+
+
+def test_a_file_without_settings_of_the_scheduler_has_android_s(tiny: Device) -> None:
+    assert tiny.os == CfsParameters(10e-3, 3e-3, 2e-3, 10e-3, 128e-3)
+
+
+def test_a_file_may_set_the_scheduler(tmp_path: Path) -> None:
+    file = write(tmp_path, TINY + OS)
+    assert load_device(file).os == CfsParameters(6e-3, 750e-6, 1e-3, 4e-3, 64e-3)
+    rows = {row.path: (row.value, row.grade, row.source) for row in provenance(file)}
+    assert rows["os.tick"] == ("4 ms", "D", "guess: a try")
+
+
+def test_a_file_may_set_some_of_it(tmp_path: Path) -> None:
+    file = write(tmp_path, TINY + "os: {tick: {value: 1 ms, grade: D, source: 'guess: a try'}}\n")
+    assert load_device(file).os == CfsParameters(tick=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("tick: 4 ms", "tick: 0 ms", "os.tick: should be greater than 0"),
+        ("latency: 6 ms", "latency: 6", "os.latency: the value 6 has no unit"),
+        ("tick: 4 ms", "tick: 250 Hz", "os.tick: '250 Hz' is a frequency, expected a time"),
+        ("tick: 4 ms", "hz: 4 ms", "os.hz: unknown key 'hz'"),
+    ],
+)
+def test_faults_of_the_scheduler_s_settings(tmp_path: Path, old: str, new: str, line: str) -> None:
+    found = complaints(write(tmp_path, TINY + OS.replace(old, new)))
+    assert any(line in complaint for complaint in found), found
+
+
+@pytest.mark.parametrize(
+    ("name", "tick"),
+    [("xiaomi-9", ("A", "hz: CONFIG_HZ_100")), ("honor-v30-pro", ("D", "estimate: as in a Snapdragon 855"))],
+)
+def test_the_scheduler_s_settings_of_the_phones_have_sources(name: str, tick: tuple[str, str]) -> None:
+    rows = {row.path: row for row in provenance(name)}
+    assert load_device(name).os == CfsParameters()
+    assert rows["os.tick"].grade == tick[0]
+    assert rows["os.tick"].source.startswith(tick[1])
+    grades = {
+        key: rows[f"os.{key}"].grade
+        for key in ("latency", "wakeup_granularity", "min_granularity", "balance_period")
+    }
+    assert grades == {
+        "latency": "B",
+        "wakeup_granularity": "B",
+        "min_granularity": "C",
+        "balance_period": "D",
+    }

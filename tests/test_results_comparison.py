@@ -11,7 +11,7 @@ from rich.console import Console
 
 from socsim.errors import UsageError
 from socsim.results.comparison import Comparison
-from socsim.results.frames import COLUMNS
+from socsim.results.frames import TABLES
 from socsim.results.metrics import METRICS
 from socsim.results.render import render_applications
 from socsim.results.result import Result, file_name, flat_row
@@ -208,7 +208,7 @@ def files(directory):
 def test_a_result_is_saved(tmp_path):
     saved = Result(mixed_outcome(), {"device": "toy", "apps": [{"model": "tiny"}]}).save(tmp_path / "out")
     assert saved == (tmp_path / "out").resolve()
-    tables = [f"{t}.parquet" for t in ("summary", *COLUMNS)]
+    tables = [f"{t}.parquet" for t in ("summary", *TABLES)]
     others = ["experiment.yaml", "gantt.png", "manifest.json", "trace.json.gz"]
     assert files(saved) == sorted([*tables, *others])
     assert trace_faults(read_trace(saved / "trace.json.gz")) == []
@@ -244,7 +244,7 @@ def test_a_run_without_applications_is_saved(tmp_path):
 def test_a_comparison_is_saved(tmp_path):
     runs = [Result(long_outcome(s, 30)) for s in ("cpu", "gpu")]
     saved = Comparison(runs, {"device": "toy", "schedulers": ["cpu", "gpu"]}).save(tmp_path / "out")
-    tables = [f"{t}.parquet" for t in ("comparison", *COLUMNS)]
+    tables = [f"{t}.parquet" for t in ("comparison", *TABLES)]
     pictures = [f"{s}/{f}" for s in ("cpu", "gpu") for f in ("gantt.png", "trace.json.gz")]
     assert files(saved) == sorted([*tables, *pictures, "experiment.yaml", "manifest.json", "utilisation.png"])
     kernels = pd.read_parquet(saved / "kernels.parquet")

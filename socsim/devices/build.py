@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
+from socsim.devices.cfs import CfsParameters
 from socsim.devices.crosscheck import ROUNDING
 from socsim.devices.device import (
     Accelerator,
@@ -65,6 +66,7 @@ def build(name: str, spec: DeviceSpec, document: Document) -> Device:
         calibrations=MappingProxyType({c.key: c for c in _calibrations(spec, document)}),
         grades=MappingProxyType({grade: counts[grade] for grade in GRADES if counts[grade]}),
         thermal=tuple(Trip(t.zone, t.kind, t.temperature, t.hysteresis) for t in spec.thermal),
+        os=CfsParameters(**dict(spec.os)),
     )
 
 

@@ -12,7 +12,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import floor, inf
+from math import ceil, floor, inf
 
 from socsim.errors import UsageError
 
@@ -65,8 +65,9 @@ class CfsParameters:
     balance_period: float = 128e-3
 
     def period(self, runnable: int) -> float:
-        """Time in s in which each of `runnable` threads should have a turn."""
-        return max(self.latency, runnable * self.min_granularity)
+        """Time in s in which each of `runnable` threads should have a turn: longer where they are too many for it."""
+        fitting = ceil(self.latency / self.min_granularity - 1e-9)
+        return self.latency if runnable <= fitting else runnable * self.min_granularity
 
     def slice(self, runnable: int, weight: float, total_weight: float) -> float:
         """Turn in s of a thread of some weight."""

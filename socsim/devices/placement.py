@@ -54,14 +54,15 @@ def pull_source(core: int, waiting: Sequence[Sequence[Thread]]) -> Thread | None
 def balance_moves(waiting: Sequence[Sequence[Thread]], runnable: Sequence[int]) -> list[tuple[Thread, int]]:
     """Moves that leave no core with two threads more than another that could take one."""
     counts, queues = list(runnable), [list(queue) for queue in waiting]
-    moves: list[tuple[Thread, int]] = []
+    moves: dict[Thread, int] = {}
     while (move := _next_move(queues, counts)) is not None:
         thread, source, target = move
         queues[source].remove(thread)
+        queues[target].append(thread)
         counts[source] -= 1
         counts[target] += 1
-        moves.append((thread, target))
-    return moves
+        moves[thread] = target
+    return [(thread, core) for thread, core in moves.items() if core != thread.core]
 
 
 def _next_move(queues: list[list[Thread]], counts: list[int]) -> tuple[Thread, int, int] | None:

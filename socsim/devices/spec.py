@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from socsim import units
+from socsim.devices.cfs import CfsParameters
 from socsim.yamlfile import Loc, RelativeFaults
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "MemoryOppSpec",
     "MemorySpec",
     "OppSpec",
+    "OsSpec",
     "PowerSpec",
     "SharingSpec",
     "SyncSpec",
@@ -46,6 +48,7 @@ Share = Annotated[float, _in("ratio"), Field(ge=0, le=1)]
 PositiveShare = Annotated[float, _in("ratio"), Field(gt=0, le=1)]
 KernelShare = Annotated[float, _in("ratio"), Field(gt=0, le=8)]
 Time = Annotated[float, _in("time"), Field(ge=0)]
+Interval = Annotated[float, _in("time"), Field(gt=0)]
 Frequency = Annotated[float, _in("frequency"), Field(gt=0)]
 Floor = Annotated[float, _in("frequency"), Field(ge=0)]
 Voltage = Annotated[float, _in("voltage"), Field(gt=0)]
@@ -207,6 +210,16 @@ class SharingSpec(_Block):
     copy_per_byte: TimePerByte = 0.0
 
 
+class OsSpec(_Block):
+    """Settings of the kernel's scheduler; fields as of :class:`socsim.devices.cfs.CfsParameters`."""
+
+    latency: Interval = CfsParameters().latency
+    min_granularity: Interval = CfsParameters().min_granularity
+    wakeup_granularity: Time = CfsParameters().wakeup_granularity
+    tick: Interval = CfsParameters().tick
+    balance_period: Interval = CfsParameters().balance_period
+
+
 class TripSpec(_Block):
     """A temperature at which the platform acts."""
 
@@ -264,6 +277,7 @@ class DeviceSpec(_Block):
     accelerators: dict[AcceleratorName, AcceleratorSpec] = {}
     sharing: dict[AcceleratorName, SharingSpec] = {}
     thermal: list[TripSpec] = []
+    os: OsSpec = OsSpec()
     calibration: dict[Name, LibrarySpec] = {}
     sources: dict[Text, Text] = {}
     extends: Any = None

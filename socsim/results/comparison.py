@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from socsim.errors import UsageError
-from socsim.results.frames import COLUMNS
+from socsim.results.frames import TABLES
 from socsim.results.plots import save_utilisation
 from socsim.results.result import Result, file_name, flat_row
 from socsim.results.store import output_directory, write_table
@@ -94,7 +94,7 @@ class Comparison:
         }
         with output_directory(directory, about) as partial:
             write_table(self.table(), partial, "comparison")
-            for name in COLUMNS:
+            for name in TABLES:
                 write_table(self._joined(name), partial, name)
             pairs = zip(self.rows, self.labels, strict=True)
             rows = [{**row, "scheduler": label} for row, label in pairs]

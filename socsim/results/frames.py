@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from socsim.results.timeline import power_steps
+from socsim.simulation.framelog import FrameRecord
 from socsim.simulation.records import InferenceRecord, KernelRecord, Outcome
 
 if TYPE_CHECKING:
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLUMNS",
+    "TABLES",
     "apps_frame",
     "energy_frame",
+    "frames_frame",
     "inferences_frame",
     "kernels_frame",
     "power_frame",
@@ -52,6 +55,15 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "duration_ms": "end - start",
         "dram_bytes": "DRAM traffic of a kernel; bytes handed over by a map",
         "share": "share of the operator's output",
+    },
+    "frames": {
+        "app": "application that shows frames",
+        "number": "number of the frame, from 0",
+        "begin_ms": "its vsync, at which it began",
+        "due_ms": "the next vsync, by which it should have been composed",
+        "composed_ms": "when it was composed; empty if it never was",
+        "status": "presented, late, dropped or pending at the end of the run",
+        "latency_ms": "composed - begin",
     },
     "power": {
         "component": "cpu.<cluster>, accelerator, dram or board",
@@ -93,6 +105,9 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 }
 """Columns of each table and what they mean."""
 
+TABLES = tuple(COLUMNS)
+"""Names of the tables."""
+
 
 def inferences_frame(outcome: Outcome) -> pd.DataFrame:
     """One row per inference."""
@@ -118,6 +133,21 @@ def _kernel_row(r: KernelRecord) -> tuple[object, ...]:
     cores = "+".join(map(str, r.cores))
     names = (r.app, r.inference, r.operator, r.kind, r.kernel_class, r.processor, r.source, cores)
     return (*names, start, end, end - start, r.dram_bytes, r.share)
+
+
+def frames_frame(outcome: Outcome) -> pd.DataFrame:
+    """One row per frame of a video or a user interface.
+
+    What does not exist is ``pandas.NA`` in columns of the type ``Float64``; what became of a frame is in ``status``.
+    """
+    frame = _frame("frames", [_frame_row(r) for r in outcome.frames])
+    return frame.astype({"composed_ms": "Float64", "latency_ms": "Float64"})
+
+
+def _frame_row(r: FrameRecord) -> tuple[object, ...]:
+    composed = r.composed_s * 1e3 if r.composed_s >= 0.0 else None
+    latency = (r.composed_s - r.begin_s) * 1e3 if composed is not None else None
+    return (r.app, r.number, r.begin_s * 1e3, r.due_s * 1e3, composed, r.status, latency)
 
 
 def power_frame(outcome: Outcome) -> pd.DataFrame:

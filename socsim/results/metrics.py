@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from socsim.errors import UnknownNameError, UsageError
+from socsim.results.shown import frame_drop_share
 from socsim.simulation.records import AppRecord, Outcome
 
-__all__ = ["METRICS", "latencies_ms", "metrics"]
+__all__ = ["METRICS", "device_row", "latencies_ms", "metrics"]
 
 Row = dict[str, Any]
 
@@ -30,7 +31,7 @@ METRICS: Mapping[str, str] = {
     "transfer_mb": "megabytes (10^6) mapped, copied or transformed to change processor, per inference",
     "sync_ms": "time spent on seeing that another processor has finished, per inference",
     "utilization": "busy share of each processor over the run (CPU: mean over its cores)",
-    "frame_drop_share": "frames not shown in time / all frames; null where nothing draws frames",
+    "frame_drop_share": "frames dropped / frames due, of all applications that show some; null where none does",
     "deadline_miss_share": "inferences dropped or late / all whose deadline passed; null without a deadline",
     "peak_memory_mb": "weights and the most activations alive at once, megabytes (10^6)",
     "prediction_mape": "mean of |predicted - actual| / actual over kernels, as a share (0.1 is 10 %)",
@@ -75,12 +76,18 @@ def metrics(outcome: Outcome, app: str | None = None, deadline_s: float | None =
         **_energy(outcome),
         **_plan_costs(record),
         "utilization": _utilization(outcome),
-        "frame_drop_share": None,
+        "frame_drop_share": frame_drop_share(outcome),
         "deadline_miss_share": _deadline_miss_share(outcome, record.app, deadline_s),
         "peak_memory_mb": record.peak_memory_bytes / 1e6,
         "prediction_mape": _prediction_mape(outcome, record.app),
     }
     return {key: row[key] for key in METRICS}
+
+
+def device_row(outcome: Outcome) -> Row:
+    """What a row says of the device whatever the application: its name, mean power, and how busy it was."""
+    power = _energy(outcome)["power_w"]
+    return {"device": outcome.device, "power_w": power, "utilization": _utilization(outcome)}
 
 
 def latencies_ms(outcome: Outcome, app: str) -> list[float]:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from socsim.results.service import outrun
+from socsim.results.shown import frame_apps
 from socsim.words import counted
 
 if TYPE_CHECKING:
@@ -44,6 +45,20 @@ _SERVED: Columns = (
     ("through-\nput /s", "throughput_per_s", ".2f"),
     ("slow-\ndown", "slowdown", ".2f"),
 )
+_SHOWN: Columns = (
+    ("frames", "frames", "d"),
+    ("presen-\nted", "presented", "d"),
+    ("late", "late", "d"),
+    ("drop-\nped", "dropped", "d"),
+    ("pend-\ning", "pending", "d"),
+    ("drops\n%", "frame_drop_share", ".1%"),
+    ("missed\n%", "missed_share", ".1%"),
+    ("takes\nms", "latency_ms_mean", ".2f"),
+    ("p95\nms", "latency_ms_p95", ".2f"),
+    ("janks", "jank_count", "d"),
+    ("longest\nfreeze ms", "longest_freeze_ms", ".1f"),
+    ("shown\nfps", "fps_shown", ".2f"),
+)
 _ENERGY: Columns = (("energy\nmJ/inf", "energy_mj", ".1f"), ("power\nW", "power_w", ".2f"))
 _AFTER: Columns = (
     ("moved\nMB/inf", "transfer_mb", ".2f"),
@@ -63,23 +78,34 @@ def render_comparison(comparison: Comparison) -> Group:
 
 
 def render_applications(result: Result, *, slowdown: bool = False) -> Group:
-    """Two tables with a row per application of one run, what it cost and how it was served, and notes below."""
-    rows = result.rows(slowdown=slowdown)
+    """Tables with a row per application of one run and notes below.
+
+    What each that infers cost and how it was served, and what each that shows frames showed.
+    """
     o = result.outcome
     title = Text(f"{o.device}, {o.duration_s * 1e3:,.1f} ms simulated", "bold")
-    missed = () if all(row["deadline_miss_share"] is None for row in rows) else _MISSED
-    table = _table(title, "application", rows, "app", missed)
+    rows = [row for row in result.rows(slowdown=slowdown) if row["app"] in o.apps]
+    shown = [{"app": app, **result.shown(app)} for app in frame_apps(o)]
+    tables = [*_inferring(title, rows), *([_columns_with(_SHOWN, shown)] if shown else [])]
     lines = [
         f"{app.app}: {app.model}, scheduler {app.scheduler}, {app.library}, {app.dtype}"
         for app in o.apps.values()
     ]
     notes = (*_loads(result), *lines, *_notes(result, None))
-    return Group(table, Text(), _served(rows), *(Text(line) for line in notes))
+    spaced = [part for table in tables for part in (Text(), table)][1:]
+    return Group(*([] if rows else [title]), *spaced, *(Text(line) for line in notes))
 
 
-def _served(rows: list[dict[str, Any]]) -> Table:
-    """How the applications were served; columns that none of them has are left out."""
-    columns = [column for column in _SERVED if any(row.get(column[1]) is not None for row in rows)]
+def _inferring(title: Text, rows: list[dict[str, Any]]) -> list[Table]:
+    if not rows:
+        return []
+    missed = () if all(row["deadline_miss_share"] is None for row in rows) else _MISSED
+    return [_table(title, "application", rows, "app", missed), _columns_with(_SERVED, rows)]
+
+
+def _columns_with(columns: Columns, rows: list[dict[str, Any]]) -> Table:
+    """A row per application; columns that none of them has are left out."""
+    columns = tuple(column for column in columns if any(row.get(column[1]) is not None for row in rows))
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("application", overflow="fold")
     for header, _, _ in columns:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from socsim.errors import UsageError
 from socsim.results import frames
-from socsim.results.metrics import metrics
-from socsim.results.service import service
+from socsim.results.metrics import METRICS, device_row, metrics
+from socsim.results.service import SERVICE, service
+from socsim.results.shown import SHOWN, frame_apps, shown
 from socsim.results.store import output_directory, write_table
 from socsim.simulation.records import Outcome
 from socsim.words import counted
@@ -92,6 +93,21 @@ class Result:
         """
         return service(self.outcome, app)
 
+    def shown(self, app: str | None = None) -> dict[str, Any]:
+        """What an application that shows frames showed; keys in :data:`socsim.results.shown.SHOWN`.
+
+        Parameters
+        ----------
+        app
+            Application; default the first that shows frames.
+
+        Raises
+        ------
+        UnknownNameError
+            No application that shows frames has that name.
+        """
+        return shown(self.outcome, app)
+
     def slowdown(self) -> dict[str, float | None]:
         """Mean service time / the service time of the same application alone on the idle phone, by application.
 
@@ -117,13 +133,16 @@ class Result:
     def rows(self, *, slowdown: bool = False) -> list[dict[str, Any]]:
         """A row per application: ``app``, the keys of :meth:`metrics` and :meth:`service`.
 
+        In a run that shows frames the keys of :meth:`shown` as well, and rows of the applications that show them come
+        last; what an application has no value for is None.
+
         Parameters
         ----------
         slowdown
             Add :meth:`slowdown` in the key ``slowdown``.
         """
         factors = self.slowdown() if slowdown else {}
-        return [
+        rows = [
             {
                 "app": app,
                 **self.metrics(app),
@@ -132,6 +151,12 @@ class Result:
             }
             for app in self.outcome.apps
         ]
+        if not self.outcome.frames:
+            return rows
+        keys = dict.fromkeys(("app", *METRICS, *SERVICE, *(["slowdown"] if slowdown else []), *SHOWN))
+        device = device_row(self.outcome)
+        rows += [{"app": app, **device, **self.shown(app)} for app in frame_apps(self.outcome)]
+        return [{**keys, **row} for row in rows]
 
     def summary(self, *, slowdown: bool = False) -> pd.DataFrame:
         """The rows of :meth:`rows` as a table; ``utilization_<processor>`` is a column each."""
@@ -148,6 +173,11 @@ class Result:
     def kernels(self) -> pd.DataFrame:
         """One row per kernel and sharing step; empty unless simulated with ``kernels=True``."""
         return frames.kernels_frame(self.outcome)
+
+    @cached_property
+    def frames(self) -> pd.DataFrame:
+        """One row per frame of a video or a user interface; empty where nothing shows any."""
+        return frames.frames_frame(self.outcome)
 
     @cached_property
     def power(self) -> pd.DataFrame:
@@ -195,9 +225,9 @@ class Result:
         """
         about = {"experiment": self.config, "seed": self.outcome.seed, "device": self.outcome.device}
         with output_directory(directory, {**about, "overrides": overrides or []}) as partial:
-            if self.outcome.apps:
+            if self.outcome.apps or self.outcome.frames:
                 write_table(self.summary(), partial, "summary")
-            for name in frames.COLUMNS:
+            for name in frames.TABLES:
                 write_table(getattr(self, name), partial, name)
             self.save_pictures(partial)
         return Path(directory).resolve()

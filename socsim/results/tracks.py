@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from socsim.results.lanes import assign_lanes
+from socsim.simulation.framelog import FrameRecord
 from socsim.simulation.records import KernelRecord, Outcome
 
 __all__ = ["SHARING_KINDS", "Slice", "Track", "is_sharing", "nanoseconds", "tracks"]
@@ -49,7 +50,7 @@ def nanoseconds(seconds: float) -> int:
 def tracks(outcome: Outcome) -> list[Track]:
     """All tracks: applications, CPU cores, accelerators, then sharing."""
     homes = _homes(outcome.kernels)
-    found = [*_application_tracks(outcome)]
+    found = [*_application_tracks(outcome), *_frame_tracks(outcome)]
     cores = sorted({core for kind, core in homes if kind == "cpu"}, key=int)
     for core in cores:
         cluster = outcome.core_names[int(core)] if int(core) < len(outcome.core_names) else ""
@@ -86,6 +87,22 @@ def _application_tracks(outcome: Outcome) -> Iterator[Track]:
         slices = sorted(_inference_slices(outcome, app), key=lambda s: (s.start, s.end))
         for lane, members in _lanes(slices):
             yield Track("applications", _lane_name(app, lane), tuple(members))
+
+
+def _frame_tracks(outcome: Outcome) -> Iterator[Track]:
+    """Frames of each application; those under way together, and dropped ones, are put on further lines."""
+    for app in dict.fromkeys(r.app for r in outcome.frames):
+        slices = [_frame_slice(r, outcome.duration_s) for r in outcome.frames if r.app == app]
+        for lane, members in _lanes([s for s in slices if s.end > s.start]):
+            yield Track("applications", _lane_name(app, lane), tuple(members))
+
+
+def _frame_slice(r: FrameRecord, end: float) -> Slice:
+    """From its vsync to its composition; of a dropped frame to the vsync that it missed."""
+    until = r.composed_s if r.composed_s >= 0.0 else min(r.due_s, end) if r.status == "dropped" else end
+    name = f"{r.app} #{r.number}" if r.status == "presented" else f"{r.app} #{r.number} {r.status}"
+    args = (("status", r.status), ("due_ms", r.due_s * 1e3))
+    return Slice(name, "frame", nanoseconds(r.begin_s), nanoseconds(until), args=args)
 
 
 def _inference_slices(outcome: Outcome, app: str) -> Iterator[Slice]:

@@ -192,6 +192,8 @@ class Executor:
         for run in list(self.active.values()):
             run.settle()
             self.account(run.segment, run.busy_so_far(), run.bytes_so_far())
+        for user in self._moving.values():
+            user.settle()
         self.cores.close()
 
     # --- DRAM -------------------------------------------------------------------------------------------------

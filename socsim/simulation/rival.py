@@ -105,14 +105,20 @@ class CpuRival(_Rival):
         self._duty, self._period = competitor.duty, competitor.seconds("period")
         self._rng = rng
         self._offsets = [float(rng.uniform(0.0, self._period)) for _ in self._threads]
+        self._going: set[Thread] = set()
+        """Threads whose periods go on."""
 
     def begin(self) -> None:
         """Wake all threads."""
         if self.traffic:
             self.executor.join_memory(self)
         for thread, offset in zip(self._threads, self._offsets, strict=True):
-            timer = Timeout(self.executor.env, offset)
-            timer.callbacks.append(partial(self._once if self._duty < 1.0 else self._forever, thread))
+            if thread not in self._going:
+                self._going.add(thread)
+                timer = Timeout(self.executor.env, offset)
+                timer.callbacks.append(partial(self._once if self._duty < 1.0 else self._forever, thread))
+        if self._duty == 1.0:
+            self._offsets = [0.0] * len(self._threads)
 
     def end(self) -> None:
         """Send the threads that compute without a pause to sleep."""
@@ -127,7 +133,8 @@ class CpuRival(_Rival):
 
     def _forever(self, thread: Thread, event: Any) -> None:
         """Let a thread compute without a pause."""
-        if self.executor.env.now >= self.until:
+        self._going.discard(thread)
+        if thread.runnable or self.executor.env.now >= self.until:
             return
         thread.on_change = self._changed
         self.executor.cores.wake(thread)
@@ -139,6 +146,7 @@ class CpuRival(_Rival):
         """One period of a thread: compute, then pause until the next."""
         executor = self.executor
         if executor.env.now >= self.until:
+            self._going.discard(thread)
             return
 
         def done() -> None:
@@ -151,10 +159,12 @@ class CpuRival(_Rival):
     # --- as a user of DRAM ------------------------------------------------------------------------------------
 
     def _changed(self) -> None:
-        if self.traffic and self.executor.contended:
-            self.executor.share_memory()
-        elif self.traffic:
+        if not self.traffic:
+            return
+        if not self.executor.contended or not self.moves_bytes:
             self.give(self.demand)
+        if self.executor.contended:
+            self.executor.share_memory()
 
     @property
     def running(self) -> float:
@@ -217,14 +227,18 @@ class AcceleratorRival(_Rival):
             bytes=self._kernel * competitor.number("traffic"), reach=max(1.0, competitor.number("traffic")),
         )  # fmt: skip
         self._graph: KernelGraph = compress([Step(competitor.processor, (entry,), set())])
-        self._sent = 0
+        self._sent, self._going = 0, False
 
     def begin(self) -> None:
-        """Send the first kernel."""
+        """Send the first kernel, unless one is still under way."""
+        if self._going:
+            return
+        self._going = True
         Timeout(self.executor.env, self._offset).callbacks.append(self._send)
 
     def _send(self, event: Any = None) -> None:
-        if self.executor.env.now < self.until:
+        self._going = self.executor.env.now < self.until
+        if self._going:
             self._sent += 1
             self.executor.launch(Fragment(self._graph, self.name, self._sent, self._context, self._done))
 

@@ -30,9 +30,11 @@ class Competitor:
     nice
         Of its threads, from -20 to 19.
     duty
-        Share of the time that it wants to compute: 1 without a pause.
+        Share of the time that each of its threads computes if the phone is idle: 1 without a pause.
     period
-        Time in which a process with a pause computes once, in s or with a unit.
+        Mean time on the idle phone from one pause to the next, in s or with a unit: a thread computes for ``duty *
+        period`` of the fastest core's time, then pauses for a random time (exponential) of ``(1 - duty) * period`` on
+        average.
     traffic
         DRAM traffic of each process while all its threads compute, in B/s or with a unit.
     kernel
