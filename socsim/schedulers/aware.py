@@ -15,8 +15,9 @@ __all__ = ["Aware"]
 class Aware(OnlineScheduler):
     """Each job where it should finish first as things are now, one at a time on each processor, urgent ones first.
 
-    It moves work: what it believes of a processor is corrected by what was observed there (the predictor ``online``),
-    so a CPU that other processes keep busy is left for the GPU, and tried again after a while. It serialises work: a
+    It moves work: what it believes of a processor is corrected by what was observed there (the predictor ``online``,
+    half of whose belief is the last observation), so a CPU that other processes keep busy is left for the GPU, and
+    tried again after a while; of a job that is overdue it believes that it takes as long again. It serialises work: a
     job waits for the processor where it should finish first instead of queueing behind another, so that the most
     urgent one is next. It shrinks work on the GPU: kernels are cut into short blocks of a low priority, and a frame's
     draw waits for one block at most.
@@ -37,8 +38,8 @@ class Aware(OnlineScheduler):
 
     name = "aware"
     shared = True
-    predictor = "online"
-    granularity = "model"
+    predictor = "online(alpha=0.5)"
+    granularity = "subgraph"
     priority = -1.0
     kernel_limit = 1e-3
 
@@ -57,16 +58,21 @@ class Aware(OnlineScheduler):
         """Assign jobs to idle processors, those with the earliest deadline first."""
         for job in sorted(view.ready, key=lambda job: (job.deadline, job.arrival)):
             processor = self._choose(job, view)
-            if view.wait(processor) <= 0.0:
+            if not view.pending(processor):
                 self._used[job.app, processor] = view.now
                 yield job.on(processor)
 
     def _choose(self, job: Job, view: View) -> str:
         times = {p: view.predict(job, p) for p in job.processors}
-        best = min(times, key=lambda p: view.wait(p) + view.data_ready(job, p) + times[p])
+
+        def finish(p: str) -> float:
+            overdue = view.pending(p) > 0 and view.wait(p) <= 0.0
+            return (times[p] if overdue else view.wait(p)) + view.data_ready(job, p) + times[p]
+
+        best = min(times, key=finish)
         for processor, time in times.items():
             since = view.now - self._used.setdefault((job.app, processor), view.now)
-            stale = processor != best and since > self.retry and not view.wait(processor)
+            stale = processor != best and since > self.retry and not view.pending(processor)
             if stale and time < self.caution * times[best]:
                 return processor
         return best

@@ -73,6 +73,10 @@ class Job:
         return hash((self.app, self.inference, self.unit))
 
 
+def _none_pending(processor: str) -> int:
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """How a view asks the running system.
@@ -89,6 +93,8 @@ class Load:
         Predicted time in s until a job's inputs are readable on a processor.
     invocations
         Whether every job is an invocation of its own, with its fixed cost.
+    pending
+        Number of jobs assigned to a processor that have not finished.
     """
 
     now: Callable[[], float]
@@ -96,6 +102,7 @@ class Load:
     wait: Callable[[str], float]
     data_ready: Callable[[Job, str], float]
     invocations: bool = False
+    pending: Callable[[str], int] = _none_pending
 
 
 class View:
@@ -140,6 +147,10 @@ class View:
     def wait(self, processor: str) -> float:
         """Predicted time in s until a processor has finished everything assigned to it; 0 if idle."""
         return self._load.wait(processor) if self._load else 0.0
+
+    def pending(self, processor: str) -> int:
+        """Number of jobs assigned to a processor that have not finished, overdue ones among them."""
+        return self._load.pending(processor) if self._load else 0
 
     def layouts(self, processor: str, dtype: str = "") -> tuple[str, ...]:
         """Memory types to choose from, ``("",)`` on the CPU; none without kernels of `dtype`."""
@@ -276,6 +287,10 @@ class SharedView(View):
     def wait(self, processor: str) -> float:
         """Predicted time in s until a processor has finished everything assigned to it; 0 if idle."""
         return self._any.wait(processor)
+
+    def pending(self, processor: str) -> int:
+        """Number of jobs assigned to a processor that have not finished, overdue ones among them."""
+        return self._any.pending(processor)
 
     def predict(self, what: Operator | Job, processor: str, **options: Any) -> float:
         """Predicted time in s of a job; about operators ask ``of(job)``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
@@ -46,6 +47,8 @@ class Dispatcher:
         self._env, self.scheduler = env, scheduler
         self.free_at: dict[str, float] = {}
         """Processor -> when everything assigned to it should have finished, in s."""
+        self.assigned: Counter[str] = Counter()
+        """Processor -> jobs assigned to it that have not finished."""
         self._members: dict[str, Member] = {}
         self._ready: dict[tuple[str, int, int], Job] = {}
         self._deciding = False
@@ -79,6 +82,10 @@ class Dispatcher:
     def wait(self, processor: str) -> float:
         """Time in s until a processor should have finished everything assigned to it."""
         return max(0.0, self.free_at.get(processor, 0.0) - self.now())
+
+    def pending(self, processor: str) -> int:
+        """Number of jobs assigned to a processor that have not finished."""
+        return self.assigned[processor]
 
     def offer(self, job: Job) -> None:
         """A job has become ready."""

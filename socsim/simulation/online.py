@@ -77,7 +77,14 @@ class OnlineStream(Stream):
         self._merged: dict[tuple[int, int], Unit] = {}
         self._totals = [0, 0.0, 0.0]
         self._invocations = dispatcher.scheduler.granularity != "operator"
-        load = Load(dispatcher.now, dispatcher.ready, dispatcher.wait, self._data_ready, self._invocations)
+        load = Load(
+            dispatcher.now,
+            dispatcher.ready,
+            dispatcher.wait,
+            self._data_ready,
+            self._invocations,
+            dispatcher.pending,
+        )
         self.view = View(self.pricer, predictor, load)
         dispatcher.join(self.name, self)
 
@@ -215,8 +222,11 @@ class OnlineStream(Stream):
         self._totals[2] += lowered.graph.sync_s
         expected = free_at[placement.processor]
         state.under_way += 1
+        assigned = self._dispatcher.assigned
+        assigned[placement.processor] += 1
 
         def done(fragment: Fragment) -> None:
+            assigned[placement.processor] -= 1
             free_at[placement.processor] += self._now() - expected
             self._job_done(job, lowered)
 
