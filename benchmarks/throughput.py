@@ -134,12 +134,24 @@ def measure(inferences: int, repeat: int) -> dict[str, Any]:
         report["streams"][scheduler] = row
     progress("common task and command lines")
     report["common_task"] = {kind: common(kind, repeat) for kind in common_task.GOLDEN_LATENCY_US}
+    report["busy_phone_x_real_time"] = busy_phone(graph, repeat)
     report["list_s"] = command_seconds("list", "devices", repeat=repeat)
     report["compare_s"] = command_seconds(
         "compare", "-d", "xiaomi-9", "-m", "resnet50", "-s", "cpu,gpu,mulayer,codl,band,heft", repeat=repeat
     )
     report["peak_memory_mb"] = peak_memory_mb()
     return report
+
+
+def busy_phone(graph: ModelGraph, repeat: int, duration: float = 20.0) -> float:
+    """Simulated time per wall time of a camera at 30 fps on four threads beside three competitors of four threads."""
+    camera = socsim.Inference(graph, "cpu", period="33.333 ms", queue="latest")
+    rivals = socsim.Competitor(count=3, threads=4)
+    walls = [
+        seconds(lambda: socsim.simulate("xiaomi-9", [camera, rivals], duration=duration))[0]
+        for _ in range(repeat)
+    ]
+    return duration / statistics.median(walls)
 
 
 def progress(what: str) -> None:
@@ -177,6 +189,7 @@ def show(report: dict[str, Any]) -> None:
             f"common task, {kind}: {row['tasks_per_s']:,.0f} tasks/s, mean latency {row['latency_us']:.1f} us"
             f" (golden {row['golden_latency_us']:.0f})"
         )
+    print(f"camera beside three busy processes: {report['busy_phone_x_real_time']:.0f} times real time")
     print(f"socsim list {report['list_s']:.2f} s, socsim compare {report['compare_s']:.2f} s")
     print(f"peak memory {report['peak_memory_mb']:.0f} MB")
 
