@@ -400,11 +400,13 @@ def test_batched_equals_stepwise_under_contention(schedulers: tuple[str, str]) -
 @settings(max_examples=30, deadline=None)
 @given(placed(), placed(), st.sampled_from([8.0, 64.0, 1e9]))
 def test_batched_equals_stepwise_on_random_plans(one, other, bandwidth) -> None:
-    device = toy(bandwidth=bandwidth, gpu={"dispatch": 0.5})
+    """With noise, because what happens at one exact instant may happen in either order."""
+    spread = {"noise": 0.1}
+    device = toy(bandwidth=bandwidth, cpu=spread, gpu={"dispatch": 0.5, **spread}, dsp=spread)
     runs = []
     for stepwise in (False, True):
         apps = [app(plan, graph, name=name) for name, (graph, plan) in (("one", one), ("other", other))]
-        running = Simulation(device, apps, kernels=True, stepwise=stepwise)
+        running = Simulation(device, apps, kernels=True, stepwise=stepwise, noise=True)
         running.validate()
         runs.append(rows(running.run()))
     batched, stepped = (sorted(run) for run in runs)
