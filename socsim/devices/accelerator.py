@@ -105,6 +105,11 @@ class CommandQueue:
     def __len__(self) -> int:
         return len(self._commands)
 
+    @property
+    def free(self) -> bool:
+        """Whether its head may start at once."""
+        return self._server is None or self._server.free
+
     def submit(self, command: Command) -> None:
         """Append a command."""
         self._commands.append(command)

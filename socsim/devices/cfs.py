@@ -73,9 +73,14 @@ class CfsParameters:
         """Turn in s of a thread of some weight."""
         return self.period(runnable) * weight / total_weight
 
+    @property
+    def sleeper_credit(self) -> float:
+        """Virtual time in s that a thread which has slept may be behind everybody."""
+        return 0.5 * self.latency
+
     def placed(self, vruntime: float, least: float) -> float:
         """vruntime of a thread that wakes up: it is forgiven at most half a period behind the least of the core."""
-        return max(vruntime, least - 0.5 * self.latency)
+        return max(vruntime, least - self.sleeper_credit)
 
     def debited(self, runnable: int, weight: float, total_weight: float, least: float) -> float:
         """vruntime of a new thread: behind everybody by one turn; counts include it."""

@@ -55,6 +55,7 @@ class Cores:
             for core, pace in enumerate(self.top_pace)
         ]
         self._runnable = [0] * len(self.queues)
+        self._waiting = 0
         self._balance_timer: Any = None
 
     def thread(
@@ -84,14 +85,20 @@ class Cores:
 
     def wake(self, thread: Thread) -> None:
         """Make a sleeping thread runnable, on the core that suits it."""
-        core = choose_core(thread, self._runnable, self.top_pace)
-        fresh, last = thread.core < 0, thread.core
-        if not fresh and core != last and self.policy == "cfs":
+        runnable, last, home = self._runnable, thread.core, thread.home
+        core = (
+            home if home is not None and not runnable[home] else choose_core(thread, runnable, self.top_pace)
+        )
+        if last != core and last >= 0 and self.policy == "cfs":
             self._carry_vruntime(thread, last, core)
         thread.core, thread.runnable = core, True
-        self._runnable[core] += 1
-        self.queues[core].add(thread, fresh=fresh)
-        if self._runnable[core] > 1:
+        runnable[core] += 1
+        if runnable[core] == 1 and last >= 0:
+            self.queues[core].resume(thread)
+            return
+        self.queues[core].add(thread, fresh=last < 0)
+        if runnable[core] > 1:
+            self._waiting += 1
             self._watch_balance()
 
     def sleep(self, thread: Thread) -> None:
@@ -100,13 +107,17 @@ class Cores:
         thread.runnable = False
         self._runnable[core] -= 1
         self.queues[core].remove(thread)
-        if not self._runnable[core]:
+        if not self._waiting:
+            return
+        if self._runnable[core]:
+            self._waiting -= 1
+        else:
             self._pull(core)
 
     def any_idle(self, cores: Sequence[int]) -> bool:
         """Whether one of some cores has nothing to run."""
         runnable = self._runnable
-        return any(not runnable[core] for core in cores)
+        return 0 in [runnable[core] for core in cores]
 
     def busy(self, kind: str) -> list[float]:
         """Time in s that each core has worked for one kind of thread; call :meth:`close` before."""
@@ -118,8 +129,6 @@ class Cores:
             queue.settle()
 
     def _pull(self, core: int) -> None:
-        if sum(self._runnable) == 0:
-            return
         thread = pull_source(core, [queue.waiting for queue in self.queues])
         if thread is not None:
             self._move(thread, core)
@@ -131,6 +140,7 @@ class Cores:
             self._carry_vruntime(thread, last, core)
         self._runnable[last] -= 1
         self._runnable[core] += 1
+        self._waiting += (self._runnable[core] > 1) - (self._runnable[last] > 0)
         thread.core = core
         self.queues[core].add(thread, fresh=False)
 

@@ -50,6 +50,10 @@ class RunQueue(ABC):
         """A thread has become runnable here; `fresh` if it never ran."""
 
     @abstractmethod
+    def resume(self, thread: Thread) -> None:
+        """A thread that ran before wakes up on this idle core; it is not told that it runs."""
+
+    @abstractmethod
     def remove(self, thread: Thread) -> None:
         """A thread is no longer runnable here."""
 
@@ -96,6 +100,12 @@ class SharedQueue(RunQueue):
         self.settle()
         self._threads.append(thread)
         self._share_out()
+
+    def resume(self, thread: Thread) -> None:
+        """Have the core alone."""
+        self._since = self.env.now
+        self._threads.append(thread)
+        self._give(thread, 1.0)
 
     def remove(self, thread: Thread) -> None:
         """Share the core with one less."""
@@ -145,7 +155,7 @@ class FairQueue(RunQueue):
         sequence: Callable[[], int],
     ) -> None:
         super().__init__(env, core, pace)
-        self.rules, self._sequence = rules, sequence
+        self.rules, self._sequence, self._credit = rules, sequence, rules.sleeper_credit
         self.current: Thread | None = None
         self.least_vruntime = 0.0
         """Never falls; where threads are placed that come from elsewhere."""
@@ -187,10 +197,24 @@ class FairQueue(RunQueue):
         self._arm()
         thread.on_change()
 
+    def resume(self, thread: Thread) -> None:
+        """Run it at once."""
+        self._since, self._ran = self.env.now, 0.0
+        self._weight = thread.weight
+        forgiven = self.least_vruntime - self._credit
+        if thread.vruntime < forgiven:
+            thread.vruntime = forgiven
+        self.current = thread
+        thread.share, thread.speed = 1.0, self.pace / thread.reference
+
     def remove(self, thread: Thread) -> None:
         """It sleeps or moves away: the next one runs."""
         self.settle()
         self._weight -= thread.weight
+        if thread is self.current and not self._queue:
+            self.current = self._timer = None
+            thread.share = thread.speed = 0.0
+            return
         if thread is not self.current:
             self._queue.remove(thread)
             self._arm()

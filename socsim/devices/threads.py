@@ -55,7 +55,8 @@ class Thread:
         self.speed = 0.0
         """Speed of its work now: 1 alone on its reference core at the highest clock, 0 without a core."""
         self.on_change: Callable[[], None] = _nobody
-        """Called whenever `speed` has changed but by its own going to sleep; must not wake or stop any thread."""
+        """Called whenever `speed` has changed, but by its own going to sleep or waking up on an idle core; must not
+        wake or stop any thread."""
         self.vruntime = 0.0
         self.order = 0
         """Decides between equal vruntimes: earlier queued first."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import inf
 from pathlib import Path
 from types import TracebackType
@@ -46,25 +44,35 @@ def check_times(scheduler: Scheduler) -> None:
             check_time(scheduler.title, setting, getattr(scheduler, setting))
 
 
-@contextmanager
-def blamed(scheduler: Scheduler, method: str, network: str) -> Iterator[None]:
-    """Tell failures of a scheduler's own code as such, with the place in its file.
+class blamed:
+    """Tell failures of a scheduler's own code, inside a ``with`` block, as such, with the place in its file.
+
+    Parameters
+    ----------
+    scheduler, method, network
+        Whose code runs, which method of it, and on what.
 
     Raises
     ------
     SimulationError
         The code inside raised something that is not socsim's; the cause is kept.
     """
-    try:
-        yield
-    except SocsimError:
-        raise
-    except Exception as error:
-        cls = type(scheduler)
-        who = scheduler.title if cls.__module__.startswith("socsim.") else f"{cls.__module__}:{cls.__name__}"
-        where, what = _place(error.__traceback__, cls), f"{type(error).__name__}: {error}"
+
+    def __init__(self, scheduler: Scheduler, method: str, network: str) -> None:
+        self._scheduler, self._method, self._network = scheduler, method, network
+
+    def __enter__(self) -> None:
+        """Let the code run."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Pass on what is socsim's, or no failure; tell the rest."""
+        if not isinstance(error, Exception) or isinstance(error, SocsimError):
+            return
+        cls, title = type(self._scheduler), self._scheduler.title
+        who = title if cls.__module__.startswith("socsim.") else f"{cls.__module__}:{cls.__name__}"
+        where, what = _place(trace, cls), f"{type(error).__name__}: {error}"
         raise SimulationError(
-            f"scheduler {who!r} failed in {method}() on {network!r} ({where}): {what}"
+            f"scheduler {who!r} failed in {self._method}() on {self._network!r} ({where}): {what}"
         ) from error
 
 

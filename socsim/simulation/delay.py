@@ -32,7 +32,7 @@ class Delay:
     def __init__(self, executor: Executor, fragment: Fragment, segment: Segment) -> None:
         self.executor, self.fragment, self.segment = executor, fragment, segment
         self.left = segment.needs
-        self._lengths = [entry.overhead for entry in segment.entries]
+        self._lengths: list[float] = []
         self._started = 0.0
         self._ends: list[float] = []
         self._helper: Thread | None = None
@@ -50,17 +50,22 @@ class Delay:
             self._lengths = [draw(entry) for entry in self.segment.entries]
         self._started = since
         if since < env.now or self.fragment.context.idle_core():
-            self._ends = list(accumulate(self._lengths, initial=since))[1:]
-            left = since + sum(self._lengths) - env.now
+            length = sum(self._lengths) if self._lengths else self.segment.overhead
+            left = since + length - env.now
             timer = Timeout(env, left if left > 0.0 else 0.0)
             timer.callbacks.append(self._finish)
         else:
+            self._lengths = self._lengths or self._means()
             self._helper = self.fragment.context.borrow_helper()
             self._next()
 
     def spans(self) -> list[tuple[float, float]]:
         """(start, end) in s of every entry."""
-        return list(pairwise([self._started, *self._ends]))
+        ends = self._ends or list(accumulate(self._lengths or self._means(), initial=self._started))[1:]
+        return list(pairwise([self._started, *ends]))
+
+    def _means(self) -> list[float]:
+        return [entry.overhead for entry in self.segment.entries]
 
     def _next(self) -> None:
         """Begin the next step of a hand-over on a busy phone."""

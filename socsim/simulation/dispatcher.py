@@ -91,9 +91,9 @@ class Dispatcher:
         """A job has become ready."""
         self._ready[job.app, job.inference, job.unit] = job
 
-    def withdraw(self, job: Job) -> None:
+    def withdraw(self, app: str, inference: int, unit: int) -> None:
         """A job is not to be assigned any more."""
-        self._ready.pop((job.app, job.inference, job.unit), None)
+        self._ready.pop((app, inference, unit), None)
 
     def withdraw_inference(self, app: str, inference: int) -> None:
         """None of an inference's jobs is to be assigned any more."""
@@ -123,7 +123,8 @@ class Dispatcher:
     def _decisions(self) -> Iterator[object]:
         scheduler, end = self.scheduler, object()
         networks = ", ".join(dict.fromkeys(job.graph.name for job in self._ready.values()))
-        with blamed(scheduler, "decide", networks):
+        guard = blamed(scheduler, "decide", networks)
+        with guard:
             decided: object = scheduler.decide(self.view)
         if not isinstance(decided, Iterable):
             raise SimulationError(
@@ -131,7 +132,7 @@ class Dispatcher:
             )
         remaining = iter(decided)
         while True:
-            with blamed(scheduler, "decide", networks):
+            with guard:
                 assignment = next(remaining, end)
             if assignment is end:
                 return

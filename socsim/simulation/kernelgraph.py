@@ -99,6 +99,8 @@ class Segment:
         Segments that wait for this one.
     demand
         Highest DRAM bandwidth in B/s that an entry uses.
+    dram_bytes, dispatch, overhead
+        Sums over the entries: DRAM traffic in B, CPU time in s of dispatching, fixed cost in s.
     """
 
     queue: str
@@ -110,6 +112,7 @@ class Segment:
     demand: float = 0.0
     dram_bytes: float = 0.0
     dispatch: float = 0.0
+    overhead: float = 0.0
     timelines: dict[tuple[float, float, float], Timeline] = field(default_factory=dict)
     """Timelines by (rate, host rate, DRAM bandwidth): worked out once, replayed for every inference."""
 
@@ -226,4 +229,5 @@ def _segment(steps: Sequence[Step], needs: int, successors: list[int]) -> Segmen
         max(e.demand for e in entries),
         sum(e.bytes for e in entries),
         sum(e.dispatch for e in entries),
+        sum(e.overhead for e in entries),
     )

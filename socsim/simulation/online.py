@@ -213,7 +213,7 @@ class OnlineStream(Stream):
             state.start = self._now()
         for number in range(job.unit, job.unit + job.count):
             state.taken[number] = True
-            self._dispatcher.withdraw(replace(job, unit=number))
+            self._dispatcher.withdraw(self.name, job.inference, number)
         lowered = self._lower(job, placement, state)
         self._expect(job, placement)
         since = {root: max(state.ready_at[t] for t in tensors) for root, tensors in lowered.roots.items()}

@@ -68,6 +68,8 @@ class Run:
         self._holds, self._laid_out = False, self.executor.env.now
         if self.segment.dispatch:
             self._take_host()
+            if not self.fragment.context.queues[self.segment.queue].free:
+                self._refresh_rates()
 
     def start(self) -> None:
         """Begin or go on: take cores and DRAM, and plan the end."""
@@ -158,8 +160,8 @@ class Run:
             return
         self.bandwidth = executor.dram_bandwidth
         self.timeline = timeline = self._whole_timeline()
-        last = self._stop_at - timeline.first if self._stops_early else 0
-        self._wake_in(timeline.ends[last - 1], self._finish)
+        last = self._stop_at - timeline.first if self._stop_at < _NEVER else 0
+        self._wake_in(timeline.ends[min(last, len(timeline.ends)) - 1], self._finish)
 
     def replan(self) -> None:
         """A speed has changed: settle what is done, plan the rest."""
@@ -226,8 +228,7 @@ class Run:
         host.on_change = self._ignore
         self.executor.cores.wake(host)
         host.on_change = self.replan
-        self._host = host
-        self._refresh_rates()
+        self._host, self.host_rate = host, host.speed
 
     def _ignore(self) -> None:
         """Nothing is planned yet."""

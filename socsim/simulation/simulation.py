@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import simpy
+from simpy.core import EmptySchedule
 from simpy.events import AllOf
 
 from socsim.devices.device import Device
@@ -236,15 +237,17 @@ class Simulation:
             self.env.run(until=self.duration)
             return
         complete = AllOf(self.env, [stream.complete for stream in self.streams])
-        while not complete.triggered:
-            if self.env.peek() == inf:
-                stuck = max(self.streams, key=lambda stream: stream.unended)
-                left = stuck.unended
-                raise SimulationError(
-                    f"scheduler {stuck.scheduler.title!r} left {left} inference{'s' * (left != 1)} of "
-                    f"{stuck.name!r} unfinished: it never assigned all ready jobs"
-                )
-            self.env.step()
+        step = self.env.step
+        try:
+            while not complete.triggered:
+                step()
+        except EmptySchedule:
+            stuck = max(self.streams, key=lambda stream: stream.unended)
+            left = stuck.unended
+            raise SimulationError(
+                f"scheduler {stuck.scheduler.title!r} left {left} inference{'s' * (left != 1)} of "
+                f"{stuck.name!r} unfinished: it never assigned all ready jobs"
+            ) from None
 
     def _log(self) -> InferenceLog:
         """All inferences: application by application, ended ones first."""

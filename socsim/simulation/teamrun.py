@@ -75,13 +75,13 @@ class TeamRun(Run):
         executor = self.executor
         if executor.cores.policy != "cfs" or not executor.mechanisms.barriers:
             return False
-        return any(thread.speed == 0.0 for thread in self._threads)
+        return 0.0 in [thread.speed for thread in self._threads]
 
     def _processor_rate(self) -> float:
         weights = self.segment.weights
         pairs = zip(self._threads, weights, strict=True)
         if self.executor.mechanisms.barriers:
-            return min(thread.speed / weight for thread, weight in pairs)
+            return min([thread.speed / weight for thread, weight in pairs])
         return sum(thread.speed * weight for thread, weight in pairs) / sum(weights)
 
     # --- thread by thread -------------------------------------------------------------------------------------
