@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
+from collections.abc import Collection
 from typing import Protocol
 
 __all__ = ["Command", "CommandQueue", "Server"]
@@ -55,6 +56,13 @@ class Server:
     def free(self) -> bool:
         """Whether nobody has it or waits for it."""
         return self.holder is None and not self._waiting
+
+    def crowd(self, but: Collection[CommandQueue]) -> int:
+        """Number of queues that have it or wait for it, but for some."""
+        users = [item[2] for item in self._waiting]
+        if self.holder is not None:
+            users.append(self.holder)
+        return sum(user not in but for user in users)
 
     def take(self, queue: CommandQueue) -> None:
         """Give it, free, to the head of a queue."""

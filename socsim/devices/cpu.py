@@ -114,6 +114,11 @@ class Cores:
         else:
             self._pull(core)
 
+    @property
+    def runnable(self) -> int:
+        """Number of threads that run or wait."""
+        return sum(self._runnable)
+
     def any_idle(self, cores: Sequence[int]) -> bool:
         """Whether one of some cores has nothing to run."""
         runnable = self._runnable

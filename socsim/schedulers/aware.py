@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf
 
 from socsim.errors import UsageError
@@ -15,15 +15,17 @@ __all__ = ["Aware"]
 class Aware(OnlineScheduler):
     """Each job where it should finish first as things are now, one at a time on each processor, urgent ones first.
 
-    It moves work: what it believes of a processor is corrected by what was observed there (the predictor ``online``,
-    half of whose belief is the last observation), so a CPU that other processes keep busy is left for the GPU, and
-    tried again after a while; of a job that is overdue it believes that it takes as long again. It serialises work: a
-    job waits for the processor where it should finish first instead of queueing behind another, so that the most
-    urgent one is next. It shrinks work on the GPU: kernels are cut into short blocks of a low priority, and a frame's
-    draw waits for one block at most.
+    It moves work: while other programs crowd the CPU, it leaves the CPU to jobs that no other processor supports, and
+    what it believes of every processor is corrected by what was observed there (the predictor ``online``, half of
+    whose belief is the last observation); of a job that is overdue it believes that it takes as long again. It
+    serialises work: a job waits for the processor where it should finish first instead of queueing behind another, so
+    that what has begun, and then the most urgent, is next. It shrinks work on the GPU: kernels are cut into short
+    blocks of a low priority, and a frame's draw waits for one block at most.
 
     Parameters
     ----------
+    crowd
+        Runnable threads of other programs per core from which on the CPU is crowded; default 0.5.
     retry
         Time in s after which an application's job is sent to a processor that it has not used meanwhile, to see how
         long it takes there now; default 5.
@@ -43,11 +45,11 @@ class Aware(OnlineScheduler):
     priority = -1.0
     kernel_limit = 1e-3
 
-    def __init__(self, retry: float = 5.0, caution: float = 20.0) -> None:
-        for what, value in (("retry", retry), ("caution", caution)):
+    def __init__(self, crowd: float = 0.5, retry: float = 5.0, caution: float = 20.0) -> None:
+        for what, value in (("crowd", crowd), ("retry", retry), ("caution", caution)):
             if not 0.0 < value < inf:
                 raise UsageError(f"{what} must be positive, got {value!r}")
-        self.retry, self.caution = retry, caution
+        self.crowd, self.retry, self.caution = crowd, retry, caution
         self._used: dict[tuple[str, str], float] = {}
 
     def start(self) -> None:
@@ -55,15 +57,19 @@ class Aware(OnlineScheduler):
         self._used.clear()
 
     def decide(self, view: View) -> Iterator[Assignment]:
-        """Assign jobs to idle processors, those with the earliest deadline first."""
-        for job in sorted(view.ready, key=lambda job: (job.deadline, job.arrival)):
-            processor = self._choose(job, view)
+        """Assign jobs to idle processors: what has begun first, then those with the earliest deadline."""
+        crowded = view.load("cpu") > self.crowd
+        for job in sorted(view.ready, key=lambda job: (job.unit == 0, job.deadline, job.arrival)):
+            if job.processors == ("cpu",):
+                yield job.on("cpu")  # cores take turns: it need not wait for another to end
+                continue
+            processor = self._choose(job, [p for p in job.processors if p != "cpu" or not crowded], view)
             if not view.pending(processor):
                 self._used[job.app, processor] = view.now
                 yield job.on(processor)
 
-    def _choose(self, job: Job, view: View) -> str:
-        times = {p: view.predict(job, p) for p in job.processors}
+    def _choose(self, job: Job, places: Sequence[str], view: View) -> str:
+        times = {p: view.predict(job, p) for p in places}
 
         def finish(p: str) -> float:
             overdue = view.pending(p) > 0 and view.wait(p) <= 0.0

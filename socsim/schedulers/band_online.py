@@ -99,6 +99,14 @@ class _BandScheduler(OnlineScheduler):
         expected = partial(expected_time, graph=job.graph, view=view.of(job), layouts=model.layouts)
         return shortest_route(model.units, model.subgraphs, expected, waits, job.unit)
 
+    def routes(self, jobs: Sequence[Job], view: View, waits: Mapping[str, float]) -> list[Route]:
+        """The routes of several jobs; those that have the same left of the same network share one."""
+        found: dict[tuple[str, int], Route] = {}
+        for job in jobs:
+            if (job.app, job.unit) not in found:
+                found[job.app, job.unit] = self.route(job, view, waits)
+        return [found[job.app, job.unit] for job in jobs]
+
     def model(self, job: Job, view: View) -> _Model:
         """A job's network, registered when it is met first."""
         if job.app not in self._models:
@@ -135,8 +143,7 @@ class BandShortest(_BandScheduler):
         """Assign every job in the window."""
         jobs = self.waiting(view)
         while jobs:
-            waits = self.waits(view)
-            routes = [self.route(job, view, waits) for job in jobs]
+            routes = self.routes(jobs, view, self.waits(view))
             longest = max(range(len(jobs)), key=lambda i: routes[i].latency)
             yield self.send(jobs.pop(longest), routes[longest].subgraphs[0], view)
 
@@ -169,7 +176,7 @@ class BandHeft(_BandScheduler):
         jobs, promised = self.waiting(view), dict.fromkeys(view.processors, 0.0)
         while jobs:
             waits = self.waits(view)
-            routes = [self.route(job, view, self._with(waits, promised, job)) for job in jobs]
+            routes = self._routes(jobs, view, {w: wait + promised[w] for w, wait in waits.items()})
             longest = max(range(len(jobs)), key=lambda i: routes[i].latency)
             job, first = jobs.pop(longest), routes[longest].subgraphs[0]
             if waits[first.worker] > 0.0 or promised[first.worker] > 0.0:
@@ -178,12 +185,17 @@ class BandHeft(_BandScheduler):
             self._reserve(job, routes[longest], view)
             yield self.send(job, first, view)
 
-    def _with(self, waits: Mapping[str, float], promised: Mapping[str, float], job: Job) -> dict[str, float]:
-        total = {worker: wait + promised[worker] for worker, wait in waits.items()}
-        for key, (worker, time) in self._reserved.items():
-            if key != (job.app, job.inference):
-                total[worker] += time
-        return total
+    def _routes(self, jobs: Sequence[Job], view: View, waits: Mapping[str, float]) -> list[Route]:
+        """Routes of jobs; what is reserved for one is a wait for the others."""
+        total = dict(waits)
+        for worker, time in self._reserved.values():
+            total[worker] += time
+        routes = self.routes(jobs, view, total)
+        for i, job in enumerate(jobs):
+            if (job.app, job.inference) in self._reserved:
+                worker, time = self._reserved[job.app, job.inference]
+                routes[i] = self.route(job, view, {**total, worker: total[worker] - time})
+        return routes
 
     def _reserve(self, job: Job, route: Route, view: View) -> None:
         key = (job.app, job.inference)
@@ -207,8 +219,8 @@ class BandLeastSlack(_BandScheduler):
 
     def decide(self, view: View) -> Iterator[Assignment]:
         """Assign or drop jobs in order of their slack."""
-        waits = self.waits(view)
-        routes = {job: self.route(job, view, waits) for job in self.waiting(view)}
+        jobs = self.waiting(view)
+        routes = dict(zip(jobs, self.routes(jobs, view, self.waits(view)), strict=True))
         for job in sorted(routes, key=lambda job: job.deadline - view.now - routes[job].latency):
             route = self.route(job, view, self.waits(view))
             if view.now + route.latency > job.deadline and job.unit == 0:

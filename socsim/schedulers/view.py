@@ -77,6 +77,10 @@ def _none_pending(processor: str) -> int:
     return 0
 
 
+def _none_busy(processor: str) -> float:
+    return 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """How a view asks the running system.
@@ -95,6 +99,8 @@ class Load:
         Whether every job is an invocation of its own, with its fixed cost.
     pending
         Number of jobs assigned to a processor that have not finished.
+    others
+        How busy other programs keep a processor.
     """
 
     now: Callable[[], float]
@@ -103,6 +109,7 @@ class Load:
     data_ready: Callable[[Job, str], float]
     invocations: bool = False
     pending: Callable[[str], int] = _none_pending
+    others: Callable[[str], float] = _none_busy
 
 
 class View:
@@ -151,6 +158,14 @@ class View:
     def pending(self, processor: str) -> int:
         """Number of jobs assigned to a processor that have not finished, overdue ones among them."""
         return self._load.pending(processor) if self._load else 0
+
+    def load(self, processor: str) -> float:
+        """How busy programs other than this scheduler's keep a processor now, as the operating system reports it.
+
+        For the CPU, their runnable threads per core: 0 on an idle phone, 1 where every core has one to run. For an
+        accelerator, how many of their contexts have it or wait for it.
+        """
+        return self._load.others(processor) if self._load else 0.0
 
     def layouts(self, processor: str, dtype: str = "") -> tuple[str, ...]:
         """Memory types to choose from, ``("",)`` on the CPU; none without kernels of `dtype`."""
@@ -291,6 +306,10 @@ class SharedView(View):
     def pending(self, processor: str) -> int:
         """Number of jobs assigned to a processor that have not finished, overdue ones among them."""
         return self._any.pending(processor)
+
+    def load(self, processor: str) -> float:
+        """How busy programs other than this scheduler's keep a processor now; see :meth:`View.load`."""
+        return self._any.load(processor)
 
     def predict(self, what: Operator | Job, processor: str, **options: Any) -> float:
         """Predicted time in s of a job; about operators ask ``of(job)``."""

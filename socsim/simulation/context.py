@@ -47,7 +47,7 @@ class Context:
         self.queues: dict[str, CommandQueue] = executor.new_queues(priority)
         self._teams: dict[tuple[int, ...], tuple[Thread, ...]] = {}
         self._idle_helpers: list[Thread] = []
-        self._helpers = 0
+        self._helpers: list[Thread] = []
 
     def team(self, cores: tuple[int, ...]) -> tuple[Thread, ...]:
         """Worker threads with these home cores, any of which each may use; made once."""
@@ -62,15 +62,22 @@ class Context:
         """A sleeping thread to dispatch or map with, until :meth:`give_back`."""
         if self._idle_helpers:
             return self._idle_helpers.pop()
-        self._helpers += 1
-        return self._cores.thread(
-            f"{self.name}.host{self._helpers}", "host", self._host_cores, home=self.host, nice=self.nice,
+        helper = self._cores.thread(
+            f"{self.name}.host{len(self._helpers) + 1}", "host", self._host_cores, home=self.host, nice=self.nice,
             absolute=True,
         )  # fmt: skip
+        self._helpers.append(helper)
+        return helper
 
     def give_back(self, thread: Thread) -> None:
         """Return a helper, asleep."""
         self._idle_helpers.append(thread)
+
+    @property
+    def runnable(self) -> int:
+        """Number of its threads that run or wait for a core."""
+        workers = {thread for team in self._teams.values() for thread in team}
+        return sum(thread.runnable for thread in (*workers, *self._helpers))
 
     def idle_core(self) -> bool:
         """Whether a core that its helpers may use has nothing to do."""

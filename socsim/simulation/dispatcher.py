@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import simpy
@@ -41,10 +41,14 @@ class Dispatcher:
         The SimPy clock.
     scheduler
         Who decides.
+    others
+        How busy other programs keep a processor.
     """
 
-    def __init__(self, env: simpy.Environment, scheduler: OnlineScheduler) -> None:
-        self._env, self.scheduler = env, scheduler
+    def __init__(
+        self, env: simpy.Environment, scheduler: OnlineScheduler, others: Callable[[str], float]
+    ) -> None:
+        self._env, self.scheduler, self.others = env, scheduler, others
         self.free_at: dict[str, float] = {}
         """Processor -> when everything assigned to it should have finished, in s."""
         self.assigned: Counter[str] = Counter()

@@ -130,7 +130,8 @@ class Executor:
         self.dram_bandwidth = device.memory.bandwidth
         self.dram_bytes = 0.0
         self._busy = dict.fromkeys(device.accelerators, 0.0)
-        self._servers = {name: Server() for name in device.accelerators}
+        self.servers = {name: Server() for name in device.accelerators}
+        """What the contexts of each accelerator share."""
         self._moving: dict[int, MemoryUser] = {}
         self.active: dict[int, Run] = {}
         """Runs that have started on a processor and not finished."""
@@ -140,7 +141,7 @@ class Executor:
         """One command queue per processor, for one application of some priority."""
         return {
             "cpu": CommandQueue(),
-            **{name: CommandQueue(server, priority) for name, server in self._servers.items()},
+            **{name: CommandQueue(server, priority) for name, server in self.servers.items()},
         }
 
     def launch(self, fragment: Fragment) -> None:

@@ -84,6 +84,7 @@ class OnlineStream(Stream):
             self._data_ready,
             self._invocations,
             dispatcher.pending,
+            dispatcher.others,
         )
         self.view = View(self.pricer, predictor, load)
         dispatcher.join(self.name, self)

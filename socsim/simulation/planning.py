@@ -44,14 +44,16 @@ class Planner:
         Simulated time in s.
     pacing
         How kernels are sent to the GPU.
+    others
+        How busy other programs keep a processor.
     """
 
     def __init__(
         self, pricer: Pricer, scheduler: StaticScheduler, predictor: Predictor, now: Callable[[], float],
-        *, pacing: Pacing = UNPACED,
+        *, pacing: Pacing = UNPACED, others: Callable[[str], float] = lambda processor: 0.0,
     ) -> None:  # fmt: skip
         self._pricer, self._scheduler, self._now, self._pacing = pricer, scheduler, now, pacing
-        load = Load(now, lambda: (), lambda processor: 0.0, lambda job, processor: 0.0)
+        load = Load(now, lambda: (), lambda processor: 0.0, lambda job, processor: 0.0, others=others)
         self._view = View(pricer, predictor, load)
         self._lowered: dict[tuple[object, ...], _Lowered] = {}
         self._period = inf if predictor.constant else scheduler.replan_period

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf, isclose
 from typing import Any
 
@@ -26,6 +26,7 @@ from socsim.simulation.display import Display
 from socsim.simulation.energy import component_energy, component_power, rail_energy
 from socsim.simulation.executor import Executor
 from socsim.simulation.feeds import Feed, LoopFeed, StageFeed, TimedFeed
+from socsim.simulation.foreign import foreign_load
 from socsim.simulation.instruments import KernelRecorder
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.online import OnlineStream
@@ -108,6 +109,7 @@ class Simulation:
         self._dispatchers: dict[int | str, Dispatcher] = {}
         names = application_names(inferences)
         check_stages(names, [app.stage for app in inferences])
+        self.streams: list[Stream] = []
         self.streams = [
             self._stream(app, name, i) for i, (app, name) in enumerate(zip(inferences, names, strict=True))
         ]
@@ -191,8 +193,9 @@ class Simulation:
     ) -> Stream:
         predictor = self._predictor(name, pricer, scheduler)
         planner = Planner(
-            pricer, scheduler, predictor, lambda: float(self.env.now), pacing=pacing_of(app, scheduler)
-        )
+            pricer, scheduler, predictor, lambda: float(self.env.now), pacing=pacing_of(app, scheduler),
+            others=self._others(scheduler),
+        )  # fmt: skip
         return StaticStream(self.executor, app, name, pricer, scheduler, noise, planner=planner)
 
     def _online(
@@ -209,11 +212,22 @@ class Simulation:
                 f"no processor supports all of a job of {name!r}: {', '.join(map(repr, homeless.operators))}"
             )
         key = id(scheduler) if scheduler.shared else name
-        dispatcher = self._dispatchers.setdefault(key, Dispatcher(self.env, scheduler))
+        dispatcher = self._dispatchers.setdefault(
+            key, Dispatcher(self.env, scheduler, self._others(scheduler))
+        )
         return OnlineStream(
             self.executor, app, name, pricer, scheduler, noise, units=units, predictor=predictor,
             dispatcher=dispatcher,
         )  # fmt: skip
+
+    def _others(self, scheduler: Scheduler) -> Callable[[str], float]:
+        """How busy programs that a scheduler has nothing to do with keep a processor."""
+
+        def load(processor: str) -> float:
+            own = [stream.context for stream in self.streams if stream.scheduler is scheduler]
+            return foreign_load(self.executor, own, processor)
+
+        return load
 
     def _predictor(self, name: str, pricer: Pricer, scheduler: Scheduler) -> Predictor:
         """The application's predictor, whose errors are kept and which is told what it predicted took."""
