@@ -39,6 +39,7 @@ _POLICY = {
     "concurrency": None,
     "priority": 0,
     "nice": 0,
+    "cpuset": "",
     "queue_window": 0,
 }
 """Fields of an application that are described where they are not these."""
@@ -283,7 +284,7 @@ def _settled(pricer: Pricer) -> dict[str, str]:
     device, library, graph = pricer.device, pricer.library, pricer.graph
     cores = device.core_names(pricer.cores)
     found = {"cores": cores} if device.parse_cores(cores) == pricer.cores else {}
-    stated = Pricer(device, library, graph, pricer.dtype, cores)
+    stated = Pricer(device, library, graph, pricer.dtype, cores, pricer.cpuset)
     same = all(stated.dtype_on(p) == pricer.dtype_on(p) for p in pricer.processors)
     return {"dtype": pricer.dtype, **found} if same else found
 

@@ -11,9 +11,12 @@ from simpy.events import Timeout
 
 from socsim.devices.cfs import CfsParameters, nice_weight
 from socsim.devices.device import Device
+from socsim.devices.eas import is_asymmetric
+from socsim.devices.energyaware import EnergyAware
 from socsim.devices.placement import balance_moves, choose_core, pull_source
 from socsim.devices.runqueue import FairQueue, RunQueue, SharedQueue
 from socsim.devices.threads import Thread
+from socsim.devices.tracked import TrackedFairQueue, TrackedSharedQueue
 
 __all__ = ["CPU_POLICIES", "Cores", "CpuPolicy"]
 
@@ -48,14 +51,19 @@ class Cores:
         self.top_pace = [c.macs_per_cycle["fp32"] * c.max_opp.frequency / fastest for c in device.cores]
         """Speed of each core at its highest clock; the fastest core's is 1."""
         sequence: Callable[[], int] = count(1).__next__
+        energy_aware = self.rules.placement == "eas" and is_asymmetric(device)
+        fair, shared = (TrackedFairQueue, TrackedSharedQueue) if energy_aware else (FairQueue, SharedQueue)
         self.queues: list[RunQueue] = [
-            FairQueue(env, core, pace, self.rules, sequence)
-            if policy == "cfs"
-            else SharedQueue(env, core, pace)
+            fair(env, core, pace, self.rules, sequence) if policy == "cfs" else shared(env, core, pace)
             for core, pace in enumerate(self.top_pace)
         ]
         self._runnable = [0] * len(self.queues)
         self._balance_timer: Any = None
+        self._eas = (
+            EnergyAware(env, device, self.queues, self.rules, self._move, self._pull)
+            if energy_aware
+            else None
+        )
 
     def thread(
         self, name: str, kind: str, allowed: Sequence[int], *, home: int | None = None, nice: int = 0,
@@ -84,7 +92,11 @@ class Cores:
 
     def wake(self, thread: Thread) -> None:
         """Make a sleeping thread runnable, on the core that suits it."""
-        core = choose_core(thread, self._runnable, self.top_pace)
+        eas = self._eas
+        if eas is None:
+            core = choose_core(thread, self._runnable, self.top_pace)
+        else:
+            core = eas.core_for(thread, self._runnable, self.top_pace)
         fresh, last = thread.core < 0, thread.core
         if not fresh and core != last and self.policy == "cfs":
             self._carry_vruntime(thread, last, core)
@@ -93,6 +105,8 @@ class Cores:
         self.queues[core].add(thread, fresh=fresh)
         if self._runnable[core] > 1:
             self._watch_balance()
+        if eas is not None:
+            eas.watch(core)
 
     def sleep(self, thread: Thread) -> None:
         """A thread has nothing to do; its core runs another, or takes one that waits elsewhere."""
@@ -118,7 +132,7 @@ class Cores:
             queue.settle()
 
     def _pull(self, core: int) -> None:
-        if sum(self._runnable) == 0:
+        if sum(self._runnable) == 0 or (self._eas is not None and not self._eas.overutilised()):
             return
         thread = pull_source(core, [queue.waiting for queue in self.queues])
         if thread is not None:
@@ -133,6 +147,8 @@ class Cores:
         self._runnable[core] += 1
         thread.core = core
         self.queues[core].add(thread, fresh=False)
+        if self._eas is not None:
+            self._eas.watch(core)
 
     def _carry_vruntime(self, thread: Thread, source: int, target: int) -> None:
         """Keep a thread's lead over the others when it changes core: only differences mean anything."""
@@ -148,8 +164,9 @@ class Cores:
 
     def _balance(self, event: Any) -> None:
         self._balance_timer = None
-        waiting = [queue.waiting for queue in self.queues]
-        for thread, core in balance_moves(waiting, self._runnable):
-            self._move(thread, core)
+        if self._eas is None or self._eas.overutilised():
+            waiting = [queue.waiting for queue in self.queues]
+            for thread, core in balance_moves(waiting, self._runnable):
+                self._move(thread, core)
         if any(count > 1 for count in self._runnable):
             self._watch_balance()
