@@ -132,7 +132,7 @@ class Cores:
             queue.settle()
 
     def _pull(self, core: int) -> None:
-        if sum(self._runnable) == 0 or (self._eas is not None and not self._eas.overutilised()):
+        if sum(self._runnable) == 0 or (self._eas is not None and not self._eas.lets_pull()):
             return
         thread = pull_source(core, [queue.waiting for queue in self.queues])
         if thread is not None:

@@ -24,8 +24,8 @@ __all__ = ["EnergyAware"]
 class EnergyAware:
     """Finds cores for threads that wake up, and larger cores for threads that have outgrown theirs.
 
-    A running thread that needs more than 80 % of its core is moved at a tick. Linux looks at every tick; here the
-    first tick at which it can be so is known, and there is no event before, unless somebody waits.
+    A running thread that needs more than 80 % of its core is moved at a tick. Linux looks at every tick; here there is
+    no event before the first tick at which it can be so, unless somebody waits, and none while no core is idle.
 
     Parameters
     ----------
@@ -60,6 +60,7 @@ class EnergyAware:
             queue.rate(capacity)
         self._timer: Any = None
         self._due = inf
+        self._resting = False
 
     def overutilised(self) -> bool:
         """Whether a core is used beyond 80 % of its capacity, so that load counts instead of energy."""
@@ -83,9 +84,19 @@ class EnergyAware:
 
     # --- threads that have outgrown their cores ---------------------------------------------------------------
 
+    def lets_pull(self) -> bool:
+        """A core has become idle: whether it may take over who waits elsewhere."""
+        if self._resting:
+            self._resting = False
+            self._look_at(self._env.now)
+        return self.overutilised()
+
     def watch(self, core: int) -> None:
         """A thread has come to a core: look again when it can have outgrown it."""
-        self._look_at(self._outgrown(core))
+        if all(queue.runnable for queue in self._queues):
+            self._resting = True
+        else:
+            self._look_at(self._outgrown(core))
 
     def _look_at(self, instant: float) -> None:
         """Look at the first tick after an instant, unless that is done earlier anyway."""
