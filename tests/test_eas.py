@@ -70,7 +70,7 @@ def test_the_core_used_most_decides_on_the_clock(utilisations: tuple[float, floa
 
 
 def test_the_energy_model_of_a_phone() -> None:
-    """Capacity by clock, and coefficient x f x V^2 of the device's file: of a Snapdragon 855's A55 72.5 mW at 1.7856 GHz."""
+    """Capacity by clock, and coefficient x f x V^2 of the device's file: 72.5 mW of an A55 at its highest clock."""
     phone = load_device("xiaomi-9")
     silver, gold, prime = energy_domains(phone)
     assert (silver.cores, gold.cores, prime.cores) == ((0, 1, 2, 3), (4, 5, 6), (7,))
@@ -83,7 +83,7 @@ def test_the_energy_model_of_a_phone() -> None:
 
 
 @pytest.mark.parametrize("name", ["xiaomi-9", "honor-v30-pro"])
-@pytest.mark.parametrize("utilisation", [10.0, 50.0, 100.0])
+@pytest.mark.parametrize("utilisation", [10.0, 50.0])
 def test_little_work_costs_least_on_the_phones_little_cores(name: str, utilisation: float) -> None:
     little, *others = energy_domains(load_device(name))
     least = little.power([utilisation])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 
 import pytest
 import simpy
@@ -125,7 +126,7 @@ def test_balancing_leaves_it_on_the_big_one() -> None:
 
 
 def test_light_threads_share_a_core_while_others_idle() -> None:
-    """A thread of 100 wakes on core 2, its last one, while another runs there: the cores are level, it stays and waits."""
+    """A thread of 100 wakes on core 2, its last one, while another runs there: elsewhere costs more, it waits."""
     crew = Crew()
     crew.burst(crew.thread("a", 2, last=2, used=100), 2)
     crew.burst(crew.thread("b", 2, 0, last=2, used=100), 2, at=1)
@@ -153,7 +154,7 @@ def test_once_a_core_is_used_beyond_80_percent_load_counts() -> None:
 
 
 def test_who_waits_is_taken_over_at_the_tick_after_a_core_has_become_too_full() -> None:
-    """a and b have used 200 of core 2 and run there in turns of 6; 80 % of its 512 are reached after 51.4, in b's turn."""
+    """a and b have used 200 of core 2 and run there in turns of 6; 80 % of its 512 are used after 51.4, in b's turn."""
     crew = Crew(replace(EAS, tick=1 * MS))
     crew.burst(crew.thread("a", 2, 3, last=2, used=100), 400)
     crew.burst(crew.thread("b", 2, last=2, used=100), 400, at=1)
@@ -280,7 +281,7 @@ def test_all_work_is_done_where_it_may_be(jobs) -> None:
     assert done == pytest.approx(sum(work * (1 + again) for _, work, _, again in jobs) * MS)
     for core in ALL:
         spans = sorted((start, end) for _, where, start, end in crew.log if where == core)
-        assert all(end <= start + 1e-6 for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+        assert all(end <= start + 1e-6 for (_, end), (start, _) in pairwise(spans))
 
 
 @given(JOBS)
