@@ -7,7 +7,7 @@ beyond 80 %, energy counts no more, and load is balanced.
 References
 ----------
 .. [1] Linux 5.4, kernel/sched/fair.c: `find_energy_efficient_cpu`, `compute_energy`, `cpu_util_next`,
-   `cpu_overutilized`, `update_misfit_status`; as merged in 5.0, which Android's kernels 4.19 and 5.4 have too.
+   `cpu_overutilized`, `update_misfit_status`; EAS was merged in 5.0.
 .. [2] Linux 5.4, include/linux/energy_model.h (`em_pd_energy`) and include/linux/sched/cpufreq.h (`map_util_freq`).
 .. [3] Linux 5.4, drivers/opp/of.c (`_get_cpu_power`): power is `dynamic-power-coefficient * f * V^2`.
 
