@@ -256,9 +256,9 @@ JOBS = st.lists(
 )
 
 
-def _played(jobs, rules: CfsParameters = EAS) -> Crew:
+def _played(jobs, policy="cfs") -> Crew:
     """Jobs (at, work, mask, repetitions) in ms, each of a thread of its own."""
-    crew = Crew(rules)
+    crew = Crew(policy=policy)
     for number, (at, work, mask, again) in enumerate(jobs):
         thread = crew.thread(str(number), *sorted(mask))
 
@@ -282,6 +282,14 @@ def test_all_work_is_done_where_it_may_be(jobs) -> None:
     for core in ALL:
         spans = sorted((start, end) for _, where, start, end in crew.log if where == core)
         assert all(end <= start + 1e-6 for (_, end), (start, _) in pairwise(spans))
+
+
+@given(JOBS)
+def test_all_work_is_done_on_shared_cores_too(jobs) -> None:
+    crew = _played(jobs, policy="processor_sharing")
+    crew.cores.close()
+    done = sum(time * pace for time, pace in zip(crew.cores.busy("kernel"), crew.cores.top_pace, strict=True))
+    assert done == pytest.approx(sum(work * (1 + again) for _, work, _, again in jobs) * MS)
 
 
 @given(JOBS)
@@ -375,6 +383,14 @@ def test_a_switch_is_stronger_than_the_device_s_file(tmp_path) -> None:
     mine = _eas_file(tmp_path, "eas")
     assert energy(mine) == energy("xiaomi-9", placement="eas") < energy(mine, placement="balance")
     assert energy(mine, placement="balance") == energy("xiaomi-9")
+
+
+def test_it_is_kept_beside_the_results() -> None:
+    light = socsim.Competitor(duty=0.05)
+    for placement, kept in (("eas", "eas"), (None, None)):
+        mechanisms = socsim.Mechanisms(dram=False, placement=placement)
+        result = socsim.simulate("xiaomi-9", [light], duration="0.1 s", mechanisms=mechanisms)
+        assert result.config["mechanisms"].get("placement") == kept
 
 
 # --- on a phone -----------------------------------------------------------------------------------------------

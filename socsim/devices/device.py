@@ -346,10 +346,8 @@ class Device:
 
         Parameters
         ----------
-        mask
-            As of :meth:`parse_cores`.
-        cpuset
-            Name of one of the device's; ``""`` for none.
+        mask, cpuset
+            As of :meth:`parse_cores`; name of one of the device's, ``""`` for none.
 
         Raises
         ------
