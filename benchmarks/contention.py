@@ -32,6 +32,7 @@ ABLATIONS = {
     "ideal processor sharing": Mechanisms(cpu="processor_sharing"),
     "without barriers": Mechanisms(barriers=False),
     "without DRAM contention": Mechanisms(dram=False),
+    "energy-aware placement": Mechanisms(placement="eas"),
 }
 MITIGATIONS: dict[str, dict[str, Any]] = {
     "none": {},

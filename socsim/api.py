@@ -39,6 +39,7 @@ _POLICY = {
     "concurrency": None,
     "priority": 0,
     "nice": 0,
+    "cpuset": "",
     "queue_window": 0,
 }
 """Fields of an application that are described where they are not these."""
@@ -131,7 +132,7 @@ def simulate(
             "duration": None if seconds is None else exact_seconds(seconds),
             "seed": seed,
             "noise": noise,
-            **({"mechanisms": asdict(mechanisms)} if mechanisms != ALL_MECHANISMS else {}),
+            **({"mechanisms": _switches(mechanisms)} if mechanisms != ALL_MECHANISMS else {}),
             "apps": [describe(app) for app in apps],
         },
         Path.cwd(),
@@ -142,6 +143,11 @@ def simulate(
     deadlines = {name: app.deadline_s for name, app in streams.items() if app.deadline_s is not None}
     alone = partial(_alone_s, target, streams)
     return Result(outcome, dict(described), deadlines_s=deadlines, idle_service_s=alone)
+
+
+def _switches(mechanisms: Mechanisms) -> dict[str, Any]:
+    """Mechanisms as an experiment file has them; a placement that is the device's is left out."""
+    return {name: value for name, value in asdict(mechanisms).items() if value is not None}
 
 
 def _all_settled(apps: Sequence[Mapping[str, Any]], simulation: Simulation) -> list[dict[str, Any]]:
@@ -283,7 +289,7 @@ def _settled(pricer: Pricer) -> dict[str, str]:
     device, library, graph = pricer.device, pricer.library, pricer.graph
     cores = device.core_names(pricer.cores)
     found = {"cores": cores} if device.parse_cores(cores) == pricer.cores else {}
-    stated = Pricer(device, library, graph, pricer.dtype, cores)
+    stated = Pricer(device, library, graph, pricer.dtype, cores, pricer.cpuset)
     same = all(stated.dtype_on(p) == pricer.dtype_on(p) for p in pricer.processors)
     return {"dtype": pricer.dtype, **found} if same else found
 

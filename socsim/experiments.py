@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails
 
 from socsim import units, yamlfile
+from socsim.devices.cfs import PlacementPolicy
 from socsim.errors import Fault, FileError, SocsimError, UnknownNameError, UsageError, nearest
 from socsim.resources import data_dir
 from socsim.results.inputs import located
@@ -74,6 +75,7 @@ class InferenceSpec(_Spec):
     concurrency: Count | None = None
     priority: float = 0.0
     nice: Nice = 0
+    cpuset: str = ""
     kernel_limit: Duration = 0.0
     queue_window: Annotated[int, Field(strict=True, ge=0)] = 0
 
@@ -105,6 +107,7 @@ class CompetitorSpec(_Spec):
     processor: Literal["cpu", "gpu", "dsp", "npu"] = "cpu"
     threads: Count = 1
     affinity: str = "all"
+    cpuset: str = ""
     nice: Nice = 0
     duty: Annotated[float, Field(gt=0, le=1)] = 1.0
     period: Time = 0.02
@@ -132,6 +135,7 @@ class MechanismsSpec(_Spec):
     cpu: Literal["cfs", "processor_sharing"] = "cfs"
     barriers: bool = True
     dram: bool = True
+    placement: PlacementPolicy | None = None
 
 
 class _FrameSpec(_Spec):
@@ -147,6 +151,7 @@ class _FrameSpec(_Spec):
     priority: float = 0.0
     nice: Nice = -10
     affinity: str = "big"
+    cpuset: str = ""
     start: Duration = 0.0
     stop: Time = inf
 
@@ -312,9 +317,6 @@ def check_experiment(path: str | Path) -> str:
         (("device",), load_device, experiment.device)
     ]
 
-    def parse_cores(text: str) -> object:
-        return load_device(experiment.device).parse_cores(text)
-
     for i, app in enumerate(experiment.apps):
         if not isinstance(app, Inference):
             named.append((("apps", i), partial(_check_fit, experiment.device), app))
@@ -324,8 +326,10 @@ def check_experiment(path: str | Path) -> str:
             (("apps", i, "library"), load_library, app.library),
             (("apps", i, "scheduler"), make_scheduler, app.scheduler),
         ]
-        if app.cores:
-            named.append((("apps", i, "cores"), parse_cores, app.cores))
+        if app.cpuset:
+            named.append((("apps", i, "cpuset"), partial(_check_cores, experiment.device), app))
+        elif app.cores:
+            named.append((("apps", i, "cores"), partial(_check_cores, experiment.device), app))
         if isinstance(app.source, TraceFile):
             named.append((("apps", i, "arrivals"), read_trace, app.source.file))
     for loc, load, value in named:
@@ -340,6 +344,18 @@ def check_experiment(path: str | Path) -> str:
     return f"experiment, {counted(len(experiment.apps), 'application')} on {experiment.device}"
 
 
+def _check_cores(name: str, app: Inference) -> None:
+    """Refuse masks and cpusets that the device has not, or that have no core in common; unknown devices pass."""
+    from socsim.devices.profile import load_device
+    from socsim.workloads.library import load_library
+
+    try:
+        device, library = load_device(name), load_library(app.library)
+    except SocsimError:
+        return
+    device.allowed_cores(app.cores or library.cores, app.cpuset)
+
+
 def _check_fit(name: str, app: Competitor | FrameApp) -> None:
     """Refuse what competes or shows frames where the device lacks the processor or the cores; unknown devices pass."""
     from socsim.devices.profile import load_device
@@ -351,7 +367,7 @@ def _check_fit(name: str, app: Competitor | FrameApp) -> None:
     needed = app.processor if isinstance(app, Competitor) else "gpu"
     if needed not in device.processors:
         raise UnknownNameError("processor", needed, device.processors)
-    device.parse_cores(app.affinity)
+    device.allowed_cores(app.affinity, app.cpuset)
 
 
 def _find(path: str | Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from socsim.devices.cfs import CfsParameters
@@ -33,7 +34,8 @@ from socsim.devices.spec import (
     OppSpec,
     SharingSpec,
 )
-from socsim.yamlfile import Document, Loc
+from socsim.errors import FileError, SocsimError
+from socsim.yamlfile import Document, FileFault, Loc
 
 __all__ = ["build"]
 
@@ -52,7 +54,7 @@ def build(name: str, spec: DeviceSpec, document: Document) -> Device:
     """
     clocks = [opp.freq for opp in spec.memory.opps]
     counts = Counter(row.grade for row in rows(document.root))
-    return Device(
+    device = Device(
         name=name,
         title=spec.title,
         soc=spec.soc,
@@ -66,8 +68,28 @@ def build(name: str, spec: DeviceSpec, document: Document) -> Device:
         calibrations=MappingProxyType({c.key: c for c in _calibrations(spec, document)}),
         grades=MappingProxyType({grade: counts[grade] for grade in GRADES if counts[grade]}),
         thermal=tuple(Trip(t.zone, t.kind, t.temperature, t.hysteresis) for t in spec.thermal),
-        os=CfsParameters(**dict(spec.os)),
+        os=CfsParameters(**spec.os.model_dump(exclude={"cpusets"})),
     )
+    return replace(device, cpusets=MappingProxyType(_cpusets(device, spec, document)))
+
+
+def _cpusets(device: Device, spec: DeviceSpec, document: Document) -> dict[str, tuple[int, ...]]:
+    """Core numbers of each cpuset.
+
+    Raises
+    ------
+    FileError
+        Masks that the device does not have.
+    """
+    found, faults = dict[str, tuple[int, ...]](), list[FileFault]()
+    for name, mask in spec.os.cpusets.items():
+        try:
+            found[name] = device.parse_cores(mask)
+        except SocsimError as error:
+            faults.append(document.fault(("os", "cpusets", name), str(error)))
+    if faults:
+        raise FileError(document.path, faults)
+    return found
 
 
 def _opps(opps: Iterable[OppSpec], clocks: list[float]) -> tuple[Opp, ...]:

@@ -13,10 +13,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, floor, inf
+from typing import Literal, get_args
 
-from socsim.errors import UsageError
+from socsim.errors import UnknownNameError, UsageError
 
-__all__ = ["NICE_0_WEIGHT", "CfsParameters", "nice_weight"]
+__all__ = ["NICE_0_WEIGHT", "PLACEMENTS", "CfsParameters", "PlacementPolicy", "nice_weight"]
+
+PlacementPolicy = Literal["balance", "eas"]
+PLACEMENTS: tuple[str, ...] = get_args(PlacementPolicy)
+"""How cores are found for threads: by load alone, or energy-aware where no core is short of capacity."""
 
 NICE_0_WEIGHT = 1024
 _WEIGHTS = (
@@ -56,6 +61,13 @@ class CfsParameters:
         Period in s of the timer interrupt (``1 / CONFIG_HZ``): slices end on ticks.
     balance_period
         Time in s between two looks at the run queues of all cores, while somebody waits.
+    placement
+        How a core is found for a thread that wakes up: ``"balance"`` or ``"eas"`` (see :mod:`socsim.devices.eas`).
+
+    Raises
+    ------
+    UnknownNameError
+        No placement of that name.
     """
 
     latency: float = 10e-3
@@ -63,6 +75,11 @@ class CfsParameters:
     wakeup_granularity: float = 2e-3
     tick: float = 10e-3
     balance_period: float = 128e-3
+    placement: PlacementPolicy = "balance"
+
+    def __post_init__(self) -> None:
+        if self.placement not in PLACEMENTS:
+            raise UnknownNameError("placement", self.placement, PLACEMENTS)
 
     def period(self, runnable: int) -> float:
         """Time in s in which each of `runnable` threads should have a turn: longer where they are too many for it."""

@@ -11,9 +11,12 @@ from simpy.events import Timeout
 
 from socsim.devices.cfs import CfsParameters, nice_weight
 from socsim.devices.device import Device
+from socsim.devices.eas import is_asymmetric
+from socsim.devices.energyaware import EnergyAware
 from socsim.devices.placement import balance_moves, choose_core, pull_source
 from socsim.devices.runqueue import FairQueue, RunQueue, SharedQueue
 from socsim.devices.threads import Thread
+from socsim.devices.tracked import TrackedFairQueue, TrackedSharedQueue
 
 __all__ = ["CPU_POLICIES", "Cores", "CpuPolicy"]
 
@@ -48,15 +51,20 @@ class Cores:
         self.top_pace = [c.macs_per_cycle["fp32"] * c.max_opp.frequency / fastest for c in device.cores]
         """Speed of each core at its highest clock; the fastest core's is 1."""
         sequence: Callable[[], int] = count(1).__next__
+        energy_aware = self.rules.placement == "eas" and is_asymmetric(device)
+        fair, shared = (TrackedFairQueue, TrackedSharedQueue) if energy_aware else (FairQueue, SharedQueue)
         self.queues: list[RunQueue] = [
-            FairQueue(env, core, pace, self.rules, sequence)
-            if policy == "cfs"
-            else SharedQueue(env, core, pace)
+            fair(env, core, pace, self.rules, sequence) if policy == "cfs" else shared(env, core, pace)
             for core, pace in enumerate(self.top_pace)
         ]
         self._runnable = [0] * len(self.queues)
         self._waiting = 0
         self._balance_timer: Any = None
+        self._eas = (
+            EnergyAware(env, device, self.queues, self.rules, self._move, self._pull)
+            if energy_aware
+            else None
+        )
 
     def thread(
         self, name: str, kind: str, allowed: Sequence[int], *, home: int | None = None, nice: int = 0,
@@ -85,21 +93,26 @@ class Cores:
 
     def wake(self, thread: Thread) -> None:
         """Make a sleeping thread runnable, on the core that suits it."""
-        runnable, last, home = self._runnable, thread.core, thread.home
-        core = (
-            home if home is not None and not runnable[home] else choose_core(thread, runnable, self.top_pace)
-        )
+        runnable, last, home, eas = self._runnable, thread.core, thread.home, self._eas
+        if eas is not None:
+            core = eas.core_for(thread, runnable, self.top_pace)
+        elif home is not None and not runnable[home]:
+            core = home
+        else:
+            core = choose_core(thread, runnable, self.top_pace)
         if last != core and last >= 0 and self.policy == "cfs":
             self._carry_vruntime(thread, last, core)
         thread.core, thread.runnable = core, True
         runnable[core] += 1
-        if runnable[core] == 1 and last >= 0:
+        if eas is None and runnable[core] == 1 and last >= 0:
             self.queues[core].resume(thread)
             return
         self.queues[core].add(thread, fresh=last < 0)
         if runnable[core] > 1:
             self._waiting += 1
             self._watch_balance()
+        if eas is not None:
+            eas.watch(core)
 
     def sleep(self, thread: Thread) -> None:
         """A thread has nothing to do; its core runs another, or takes one that waits elsewhere."""
@@ -107,11 +120,9 @@ class Cores:
         thread.runnable = False
         self._runnable[core] -= 1
         self.queues[core].remove(thread)
-        if not self._waiting:
-            return
         if self._runnable[core]:
             self._waiting -= 1
-        else:
+        elif self._waiting or self._eas is not None:
             self._pull(core)
 
     @property
@@ -134,6 +145,8 @@ class Cores:
             queue.settle()
 
     def _pull(self, core: int) -> None:
+        if self._eas is not None and (self.runnable == 0 or not self._eas.lets_pull()):
+            return
         thread = pull_source(core, [queue.waiting for queue in self.queues])
         if thread is not None:
             self._move(thread, core)
@@ -148,6 +161,8 @@ class Cores:
         self._waiting += (self._runnable[core] > 1) - (self._runnable[last] > 0)
         thread.core = core
         self.queues[core].add(thread, fresh=False)
+        if self._eas is not None:
+            self._eas.watch(core)
 
     def _carry_vruntime(self, thread: Thread, source: int, target: int) -> None:
         """Keep a thread's lead over the others when it changes core: only differences mean anything."""
@@ -163,8 +178,9 @@ class Cores:
 
     def _balance(self, event: Any) -> None:
         self._balance_timer = None
-        waiting = [queue.waiting for queue in self.queues]
-        for thread, core in balance_moves(waiting, self._runnable):
-            self._move(thread, core)
+        if self._eas is None or self._eas.overutilised():
+            waiting = [queue.waiting for queue in self.queues]
+            for thread, core in balance_moves(waiting, self._runnable):
+                self._move(thread, core)
         if any(count > 1 for count in self._runnable):
             self._watch_balance()

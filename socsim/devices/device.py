@@ -245,6 +245,8 @@ class Device:
         Trip points.
     os
         How its kernel shares a core among threads.
+    cpusets
+        Cores that groups of applications may use, by name (``"background"``).
 
     Attributes
     ----------
@@ -267,6 +269,7 @@ class Device:
     grades: Mapping[str, int] = field(default_factory=dict)
     thermal: tuple[Trip, ...] = ()
     os: CfsParameters = field(default_factory=CfsParameters)
+    cpusets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     source: str = field(default="", init=False, compare=False)
 
     @property
@@ -337,6 +340,35 @@ class Device:
                 f"cores {part!r}: cluster {name!r} has {counted(len(ids), 'core')}, got {count!r}"
             )
         return ids[: int(count)]
+
+    def allowed_cores(self, mask: str, cpuset: str = "") -> tuple[int, ...]:
+        """Core numbers, fastest first, that threads with a mask may use in a cpuset.
+
+        Parameters
+        ----------
+        mask, cpuset
+            As of :meth:`parse_cores`; name of one of the device's, ``""`` for none.
+
+        Raises
+        ------
+        UnknownNameError
+            An unknown cluster or cpuset.
+        UsageError
+            Mask and cpuset have no core in common. Linux would refuse the mask and keep the cpuset.
+        """
+        cores = self.parse_cores(mask)
+        if not cpuset:
+            return cores
+        if cpuset not in self.cpusets:
+            raise UnknownNameError(f"cpuset of {self.name!r}:", cpuset, self.cpusets)
+        inside = self.cpusets[cpuset]
+        allowed = tuple(core for core in cores if core in inside)
+        if not allowed:
+            raise UsageError(
+                f"cores {mask!r} and cpuset {cpuset!r} ({self.core_names(inside)}) have no core in common; "
+                f"choose cores such as {self.core_names(inside)!r}"
+            )
+        return allowed
 
     def core_names(self, cores: Iterable[int]) -> str:
         """The mask that :meth:`parse_cores` reads back: ``"prime:1+gold:3"``."""

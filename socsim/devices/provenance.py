@@ -1,4 +1,4 @@
-"""Where a profile's numbers come from: every one has a confidence grade and a source.
+"""Where a profile's numbers come from: every one has a confidence grade and a source, and settings may have them.
 
 A block of a file may state ``grade`` and ``source`` for all numbers in it, and ``except: {voltage: {grade:
 .., source: ..}}`` for those of its numbers that stand under a certain key; a number with its own is written
@@ -35,7 +35,7 @@ _TEXT = frozenset({"title", "soc", "name", "core", "model", "zone", "kind", "ext
 
 
 class Provenance(NamedTuple):
-    """One number of a profile: its place in the profile, its value as written, its grade and its source."""
+    """One number or setting of a profile: its place in the profile, its value as written, its grade and its source."""
 
     path: str
     value: str
@@ -109,6 +109,9 @@ class _Stripper:
             if key != "value" and key not in _OWN:
                 self._fault(child, (*loc, key), f"unknown key {key!r} beside 'value'", key=True)
         inner = self.node(node.value["value"], loc, origin)
+        if isinstance(inner.value, str) and inner.origin is None:
+            self._require(inner, loc, origin)
+            inner = replace(inner, origin=origin)
         return replace(inner, key_place=node.key_place)
 
     def _stated(self, node: Node, loc: Loc, outer: Origin) -> Origin:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from socsim import units
-from socsim.devices.cfs import CfsParameters
+from socsim.devices.cfs import CfsParameters, PlacementPolicy
 from socsim.yamlfile import Loc, RelativeFaults
 
 __all__ = [
@@ -211,13 +211,18 @@ class SharingSpec(_Block):
 
 
 class OsSpec(_Block):
-    """Settings of the kernel's scheduler; fields as of :class:`socsim.devices.cfs.CfsParameters`."""
+    """Settings of the kernel's scheduler; fields as of :class:`socsim.devices.cfs.CfsParameters`.
+
+    `cpusets` are named sets of cores in the notation of :meth:`socsim.devices.device.Device.parse_cores`.
+    """
 
     latency: Interval = CfsParameters().latency
     min_granularity: Interval = CfsParameters().min_granularity
     wakeup_granularity: Time = CfsParameters().wakeup_granularity
     tick: Interval = CfsParameters().tick
     balance_period: Interval = CfsParameters().balance_period
+    placement: PlacementPolicy = CfsParameters().placement
+    cpusets: dict[Text, Text] = {}
 
 
 class TripSpec(_Block):

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from socsim.devices.pelt import ThreadLoad
 
 __all__ = ["Thread"]
 
@@ -31,7 +35,7 @@ class Thread:
     """
 
     __slots__ = (
-        "allowed", "core", "home", "kind", "name", "on_change", "order", "reference", "runnable", "share",
+        "allowed", "core", "home", "kind", "load", "name", "on_change", "order", "reference", "runnable", "share",
         "speed", "vruntime", "weight",
     )  # fmt: skip
 
@@ -60,6 +64,8 @@ class Thread:
         self.vruntime = 0.0
         self.order = 0
         """Decides between equal vruntimes: earlier queued first."""
+        self.load: ThreadLoad | None = None
+        """Its utilisation, where queues keep account of it."""
 
     def __repr__(self) -> str:
         state = "asleep" if not self.runnable else "running" if self.share else "waiting"

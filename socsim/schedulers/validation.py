@@ -86,7 +86,7 @@ def _filled(op: Operator, decision: Decision, pricer: Pricer) -> Decision:
 def _placed(op: Operator, placement: Placement, pricer: Pricer) -> Placement:
     _check_processor(op, placement, pricer)
     if placement.cores:
-        pricer.device.parse_cores(placement.cores)
+        pricer.device.allowed_cores(placement.cores, pricer.cpuset)
     layouts = pricer.layouts(placement.processor, placement.dtype)
     if not layouts:
         raise PlanError(

@@ -41,7 +41,7 @@ class Display:
             raise UsageError(f"{name!r} needs a GPU to compose frames; {executor.device.name!r} has none")
         self.executor, self.app, self.name = executor, app, name
         self.log = FrameLog(name)
-        cores = executor.device.parse_cores(app.affinity)
+        cores = executor.device.allowed_cores(app.affinity, app.cpuset)
         self._context = Context(
             executor, name, cores[0], host_cores=cores, nice=app.nice, priority=app.priority
         )

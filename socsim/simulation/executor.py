@@ -8,7 +8,7 @@ by entry, because every entry changes the others' shares.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Protocol
 
@@ -125,7 +125,10 @@ class Executor:
     ) -> None:
         self.env, self.device, self.stepwise, self.on_run = env, device, stepwise, on_run
         self.mechanisms = mechanisms
-        self.cores = Cores(env, device, policy=mechanisms.cpu)
+        rules = device.os
+        if mechanisms.placement is not None:
+            rules = replace(rules, placement=mechanisms.placement)
+        self.cores = Cores(env, device, policy=mechanisms.cpu, rules=rules)
         self.speed = dict.fromkeys(device.accelerators, 1.0)
         self.dram_bandwidth = device.memory.bandwidth
         self.dram_bytes = 0.0

@@ -110,11 +110,11 @@ class Bench:
 
 
 class _Subject:
-    """What is measured: equal only for the same device, library and network."""
+    """What is measured: equal only for the same device, library, network and cpuset."""
 
     def __init__(self, pricer: Pricer) -> None:
         self.pricer = pricer
-        self._key = (id(pricer.device), id(pricer.library), id(pricer.graph))
+        self._key = (id(pricer.device), id(pricer.library), id(pricer.graph), pricer.cpuset)
 
     def __hash__(self) -> int:
         return hash(self._key)

@@ -95,7 +95,7 @@ class CpuRival(_Rival):
         self, executor: Executor, competitor: Competitor, name: str, rng: np.random.Generator
     ) -> None:
         super().__init__(executor, competitor)
-        cores = executor.device.parse_cores(competitor.affinity)
+        cores = executor.device.allowed_cores(competitor.affinity, competitor.cpuset)
         self._threads = [
             executor.cores.thread(f"{name}.{i}", "other", cores, nice=competitor.nice, absolute=True)
             for i in range(competitor.threads)
@@ -215,7 +215,7 @@ class AcceleratorRival(_Rival):
         self, executor: Executor, competitor: Competitor, name: str, rng: np.random.Generator
     ) -> None:
         super().__init__(executor, competitor)
-        cores = executor.device.parse_cores(competitor.affinity)
+        cores = executor.device.allowed_cores(competitor.affinity, competitor.cpuset)
         self._context = Context(
             executor, name, cores[0], host_cores=cores, nice=competitor.nice, priority=competitor.priority
         )

@@ -160,7 +160,7 @@ class Simulation:
     def _stream(self, app: Inference, name: str, number: int) -> Stream:
         if not isinstance(app.model, ModelGraph):
             raise UsageError(f"application {name!r}: load the network first, got {app.model!r}")
-        pricer = Pricer(self.device, load_library(app.library), app.model, app.dtype, app.cores)
+        pricer = Pricer(self.device, load_library(app.library), app.model, app.dtype, app.cores, app.cpuset)
         scheduler = self._scheduler(app.scheduler)
         check_times(scheduler)
         noise = Noise(np.random.default_rng([self.seed, number]), pricer) if self.noise else None

@@ -59,7 +59,7 @@ def host_core(pricer: Pricer) -> int:
     team = pricer.team()
     if pricer.library.host == "shared":
         return team[0]
-    free = [i for i in pricer.device.parse_cores("all") if i not in team]
+    free = [i for i in pricer.device.allowed_cores("all", pricer.cpuset) if i not in team]
     return free[0] if free else team[-1]
 
 
@@ -73,8 +73,9 @@ def own_context(
 ) -> Context:
     """What a network under its library holds on a device; `nice` and `priority` are the application's."""
     library = pricer.library
+    anywhere = pricer.device.allowed_cores("all", pricer.cpuset)
     return Context(
-        executor, name, host_core(pricer), host_cores=pricer.mask if library.host == "shared" else (),
+        executor, name, host_core(pricer), host_cores=pricer.mask if library.host == "shared" else anywhere,
         spin=library.spin, tiles=library.tiles, nice=nice, priority=priority,
     )  # fmt: skip
 

@@ -63,6 +63,9 @@ class Inference:
         Rank where processors arbitrate between applications; higher goes first.
     nice
         Nice value of its CPU threads, -20 (most time) to 19.
+    cpuset
+        Name of the device's cpuset that all its threads are in (``"background"``): they may only use cores that are in
+        both that and their masks; ``""`` for none.
     kernel_limit
         Time above which a GPU kernel is split into blocks, in s or with a unit (MACE's ``limit_opencl_kernel_time``);
         0 for no limit.
@@ -93,6 +96,7 @@ class Inference:
     concurrency: int | None = None
     priority: float = 0.0
     nice: int = 0
+    cpuset: str = ""
     kernel_limit: float | str = 0.0
     queue_window: int = 0
 

@@ -27,6 +27,8 @@ class Competitor:
         CPU threads of each process.
     affinity
         CPU mask of its threads (``"all"``, ``"big"``, ``"little"``, ``"prime:1+gold:3"``).
+    cpuset
+        Name of the device's cpuset that they are in (``"background"``); ``""`` for none.
     nice
         Of its threads, from -20 to 19.
     duty
@@ -71,6 +73,7 @@ class Competitor:
     off: float | str = 0.0
     priority: int = 0
     name: str = "competitor"
+    cpuset: str = ""
 
     def __post_init__(self) -> None:
         nice_weight(self.nice)

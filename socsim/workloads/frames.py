@@ -40,6 +40,8 @@ class FrameApp:
         Of its CPU thread; default -10, what Android gives the threads that draw the application in front.
     affinity
         CPU mask of its thread; default ``"big"``, where Android's boost puts such threads.
+    cpuset
+        Name of the device's cpuset that its threads are in (``"top-app"``); ``""`` for none.
     start, stop
         When it begins and ends, in s or with a unit.
     name
@@ -66,6 +68,7 @@ class FrameApp:
     start: float | str = 0.0
     stop: float | str = inf
     name: str = ""
+    cpuset: str = ""
 
     def __post_init__(self) -> None:
         nice_weight(self.nice)

@@ -27,15 +27,19 @@ class Pricer:
         Data type wanted; ``""`` is each processor's own, which is also used where the wanted one is not calibrated.
     cores
         CPU mask; ``""`` takes the library's default.
+    cpuset
+        The device's cpuset that all threads are in; ``""`` for none. There are no more workers than cores in both.
     """
 
     def __init__(
-        self, device: Device, library: Library, graph: ModelGraph, dtype: str = "", cores: str = ""
-    ) -> None:
+        self, device: Device, library: Library, graph: ModelGraph, dtype: str = "", cores: str = "",
+        cpuset: str = "",
+    ) -> None:  # fmt: skip
         self.device, self.library, self.graph, self._wanted = device, library, graph, dtype
         self.dtype = self.dtype_on(self.processors[0])
         """Data type of the tensors that processors share."""
-        self.mask = device.parse_cores(cores or library.cores)
+        self.cpuset = cpuset
+        self.mask = device.allowed_cores(cores or library.cores, cpuset)
         """Cores that its threads may run on, fastest first."""
         self.cores = self.mask if cores else self.mask[: library.threads]
         """Cores that the worker threads start on."""
@@ -156,4 +160,4 @@ class Pricer:
 
     def team(self, cores: str = "") -> tuple[int, ...]:
         """Core numbers of the worker threads, fastest first."""
-        return self.device.parse_cores(cores) if cores else self.cores
+        return self.device.allowed_cores(cores, self.cpuset) if cores else self.cores
