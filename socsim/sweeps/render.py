@@ -53,9 +53,7 @@ def render_sweep(plan: Sweep, rows: Sequence[Row]) -> Group:
     cells = [[_cell(group, key, form) for _, key, form in _COLUMNS] for group in groups]
     kept = [i for i in range(len(_COLUMNS)) if any(row[i] not in ("-", "0.0%") for row in cells)]
     kept = [i for i in kept if _COLUMNS[i][1] != "frame_drop_share" or any(r.get("frames") for r in rows)]
-    table = Table(
-        title=_title(plan, names), title_justify="left", box=None, pad_edge=False, header_style="bold"
-    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for label in labels:
         table.add_column(
             "application" if label == "app" else label, overflow="fold", no_wrap=_narrow(rows, label)
@@ -64,7 +62,7 @@ def render_sweep(plan: Sweep, rows: Sequence[Row]) -> Group:
         table.add_column(_COLUMNS[i][0], justify="right")
     for group, row in zip(groups, cells, strict=True):
         table.add_row(*(Text(str(group[0].get(label))) for label in labels), *(row[i] for i in kept))
-    return Group(table)
+    return Group(_title(plan, names), table)
 
 
 def _narrow(rows: Sequence[Row], label: str) -> bool:
