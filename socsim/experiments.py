@@ -300,6 +300,10 @@ def overridden(document: yamlfile.Document, changes: Iterable[tuple[str, Any]] =
     """
     config = located(deepcopy(document.data), Path(document.path).parent)
     config.pop("sweep", None)
+    changes = list(changes)
+    for key, _ in changes:
+        if key.split(".")[0] == "sweep":
+            raise UsageError(f"{key!r}: a single experiment has no sweep; 'socsim run' and socsim.sweep do")
     typed = [(put(config, key, value), key) for key, value in changes]
     if typed:
         config = located(config, Path.cwd())

@@ -112,6 +112,17 @@ def test_an_experiment_may_be_swept(here: Path) -> None:
     )
 
 
+def test_what_to_sweep_over_is_a_mapping(here: Path) -> None:
+    message = "what to sweep over is a mapping such as {'seed': '0..9'}, got 'seed'"
+    assert told(socsim.sweep, "s.yaml", "seed") == message
+
+
+def test_a_single_experiment_cannot_be_given_a_sweep(here: Path) -> None:
+    Path("s.yaml").write_text(PLAIN)
+    for override in ("sweep.seed=0..3", "sweep={seed: 0..3}"):
+        assert "a single experiment has no sweep" in told(socsim.load_experiment, "s.yaml", [override])
+
+
 def test_a_sweep_travels_between_processes(here: Path) -> None:
     sweep = pickle.loads(pickle.dumps(load_sweep("s.yaml")))
     assert run_point(sweep, 3) == run_point(load_sweep("s.yaml"), 3)
@@ -145,6 +156,7 @@ def test_files_that_are_swept_over_are_relative_to_the_experiment(here: Path) ->
         (["sweep.apps.busy.count=4..5", "apps.net.scheduler=gpu"], [("gpu", 4), ("gpu", 5)]),
         (["sweep.apps.net.scheduler=[codl]", "apps.busy.count=0"], [("codl", 0)]),
         (["apps.busy.count=1", "apps.net.count=1"], [("cpu", 1), ("gpu", 1)]),
+        (["sweep={apps.busy.count: [6]}", "apps.net.scheduler=gpu"], [("gpu", 6)]),
         (["apps.busy.count=1", "sweep.seed=0..1", "apps.net.scheduler=gpu"], [("gpu", 1), ("gpu", 1)]),
     ],
 )
@@ -171,6 +183,7 @@ def test_variants_are_pinned_and_chosen_by_name(here: Path) -> None:
          "s.yaml with overrides: apps.busy.count: should be greater than or equal to 0, got -1"),
         (["apps.busy={kind: competitor}"], "the sweep over 'apps.busy.count' sets 'apps.busy.count', which undoes "
          "'apps.busy'; pin it: -s apps.busy.count=..."),
+        (["sweep=0..3"], "sweep is a mapping such as {seed: 0..9}, got '0..3'"),
         (["sweep.seed=3..1"], "s.yaml: sweep.seed: the range 3..1 runs backwards; write 1..3"),
         (["sweep.seed=3"], "s.yaml: sweep.seed: should be a list, a range such as 0..9"),
         (["sweep.apps.nat.count=[1]"], "s.yaml: sweep.apps.nat.count: unknown key 'apps.nat'; did you mean 'net'?"),

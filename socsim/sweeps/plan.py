@@ -150,15 +150,28 @@ def load_sweep(
     UsageError
         An override that an axis would undo.
     """
+    if over is not None and not isinstance(over, Mapping):
+        raise UsageError(f"what to sweep over is a mapping such as {{'seed': '0..9'}}, got {over!r}")
     document = _as_document(path) if isinstance(path, Experiment) else read_experiment(path)
     parsed = [parse_override(text) for text in overrides]
-    given = {**(over or {}), **{key.removeprefix(_PREFIX): v for key, v in parsed if key.startswith(_PREFIX)}}
+    given = {**(over or {}), **_swept(parsed)}
     axes = _axes(document, given)
-    plain = [(key, value) for key, value in parsed if not key.startswith(_PREFIX)]
+    plain = [(key, value) for key, value in parsed if not f"{key}.".startswith(_PREFIX)]
     left, changes = pin(document.data, axes, plain)
     sweep = Sweep(document, overridden(document, changes), left, frozenset(given))
     _check_keys(sweep)
     return sweep
+
+
+def _swept(overrides: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """What overrides sweep over: ``sweep.key=...`` or ``sweep={key: ...}``."""
+    swept: dict[str, Any] = {}
+    for key, value in overrides:
+        if key == "sweep" and not isinstance(value, Mapping):
+            raise UsageError(f"sweep is a mapping such as {{seed: 0..9}}, got {value!r}")
+        if f"{key}.".startswith(_PREFIX):
+            swept.update(value if key == "sweep" else {key.removeprefix(_PREFIX): value})
+    return swept
 
 
 def _axes(document: yamlfile.Document, given: Mapping[str, Any]) -> tuple[Axis, ...]:

@@ -58,7 +58,7 @@ def sweep(
     SimulationError
         A point that failed; the sentence says which.
     """
-    plan = load_sweep(experiment, overrides, {key: _described(block) for key, block in (over or {}).items()})
+    plan = load_sweep(experiment, overrides, _described(over))
     check_sweep(plan)
     return frame(evened([row for rows in run_points(plan, slowdown=slowdown) for row in rows]))
 
