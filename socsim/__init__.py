@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from socsim.schedulers.base import OnlineScheduler, SplitScheduler, StaticScheduler
     from socsim.schedulers.plan import Placement, Plan, Split
     from socsim.simulation.mechanisms import Mechanisms
+    from socsim.sweeps.running import sweep
     from socsim.workloads.apps import Inference
     from socsim.workloads.arrivals import Arrivals
     from socsim.workloads.competitors import Competitor
@@ -54,6 +55,7 @@ __all__ = [
     "load_model",
     "profile",
     "simulate",
+    "sweep",
 ]
 
 _HOMES = {
@@ -65,6 +67,7 @@ _HOMES = {
     "schedulers.base": ("OnlineScheduler", "SplitScheduler", "StaticScheduler"),
     "schedulers.plan": ("Placement", "Plan", "Split"),
     "simulation.mechanisms": ("Mechanisms",),
+    "sweeps.running": ("sweep",),
     "workloads.apps": ("Inference",),
     "workloads.arrivals": ("Arrivals",),
     "workloads.competitors": ("Competitor",),

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from socsim import units, yamlfile
 from socsim.devices.cfs import PlacementPolicy
 from socsim.errors import Fault, FileError, SocsimError, UnknownNameError, UsageError, nearest
+from socsim.overrides import parse_override, put
 from socsim.resources import data_dir
 from socsim.results.inputs import located
 from socsim.results.result import Result
@@ -32,11 +35,17 @@ from socsim.workloads.stages import application_names, check_stages, make_after
 
 __all__ = [
     "Experiment",
+    "ExperimentSpec",
     "check_experiment",
+    "complaint",
+    "describe_experiment",
     "experiment_names",
     "load_experiment",
-    "override_value",
-    "split_override",
+    "make_experiment",
+    "named_things",
+    "overridden",
+    "phrase",
+    "read_experiment",
 ]
 
 Time = Annotated[float, BeforeValidator(lambda text: units.parse(text, "time")), Field(gt=0)]
@@ -103,7 +112,7 @@ class CompetitorSpec(_Spec):
 
     kind: Literal["competitor"]
     name: str = "competitor"
-    count: Count = 1
+    count: Annotated[int, Field(strict=True, ge=0)] = 1
     processor: Literal["cpu", "gpu", "dsp", "npu"] = "cpu"
     threads: Count = 1
     affinity: str = "all"
@@ -197,6 +206,7 @@ class ExperimentSpec(_Spec):
     duration: Time | None = None
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     noise: bool = False
+    sweep: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -269,32 +279,87 @@ def load_experiment(path: str | Path, overrides: Iterable[str] = ()) -> Experime
     UsageError
         An override of a key that does not exist.
     """
-    file = _find(path)
-    document = yamlfile.read(file)
-    spec = yamlfile.validate(document, ExperimentSpec)
-    config = located(document.data, file.parent)
-    typed = [_override(config, override) for override in overrides]
-    spec = _revalidate(config := located(config, Path.cwd()), str(file), typed) if typed else spec
-    spec = ExperimentSpec.model_validate(config)
+    document = read_experiment(path)
+    swept = document.data.get("sweep")
+    if swept:
+        raise UsageError(
+            f"{document.path} is a sweep over {', '.join(swept)}; run it with 'socsim run' or socsim.sweep"
+        )
+    return make_experiment(document, overridden(document, map(parse_override, overrides)))
+
+
+def read_experiment(path: str | Path) -> yamlfile.Document:
+    """Read and validate an experiment file or the name of one, its sweep aside; raises as :func:`load_experiment`."""
+    document = yamlfile.read(_find(path))
+    yamlfile.validate(document, ExperimentSpec)
+    return document
+
+
+def overridden(document: yamlfile.Document, changes: Iterable[tuple[str, Any]] = ()) -> dict[str, Any]:
+    """The content of a file with absolute paths and without its sweep, after changes of (key, value).
+
+    Raises
+    ------
+    UsageError
+        A change of a key that does not exist, or to a wrong value.
+    """
+    config = located(deepcopy(document.data), Path(document.path).parent)
+    config.pop("sweep", None)
+    changes = list(changes)
+    for key, _ in changes:
+        if key.split(".")[0] == "sweep":
+            raise UsageError(f"{key!r}: a single experiment has no sweep; 'socsim run' and socsim.sweep do")
+    typed = [(put(config, key, value), key) for key, value in changes]
+    if typed:
+        config = located(config, Path.cwd())
+        _revalidate(config, document.path, typed)
+    return config
+
+
+def make_experiment(document: yamlfile.Document, config: dict[str, Any]) -> Experiment:
+    """The experiment that a content is.
+
+    Parameters
+    ----------
+    document
+        The file that it comes from, for its name and the places of faults.
+    config
+        What became of its content.
+
+    Raises
+    ------
+    ValidationError
+        A key or value against the rules.
+    FileError
+        Applications that do not fit together.
+    """
+    file, spec = document.path, ExperimentSpec.model_validate(config)
     named = [app.name for app in spec.apps]
     for i, name in enumerate(named):
         if name and name in named[:i]:
             message = f"an application before is named {name!r} too; give each a name of its own"
-            raise FileError(str(file), [document.fault(("apps", i, "name"), message)])
+            raise FileError(file, [document.fault(("apps", i, "name"), message)])
     apps = tuple(app.application() for app in spec.apps)
     inferences = [app for app in apps if isinstance(app, Inference)]
     try:
         check_stages(application_names(inferences), [app.stage for app in inferences])
     except SocsimError as error:
-        raise FileError(str(file), [document.fault(("apps",), str(error))]) from None
+        raise FileError(file, [document.fault(("apps",), str(error))]) from None
     if spec.duration is None and (not inferences or any(app.endless for app in inferences)):
-        raise FileError(
-            str(file), [document.fault(("apps",), "an application without a count needs a duration")]
-        )
+        raise FileError(file, [document.fault(("apps",), "an application without a count needs a duration")])
     mechanisms = Mechanisms(**spec.mechanisms.model_dump())
     return Experiment(
         Path(file).stem, spec.device, apps, spec.duration, spec.seed, spec.noise, config, mechanisms
     )
+
+
+def describe_experiment(path: str | Path) -> str:
+    """The first sentence of the comment that a file begins with; empty without one."""
+    lines = _find(path).read_text(encoding="utf-8").splitlines()
+    comment = " ".join(
+        line.removeprefix("#").strip() for line in takewhile(lambda x: x.startswith("#"), lines)
+    )
+    return re.split(r"(?<=[.?!])\s", comment, maxsplit=1)[0]
 
 
 def check_experiment(path: str | Path) -> str:
@@ -305,34 +370,9 @@ def check_experiment(path: str | Path) -> str:
     FileError
         Faults of the file, and whatever it names that cannot be loaded, all in one pass.
     """
-    from socsim.api import load_model
-    from socsim.devices.profile import load_device
-    from socsim.schedulers.registry import make_scheduler
-    from socsim.workloads.library import load_library
-
-    experiment = load_experiment(path)
-    file = _find(path)
-    document, faults = yamlfile.read(file), list[Fault]()
-    named: list[tuple[yamlfile.Loc, Callable[[Any], object], Any]] = [
-        (("device",), load_device, experiment.device)
-    ]
-
-    for i, app in enumerate(experiment.apps):
-        if not isinstance(app, Inference):
-            named.append((("apps", i), partial(_check_fit, experiment.device), app))
-            continue
-        named += [
-            (("apps", i, "model"), load_model, app.model),
-            (("apps", i, "library"), load_library, app.library),
-            (("apps", i, "scheduler"), make_scheduler, app.scheduler),
-        ]
-        if app.cpuset:
-            named.append((("apps", i, "cpuset"), partial(_check_cores, experiment.device), app))
-        elif app.cores:
-            named.append((("apps", i, "cores"), partial(_check_cores, experiment.device), app))
-        if isinstance(app.source, TraceFile):
-            named.append((("apps", i, "arrivals"), read_trace, app.source.file))
-    for loc, load, value in named:
+    document = read_experiment(path)
+    experiment, faults = load_experiment(path), list[Fault]()
+    for loc, load, value in named_things(experiment):
         try:
             load(value)
         except FileError as error:
@@ -340,8 +380,38 @@ def check_experiment(path: str | Path) -> str:
         except SocsimError as error:
             faults.append(document.fault(loc, str(error)))
     if faults:
-        raise FileError(str(file), faults)
+        raise FileError(document.path, faults)
+    return phrase(experiment)
+
+
+def phrase(experiment: Experiment) -> str:
+    """What a sound experiment is, in one phrase."""
     return f"experiment, {counted(len(experiment.apps), 'application')} on {experiment.device}"
+
+
+def named_things(
+    experiment: Experiment,
+) -> Iterator[tuple[yamlfile.Loc, Callable[[Any], object], Any]]:
+    """Whatever an experiment names: its place in the file, who loads it, and its name."""
+    from socsim.api import load_model
+    from socsim.devices.profile import load_device
+    from socsim.schedulers.registry import make_scheduler
+    from socsim.workloads.library import load_library
+
+    yield ("device",), load_device, experiment.device
+    for i, app in enumerate(experiment.apps):
+        if not isinstance(app, Inference):
+            yield ("apps", i), partial(_check_fit, experiment.device), app
+            continue
+        yield ("apps", i, "model"), load_model, app.model
+        yield ("apps", i, "library"), load_library, app.library
+        yield ("apps", i, "scheduler"), make_scheduler, app.scheduler
+        if app.cpuset:
+            yield ("apps", i, "cpuset"), partial(_check_cores, experiment.device), app
+        elif app.cores:
+            yield ("apps", i, "cores"), partial(_check_cores, experiment.device), app
+        if isinstance(app.source, TraceFile):
+            yield ("apps", i, "arrivals"), read_trace, app.source.file
 
 
 def _check_cores(name: str, app: Inference) -> None:
@@ -381,84 +451,6 @@ def _find(path: str | Path) -> Path:
     return data_dir("experiments") / f"{path}.yaml"
 
 
-def _override(config: dict[str, Any], override: str) -> tuple[yamlfile.Loc, str]:
-    """Change one value; returns its place, and how the user wrote it."""
-    key, text = split_override(override)
-    *path, last = key.split(".")
-    target: Any = config
-    loc: list[str | int] = []
-    for i, part in enumerate(path):
-        loc.append(_step(target, part, ".".join(path[: i + 1])))
-        target = target[loc[-1]]
-    if isinstance(target, dict):
-        loc.append(last)
-    elif isinstance(target, list):
-        loc.append(_step(target, last, key))
-    else:
-        raise UsageError(f"override {override!r}: {'.'.join(path)!r} is a value and has no {last!r}")
-    target[loc[-1]] = override_value(text)
-    return tuple(loc), key
-
-
-def _step(target: Any, part: str, shown: str) -> str | int:
-    """The key or the position that one step into the file means; applications also go by their names."""
-    if isinstance(target, list):
-        names = [
-            str(i.get("name") or i.get("model") or i.get("kind")) if isinstance(i, dict) else ""
-            for i in target
-        ]
-        if part.isascii() and part.isdecimal() and int(part) < len(target):
-            return int(part)
-        if part in names:
-            return names.index(part)
-        guess, positions = nearest(part, names), f"0 to {len(target) - 1}" if len(target) > 1 else "0"
-        tail = (
-            f"did you mean {guess!r}?" if guess else f"known: {', '.join([positions, *filter(None, names)])}"
-        )
-        raise UsageError(f"unknown key {shown!r}; {tail}")
-    if isinstance(target, dict) and part in target:
-        return part
-    known = target if isinstance(target, dict) else ()
-    raise UsageError(f"unknown key {shown!r}; known: {', '.join(known) or 'none'}")
-
-
-def split_override(override: str) -> tuple[str, str]:
-    """Key and text of ``key=value``.
-
-    Raises
-    ------
-    UsageError
-        Something else.
-    """
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise UsageError(f"an override is key=value, got {override!r}")
-    return key, text
-
-
-def override_value(text: str) -> Any:
-    """What YAML makes of a text; numbers such as ``1e-3`` too, and words such as ``on`` stay words.
-
-    Raises
-    ------
-    UsageError
-        A list or mapping that is no YAML.
-    """
-    if text in ("true", "false"):
-        return text == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    if text[:1] not in ("{", "[", '"', "'"):
-        return text
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"the value {text!r} is not YAML: {str(error).splitlines()[0]}") from None
-
-
 def _revalidate(
     config: Mapping[str, Any], file: str, typed: Iterable[tuple[yamlfile.Loc, str]]
 ) -> ExperimentSpec:
@@ -468,7 +460,7 @@ def _revalidate(
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         loc = yamlfile.plain_loc(config, first)
-        raise UsageError(f"{file} with overrides: {_complaint(_as_typed(loc, typed), first)}") from None
+        raise UsageError(f"{file} with overrides: {complaint(_as_typed(loc, typed), first)}") from None
 
 
 def _as_typed(loc: yamlfile.Loc, typed: Iterable[tuple[yamlfile.Loc, str]]) -> str:
@@ -479,7 +471,8 @@ def _as_typed(loc: yamlfile.Loc, typed: Iterable[tuple[yamlfile.Loc, str]]) -> s
     return yamlfile.dotted(loc)
 
 
-def _complaint(key: str, error: ErrorDetails) -> str:
+def complaint(key: str, error: ErrorDetails) -> str:
+    """What to say of an error of pydantic about a value that goes by `key`."""
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, yamlfile.RelativeFaults):
         return "; ".join(f"{key}.{'.'.join(map(str, loc))}: {message}" for loc, message in cause.faults)

@@ -363,7 +363,11 @@ def test_missing_files_are_refused_and_named_once(cli):
 
 
 def test_experiments_are_listed(cli):
-    assert cli("list", "experiments")[1].split() == sorted(p.stem for p in Path("experiments").glob("*.yaml"))
+    rows = json.loads(cli("list", "experiments", "--json")[1])
+    assert [row["name"] for row in rows] == sorted(p.stem for p in Path("experiments").glob("*.yaml"))
+    lines = cli("list", "experiments")[1].splitlines()
+    assert "overloaded-camera" in [line.split()[0] for line in lines]
+    assert any("A camera of 30 frames per second asks more than the GPU can do." in line for line in lines)
 
 
 def test_broken_schedulers_are_listed_as_such(cli, monkeypatch):

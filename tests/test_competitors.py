@@ -51,7 +51,7 @@ class Rivals(Busy):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"count": 0}, "count must be a whole number from 1, got 0"),
+        ({"count": -1}, "count must be a whole number from 0, got -1"),
         ({"threads": 1.5}, "threads must be a whole number from 1, got 1.5"),
         ({"duty": 0.0}, "duty must be above 0 and at most 1, got 0.0"),
         ({"duty": 1.01}, "duty must be above 0 and at most 1"),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from socsim.errors import FileError, SocsimError, UsageError
-from socsim.experiments import check_experiment, experiment_names, load_experiment
+from socsim.experiments import check_experiment, describe_experiment, experiment_names, load_experiment
+from socsim.sweeps import load_sweep
+from socsim.sweeps.checking import check_sweep
+from socsim.workloads.apps import Inference
 from socsim.workloads.arrivals import Arrivals, At, Periodic, Poisson, TraceFile
 from socsim.workloads.stages import After
 
@@ -66,7 +70,37 @@ def test_it_runs(file: Path) -> None:
 def test_shipped_experiments_are_sound() -> None:
     assert experiment_names() == sorted(experiment_names())
     for name in experiment_names():
-        assert check_experiment(name).startswith("experiment, ")
+        assert check_sweep(load_sweep(name)).startswith("experiment, ")
+
+
+@pytest.mark.parametrize("name", experiment_names())
+def test_shipped_experiments_run_at_their_first_and_last_point(name: str) -> None:
+    sweep = load_sweep(name)
+    for number in {0, len(sweep) - 1}:
+        experiment = sweep.experiment(number)
+        apps = tuple(replace(a, count=1) if isinstance(a, Inference) else a for a in experiment.apps)
+        duration = None if experiment.duration_s is None else 0.3
+        result = replace(experiment, apps=apps, duration_s=duration).run()
+        assert {row["app"] for row in result.rows()} >= set(result.outcome.apps)
+
+
+@pytest.mark.parametrize("name", experiment_names())
+def test_shipped_experiments_say_what_they_ask(name: str) -> None:
+    assert describe_experiment(name).endswith((".", "?"))
+
+
+def test_an_experiment_is_described_by_the_first_sentence_of_its_first_comment(file: Path) -> None:
+    assert describe_experiment(file) == ""
+    file.write_text(f"# Who is first,\n#  and when? Nobody knows.\n{TEXT}# Not this.\n")
+    assert describe_experiment(file) == "Who is first, and when?"
+
+
+def test_a_sweep_is_no_single_experiment(file: Path) -> None:
+    file.write_text(f"{TEXT}sweep: {{seed: 0..3, apps.0.count: [1, 2]}}\n")
+    with pytest.raises(UsageError, match=r"two\.yaml is a sweep over seed, apps\.0\.count; run it with"):
+        load_experiment(file)
+    file.write_text(f"{TEXT}sweep: {{}}\n")
+    assert "sweep" not in load_experiment(file).config
 
 
 def test_shipped_ones_are_found_by_name() -> None:
@@ -279,7 +313,7 @@ def test_overrides_may_come_from_a_generator(file: Path) -> None:
         ("apps.².count=1", "unknown key 'apps.²'; known: 0 to 1, detector, mobilenet_v1"),
         ("apps.٠.count=1", "unknown key 'apps.٠'; known: 0 to 1, detector, mobilenet_v1"),
         ("apps.-1.count=1", "unknown key 'apps.-1'; known: 0 to 1, detector, mobilenet_v1"),
-        ("seed.x=1", "override 'seed.x=1': 'seed' is a value and has no 'x'"),
+        ("seed.x=1", "key 'seed.x': 'seed' is a value and has no 'x'"),
         ("device.x.y=1", "unknown key 'device.x'"),
         ("sed=3", "two.yaml with overrides: unknown key 'sed'; did you mean 'seed'?"),
         (

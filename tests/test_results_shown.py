@@ -345,7 +345,7 @@ def test_a_video_is_named_by_its_kind_in_overrides(busy, capsys) -> None:
 
 
 def test_the_shipped_experiment_loses_most_frames(capsys) -> None:
-    rows = json.loads(run("run video-and-vgg --json", capsys))
+    rows = json.loads(run("run video-and-vgg -s layout=buffer -s mitigation=none --json", capsys))
     video = rows[1]
     assert video["frames"] == 300
     assert video["frame_drop_share"] > 0.8

@@ -98,9 +98,10 @@ def _library(file: str) -> str:
 
 
 def _experiment(file: str) -> str:
-    from socsim.experiments import check_experiment
+    from socsim.sweeps.checking import check_sweep
+    from socsim.sweeps.plan import load_sweep
 
-    return check_experiment(file)
+    return check_sweep(load_sweep(file))
 
 
 def _comparison(file: str) -> str:

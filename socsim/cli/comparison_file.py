@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from socsim import api, yamlfile
 from socsim.errors import UsageError, nearest
-from socsim.experiments import override_value, split_override
+from socsim.overrides import override_value, split_override
 from socsim.results.comparison import Comparison
 from socsim.results.inputs import located
 from socsim.words import counted

@@ -49,9 +49,9 @@ def _schedulers() -> list[Row]:
 
 
 def _experiments() -> list[Row]:
-    from socsim.resources import data_dir
+    from socsim.experiments import describe_experiment, experiment_names
 
-    return [{"name": path.stem} for path in sorted(data_dir("experiments").glob("*.yaml"))]
+    return [{"name": name, "description": describe_experiment(name)} for name in experiment_names()]
 
 
 def _predictors() -> list[Row]:
@@ -70,6 +70,9 @@ _KINDS: dict[str, Callable[[], list[Row]]] = {
     "experiments": _experiments,
 }
 
+_DESCRIBED = {"predictors": "what it believes", "experiments": "what it asks"}
+"""Kinds whose rows have a description, and what its column is called."""
+
 
 @click.command("list", short_help="List what comes with socsim.")
 @click.argument("kind", type=click.Choice(list(_KINDS)))
@@ -81,8 +84,8 @@ def list_things(kind: str, as_json: bool) -> None:
         emit_json(rows)
     elif kind == "devices":
         emit_table(("name", "SoC", "processors", "numbers by grade"), [_device_cells(row) for row in rows])
-    elif kind == "predictors":
-        emit_table(("name", "what it believes"), [(row["name"], row["description"]) for row in rows])
+    elif kind in _DESCRIBED:
+        emit_table(("name", _DESCRIBED[kind]), [(row["name"], row["description"]) for row in rows])
     else:
         click.echo(
             "\n".join(

@@ -19,7 +19,12 @@ __all__ = ["run"]
 @click.command(short_help="Run an experiment, or an earlier run again.")
 @click.argument("experiment", metavar="EXPERIMENT")
 @click.option(
-    "-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a value of the file."
+    "-s",
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a value of the file; a swept one is then no longer swept.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Same as -s seed=N.")
 @click.option("--slowdown", is_flag=True, help="Also simulate each application alone on the idle phone.")
@@ -34,10 +39,14 @@ def run(
     verbose: bool,
     quiet: bool,
 ) -> None:
-    """Run an experiment: a YAML file, or the manifest or directory that an earlier run has written."""
+    """Run an experiment: a YAML file, or the manifest or directory that an earlier run has written.
+
+    An experiment with a sweep is run at every point of its grid.
+    """
     from socsim.cli.comparison_file import is_comparison, run_comparison
-    from socsim.experiments import load_experiment
+    from socsim.cli.sweeping import run_sweep
     from socsim.results.store import check_output
+    from socsim.sweeps.plan import load_sweep
 
     if output:
         check_output(output)
@@ -50,8 +59,12 @@ def run(
         comparison = run_comparison(path, changes, kernels=output is not None)
         report(comparison, as_json=as_json, verbose=verbose, quiet=quiet)
         written = comparison.save(output, overrides=changes) if output else None
+    elif (plan := load_sweep(path, changes)).axes:
+        written = run_sweep(
+            plan, changes, slowdown=slowdown, output=output, as_json=as_json, verbose=verbose, quiet=quiet
+        )
     else:
-        result = load_experiment(path, changes).run(kernels=output is not None)
+        result = plan.experiment(0).run(kernels=output is not None)
         _report(result, slowdown=slowdown, as_json=as_json, verbose=verbose, quiet=quiet)
         written = result.save(output, overrides=changes) if output else None
     if written:

@@ -7,7 +7,7 @@ comes with socsim.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,47 @@ def located(config: Mapping[str, Any], folder: str | Path) -> dict[str, Any]:
     found = _with_paths(config, base)
     if isinstance(found.get("apps"), list):
         found["apps"] = [_with_paths(app, base) if isinstance(app, Mapping) else app for app in found["apps"]]
+    if isinstance(found.get("sweep"), Mapping):
+        found["sweep"] = {axis: _swept_paths(axis, block, base) for axis, block in found["sweep"].items()}
     return found
+
+
+def _swept_paths(axis: str, block: Any, folder: Path) -> Any:
+    """What a sweep says of an axis: values of a key, or variants that are mappings of keys and values."""
+    if isinstance(block, list):
+        return [_setting_with_paths(axis, value, folder) for value in block]
+    if not isinstance(block, Mapping):
+        return block
+    return {
+        name: {key: _setting_with_paths(key, value, folder) for key, value in variant.items()}
+        if isinstance(variant, Mapping)
+        else variant
+        for name, variant in block.items()
+    }
+
+
+def _setting_with_paths(key: str, value: Any, folder: Path) -> Any:
+    path = _tail(key)
+    found = _with_paths(_as_block(path, value), folder)
+    for part in path:
+        found = found[part]
+    return found
+
+
+def _as_block(path: Sequence[str], value: Any) -> dict[str, Any]:
+    """A setting as the block of an experiment that it is a part of: ``{scheduler: {name: ..., predictor: value}}``."""
+    first, *rest = path
+    if not rest:
+        return {first: value}
+    inner = _as_block(rest, value)
+    return {first: {"name": "", **inner} if first in ("scheduler", "predictor") else inner}
+
+
+def _tail(key: str) -> list[str]:
+    """What a dotted path says from the key on whose values may be paths; its last part where there is none."""
+    parts = key.split(".")
+    named = [i for i, part in enumerate(parts) if part in ("device", "library", "model", "scheduler")]
+    return parts[named[-1] :] if named else parts[-1:]
 
 
 def _with_paths(block: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -69,9 +109,19 @@ def input_hashes(config: Mapping[str, Any]) -> dict[str, str]:
 
     A device's file brings those that it extends. Files that are no longer there are left out.
     """
-    blocks = [config, *(app for app in config.get("apps") or () if isinstance(app, Mapping))]
+    apps = (app for app in config.get("apps") or () if isinstance(app, Mapping))
+    blocks = [config, *apps, *_swept_blocks(config.get("sweep") or {})]
     files = dict.fromkeys(file for block in blocks for file in _files(block))
     return {str(file): _hash(file) for file in files if file.is_file()}
+
+
+def _swept_blocks(sweep: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for axis, block in sweep.items():
+        if isinstance(block, list):
+            yield from (_as_block(_tail(axis), value) for value in block)
+        elif isinstance(block, Mapping):
+            settings = (item for variant in block.values() for item in variant.items())
+            yield from (_as_block(_tail(key), value) for key, value in settings)
 
 
 def _files(block: Mapping[str, Any]) -> Iterator[Path]:

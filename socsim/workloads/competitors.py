@@ -20,7 +20,7 @@ class Competitor:
     Parameters
     ----------
     count
-        Number of such processes.
+        Number of such processes; 0 for none.
     processor
         ``"cpu"`` (default), or an accelerator that they send kernels to.
     threads
@@ -77,7 +77,7 @@ class Competitor:
 
     def __post_init__(self) -> None:
         nice_weight(self.nice)
-        for what, least in (("count", 1), ("threads", 1)):
+        for what, least in (("count", 0), ("threads", 1)):
             value = getattr(self, what)
             if not isinstance(value, int) or value < least:
                 raise UsageError(f"{self.name!r}: {what} must be a whole number from {least}, got {value!r}")

@@ -1,0 +1,98 @@
+"""The table of a sweep, as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from socsim.sweeps.means import Mean, grouped, mean
+from socsim.sweeps.plan import Sweep
+from socsim.sweeps.tables import column_names
+from socsim.words import counted
+
+__all__ = ["render_sweep"]
+
+Row = Mapping[str, Any]
+
+_COLUMNS = (
+    ("latency\nms", "latency_ms_mean", ".2f"),
+    ("p95\nms", "latency_ms_p95", ".2f"),
+    ("slow-\ndown", "slowdown", ".2f"),
+    ("missed\n%", "deadline_miss_share", ".1%"),
+    ("drops\n%", "frame_drop_share", ".1%"),
+    ("late or\ndropped %", "missed_share", ".1%"),
+    ("shown\nfps", "fps_shown", ".2f"),
+    ("energy\nmJ/inf", "energy_mj", ".1f"),
+    ("power\nW", "power_w", ".2f"),
+    ("predicted\noff by", "prediction_mape", ".1%"),
+)
+"""(header, key, format)."""
+
+_SEED, _NARROW = "seed", 24
+
+
+def render_sweep(plan: Sweep, rows: Sequence[Row]) -> Group:
+    """A row per point and application; of repetitions that differ in their seed, means and 95 % intervals.
+
+    Parameters
+    ----------
+    plan
+        What was swept.
+    rows
+        As of :func:`socsim.sweeps.running.run_points`, all with the same keys.
+    """
+    names = column_names([axis.name for axis in plan.axes])
+    shown = [name for name in names if name != _SEED]
+    several = len({row["app"] for row in rows}) > 1
+    labels = [*shown, *(["app"] if several else [])]
+    groups = grouped(rows, [*shown, "app"])
+    cells = [[_cell(group, key, form) for _, key, form in _COLUMNS] for group in groups]
+    kept = [i for i in range(len(_COLUMNS)) if any(row[i] not in ("-", "0.0%") for row in cells)]
+    kept = [i for i in kept if _COLUMNS[i][1] != "frame_drop_share" or any(r.get("frames") for r in rows)]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for label in labels:
+        table.add_column(
+            "application" if label == "app" else label, overflow="fold", no_wrap=_narrow(rows, label)
+        )
+    for i in kept:
+        table.add_column(_COLUMNS[i][0], justify="right")
+    for group, row in zip(groups, cells, strict=True):
+        table.add_row(*(Text(str(group[0].get(label))) for label in labels), *(row[i] for i in kept))
+    return Group(_title(plan, names), table)
+
+
+def _narrow(rows: Sequence[Row], label: str) -> bool:
+    """Whether a column of labels shall keep its width whatever the others need."""
+    return max((len(str(row.get(label))) for row in rows), default=0) <= _NARROW
+
+
+def _title(plan: Sweep, names: Sequence[str]) -> Text:
+    title = f"{plan.name} on {plan.base['device']}, {counted(len(plan), 'run')}"
+    if _SEED in names:
+        seeds = plan.axes[list(names).index(_SEED)].labels
+        several = f"means over {len(seeds)} seeds, ± 95 % confidence"
+        title += f"; {several}" if len(seeds) > 1 else f"; seed {seeds[0]}"
+    return Text(title, "bold")
+
+
+def _cell(group: Sequence[Row], key: str, form: str) -> str:
+    """Mean of a column over repetitions; its interval where it does not round to nothing."""
+    frames = group[0].get("frames") is not None
+    if key == "frame_drop_share" and not frames:
+        return "-"
+    values = [row[key] for row in group if row.get(key) is not None]
+    if not values:
+        return "-"
+    found: Mean = mean(values)
+    text = _number(found.value, form)
+    width = None if found.half_width is None else _number(found.half_width, form)
+    return text if width is None or not width.strip("0.,%") else f"{text} ±{width}"
+
+
+def _number(value: float, form: str) -> str:
+    wide = form.endswith("f") and abs(value) >= 10_000
+    return format(value, ",.0f" if wide else form)
