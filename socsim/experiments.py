@@ -9,7 +9,6 @@ from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
@@ -437,10 +436,7 @@ def override_value(text: str) -> Any:
             continue
     if text[:1] not in ("{", "[", '"', "'"):
         return text
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"the value {text!r} is not YAML: {str(error).splitlines()[0]}") from None
+    return yamlfile.value_of(text)
 
 
 def _revalidate(
