@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from socsim.workloads.frames import Ui, Video
     from socsim.workloads.graph import ModelGraph, Operator, Tensor
     from socsim.workloads.library import load_library
+    from socsim.workloads.replays import Replay
 
 from socsim._version import __version__ as __version__
 
@@ -40,6 +41,7 @@ __all__ = [
     "Operator",
     "Placement",
     "Plan",
+    "Replay",
     "SocsimError",
     "Split",
     "SplitScheduler",
@@ -71,6 +73,7 @@ _HOMES = {
     "workloads.frames": ("Ui", "Video"),
     "workloads.graph": ("ModelGraph", "Operator", "Tensor"),
     "workloads.library": ("load_library",),
+    "workloads.replays": ("Replay",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

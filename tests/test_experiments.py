@@ -343,7 +343,7 @@ def test_arrivals_stages_and_policies_of_a_file(tmp_path: Path) -> None:
         ("arrivals: {kind: poisson, rate: 20 /s}", Poisson(0.05)),
         ("period: 50 ms, arrivals: {jitter: 5 ms}", Periodic(0.05, 0.0, 0.005)),
         ("arrivals: [0 ms, 20 ms]", At((0.0, 0.02))),
-        ("arrivals: camera.csv", TraceFile("camera.csv")),
+        ("arrivals: /traces/camera.csv", TraceFile("/traces/camera.csv")),
         ("arrivals: {kind: back_to_back}", None),
         ("period: 50 ms", Periodic(0.05)),
     ],

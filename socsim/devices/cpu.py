@@ -54,6 +54,8 @@ class Cores:
             else SharedQueue(env, core, pace)
             for core, pace in enumerate(self.top_pace)
         ]
+        self.new_thread: Callable[..., Thread] = Thread
+        """Makes threads; who wants to watch them puts its own in the place."""
         self._runnable = [0] * len(self.queues)
         self._balance_timer: Any = None
 
@@ -77,7 +79,7 @@ class Cores:
             Count its work in time of the device's fastest core (default: of its home, or its first core).
         """
         best = home if home is not None else allowed[0]
-        return Thread(
+        return self.new_thread(
             name, kind, allowed, home=home, weight=nice_weight(nice),
             reference=1.0 if absolute else self.top_pace[best],
         )  # fmt: skip

@@ -32,7 +32,7 @@ class Thread:
 
     __slots__ = (
         "allowed", "core", "home", "kind", "name", "on_change", "order", "reference", "runnable", "share",
-        "speed", "vruntime", "weight",
+        "speed", "traffic", "vruntime", "weight",
     )  # fmt: skip
 
     def __init__(
@@ -56,6 +56,8 @@ class Thread:
         """Speed of its work now: 1 alone on its reference core at the highest clock, 0 without a core."""
         self.on_change: Callable[[], None] = _nobody
         """Called whenever `speed` has changed but by its own going to sleep; must not wake or stop any thread."""
+        self.traffic = 0.0
+        """DRAM traffic in B/s while it computes, of threads that are no part of an inference."""
         self.vruntime = 0.0
         self.order = 0
         """Decides between equal vruntimes: earlier queued first."""

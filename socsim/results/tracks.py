@@ -52,14 +52,28 @@ def tracks(outcome: Outcome) -> list[Track]:
     homes = _homes(outcome.kernels)
     found = [*_application_tracks(outcome), *_frame_tracks(outcome)]
     cores = sorted({core for kind, core in homes if kind == "cpu"}, key=int)
-    for core in cores:
+    others = _others(outcome)
+    for core in sorted({*cores, *others}, key=int):
         cluster = outcome.core_names[int(core)] if int(core) < len(outcome.core_names) else ""
         label = f"core {core} ({cluster})" if cluster else f"core {core}"
-        found.extend(_work_tracks("cpu", label, homes["cpu", core]))
+        found.extend(_work_tracks("cpu", label, homes.get(("cpu", core), [])))
+        for lane, members in _lanes(others.get(core, [])):
+            found.append(Track("cpu", _lane_name(f"{label}, others", lane), tuple(members)))
     for group in ("accelerators", "sharing"):
         for kind, name in sorted(homes):
             if kind == group:
                 found.extend(_work_tracks(group, name, homes[kind, name]))
+    return found
+
+
+def _others(outcome: Outcome) -> dict[str, list[Slice]]:
+    """Core -> when processes that are no inferences had it, in order of start."""
+    kinds = {r.process: r.kind for r in outcome.processes}
+    found: dict[str, list[Slice]] = {}
+    for s in outcome.spans:
+        args = (("process", s.process), ("thread", s.thread), ("share", s.share))
+        span = nanoseconds(s.start_s), nanoseconds(s.end_s)
+        found.setdefault(str(s.core), []).append(Slice(s.process, kinds[s.process], *span, args=args))
     return found
 
 

@@ -99,10 +99,14 @@ class Run:
             return self.timeline.busy
         return sum(end - start for start, end in self.spans())
 
+    def spans_so_far(self) -> list[tuple[float, float]]:
+        """(start, end) in s of the entries of a settled run that have begun; of the last one up to now."""
+        under_way = [(self._begun, float(self.executor.env.now))] if self._begun >= 0.0 else []
+        return self.marks + under_way
+
     def busy_so_far(self) -> float:
         """Time in s that a settled run has kept its processor busy."""
-        under_way = self.executor.env.now - self._begun if self._begun >= 0.0 else 0.0
-        return under_way + sum(end - start for start, end in self.marks)
+        return sum(end - start for start, end in self.spans_so_far())
 
     def bytes_so_far(self) -> float:
         """DRAM traffic in B of a settled run."""

@@ -89,6 +89,11 @@ class Competitor:
         if not self.seconds("stop") > self.seconds("start"):
             raise UsageError(f"{self.name!r}: it must stop later than it starts, got {self.stop!r}")
 
+    @property
+    def processes(self) -> list[str]:
+        """Names of its processes."""
+        return [f"{self.name}{number}" for number in range(self.count)] if self.count > 1 else [self.name]
+
     def describe(self) -> dict[str, Any]:
         """What an experiment file says of it: its kind, and whatever is not the default."""
         described: dict[str, Any] = {"kind": "competitor"}
