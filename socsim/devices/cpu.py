@@ -57,6 +57,7 @@ class Cores:
         self.new_thread: Callable[..., Thread] = Thread
         """Makes threads; who wants to watch them puts its own in the place."""
         self._runnable = [0] * len(self.queues)
+        self._idle_since = [0.0] * len(self.queues)
         self._balance_timer: Any = None
 
     def thread(
@@ -103,12 +104,17 @@ class Cores:
         self._runnable[core] -= 1
         self.queues[core].remove(thread)
         if not self._runnable[core]:
+            self._idle_since[core] = self._env.now
             self._pull(core)
 
     def any_idle(self, cores: Sequence[int]) -> bool:
         """Whether one of some cores has nothing to run."""
         runnable = self._runnable
         return any(not runnable[core] for core in cores)
+
+    def idle_time(self, core: int) -> float:
+        """Time in s for which a core has had nothing to run; 0 if it has."""
+        return 0.0 if self._runnable[core] else self._env.now - self._idle_since[core]
 
     def busy(self, kind: str) -> list[float]:
         """Time in s that each core has worked for one kind of thread; call :meth:`close` before."""

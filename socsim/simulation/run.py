@@ -114,7 +114,7 @@ class Run:
         return done + (1.0 - self.progress.body) * self.entry.bytes
 
     def _end(self) -> None:
-        executor, fragment, segment = self.executor, self.fragment, self.segment
+        executor, segment = self.executor, self.segment
         self._timer = None
         executor.account(segment, self._busy(), segment.dram_bytes)
         del executor.active[id(self)]
@@ -125,10 +125,17 @@ class Run:
             executor.leave_memory(self)
         if executor.on_run is not None:
             executor.on_run(self)
-        for successor in segment.successors:
-            fragment.runs[successor].release()
-        fragment.context.queues[segment.queue].finished()
-        fragment.finish_one()
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        """Who waited for it goes on."""
+        self._release()
+        self.fragment.context.queues[self.segment.queue].finished()
+        self.fragment.finish_one()
+
+    def _release(self) -> None:
+        for successor in self.segment.successors:
+            self.fragment.runs[successor].release()
 
     def _take_processor(self) -> None:
         """An accelerator has been taken by its queue."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import inf, isclose
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -26,12 +26,20 @@ from socsim.simulation.energy import component_energy, component_power, rail_ene
 from socsim.simulation.executor import Executor
 from socsim.simulation.feeds import Feed, LoopFeed, StageFeed, TimedFeed
 from socsim.simulation.instruments import KernelRecorder
+from socsim.simulation.invariants import (
+    check_busy,
+    check_energy,
+    check_frames,
+    check_inferences,
+    check_processes,
+    check_spans,
+)
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.online import OnlineStream
 from socsim.simulation.planning import Planner
 from socsim.simulation.processlog import ProcessLog
 from socsim.simulation.profiling import bench
-from socsim.simulation.records import STATUSES, InferenceLog, Outcome
+from socsim.simulation.records import InferenceLog, Outcome
 from socsim.simulation.replayer import Replayer
 from socsim.simulation.rival import start_competitor
 from socsim.simulation.run import Run
@@ -161,17 +169,21 @@ class Simulation:
         Raises
         ------
         SimulationError
-            Inferences lost, a processor busier than time allows, negative times, or energies that do not add up.
+            Inferences or frames lost, a processor busier than time allows or than processes kept it, negative times, or
+            energies that do not add up.
         """
-        outcome = self.run()
+        outcome, cores = self.run(), self.executor.cores
         for stream in self.streams:
-            _check_inferences(stream, outcome)
-        for name, busy in outcome.busy_s.items():
-            if not -1e-9 <= busy <= outcome.duration_s * (1 + 1e-9) + 1e-12:
-                raise SimulationError(f"{name!r} was busy {busy} s of {outcome.duration_s} s")
-        total, rails = sum(outcome.energy_j.values()), sum(outcome.rails_j.values())
-        if min(outcome.energy_j.values()) < 0.0 or not isclose(total, rails, rel_tol=1e-9, abs_tol=1e-12):
-            raise SimulationError(f"components use {total} J but rails meter {rails} J")
+            check_inferences(stream, outcome)
+        for display in self._displays:
+            check_frames(display, outcome.frames, outcome.duration_s)
+        busy = [sum(times) for times in zip(*map(cores.busy, ("kernel", "host", "other")), strict=True)]
+        check_busy(outcome, busy)
+        check_energy(outcome)
+        if self._watch is not None:
+            check_processes(outcome.processes, {**outcome.busy_s, "cpu": sum(busy)})
+            if cores.policy == "cfs":
+                check_spans(outcome.spans)
 
     def _stream(self, app: Inference, name: str, number: int) -> Stream:
         if not isinstance(app.model, ModelGraph):
@@ -325,25 +337,6 @@ def _check(
         raise UsageError(f"seed must be a whole number from 0, got {seed!r}")
     if duration is None and (not inferences or any(app.endless for app in inferences)):
         raise UsageError("a simulation needs a duration, or a count in every application")
-
-
-def _check_inferences(stream: Stream, outcome: Outcome) -> None:
-    """Every arrival is accounted for, once, and its times are in order."""
-    own = outcome.inferences_of(stream.name)
-    counts = {status: int(own.are(status).sum()) for status in STATUSES}
-    if stream.arrived != sum(counts.values()):
-        told = ", ".join(f"{count} {status}" for status, count in counts.items())
-        found = f"{sum(counts.values())} are accounted for: {told}"
-        raise SimulationError(f"{stream.arrived} inferences of {stream.name!r} arrived but {found}")
-    started, ended = ~own.are("queued") & ~own.are("dropped"), own.are("finished") | own.are("dropped")
-    begin = np.where(started, own.start, own.arrival)
-    end = np.where(ended, own.finish, outcome.duration_s)
-    ordered = (
-        (own.origin <= own.arrival) & (own.arrival <= begin) & (begin <= end) & (end <= outcome.duration_s)
-    )
-    if not ordered.all():
-        record = [r for r in outcome.inferences if r.app == stream.name][int(np.argmin(ordered))]
-        raise SimulationError(f"inference out of order in time: {record}")
 
 
 def _busy(executor: Executor) -> dict[str, float]:

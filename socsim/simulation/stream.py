@@ -75,7 +75,7 @@ def own_context(
     library = pricer.library
     return Context(
         executor, name, host_core(pricer), host_cores=pricer.mask if library.host == "shared" else (),
-        spin=library.spin, tiles=library.tiles, nice=nice, priority=priority,
+        spin=library.spin, tiles=library.tiles, nice=nice, priority=priority, calls=True,
     )  # fmt: skip
 
 
