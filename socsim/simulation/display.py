@@ -64,10 +64,11 @@ class Display:
         """How many frames have begun and are neither composed nor dropped."""
         return len(self._under_way)
 
-    def vsyncs(self, until: float) -> int:
-        """Number of vsyncs before an instant in s."""
+    def vsyncs(self, until: float) -> tuple[int, int]:
+        """Number of vsyncs before an instant in s: without one that rounding might put before or after it, and with."""
         start, stop = self.app.number("start"), min(until, self.app.number("stop"))
-        return max(0, ceil((stop - start) * self.app.fps))
+        number = (stop - start) * self.app.fps
+        return max(0, ceil(number - 1e-6)), max(0, ceil(number + 1e-6))
 
     def _vsyncs(self) -> Generator[Any, Any, None]:
         env, start, stop = self.executor.env, self.app.number("start"), self.app.number("stop")

@@ -59,10 +59,9 @@ def check_frames(display: Display, frames: Sequence[FrameRecord], duration: floa
     """A frame began at every vsync, is accounted for once, and was composed after its vsync and not before."""
     own = [r for r in frames if r.app == display.name]
     counts = {status: sum(r.status == status for r in own) for status in FRAME_STATUSES}
-    # Whether the last one came at the very end or just after it is a matter of rounding.
-    begun = [display.vsyncs(duration * (1.0 + off)) for off in (-1e-9, 1e-9)]
-    if not begun[0] <= len(own) <= begun[1]:
-        raise SimulationError(f"{begun[0]} frames of {display.name!r} began but {_accounted(counts)}")
+    least, most = display.vsyncs(duration)
+    if not least <= len(own) <= most:
+        raise SimulationError(f"{least} frames of {display.name!r} began but {_accounted(counts)}")
     open_ = sum(r.composed_s < 0.0 and r.status != "dropped" for r in own)
     if open_ != display.under_way:
         raise SimulationError(
