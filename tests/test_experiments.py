@@ -136,7 +136,7 @@ def test_checking_tells_all_that_cannot_be_loaded_at_once(file: Path) -> None:
         (
             "kind: inference, name",
             "kind: inferense, name",
-            "two.yaml:4:12: apps.0.kind: should be 'inference', 'video', 'ui' or 'competitor', got 'inferense'; did you mean 'inference'?",  # noqa: E501
+            "two.yaml:4:12: apps.0.kind: should be 'inference', 'video', 'ui', 'competitor' or 'replay', got 'inferense'; did you mean 'inference'?",  # noqa: E501
         ),
         ("kind: inference, name", "name", "two.yaml:4:5: apps.0.kind: is required"),
         (
