@@ -14,12 +14,14 @@ import argparse
 import json
 import statistics
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import socsim
+from socsim.devices.device import Device
 from socsim.simulation.mechanisms import Mechanisms
 from socsim.workloads.competitors import Competitor
 from socsim.workloads.frames import Video
@@ -51,20 +53,27 @@ def processes(count: int) -> list[Competitor]:
     return [Competitor(count=count, threads=4, duty=0.9, period="50 ms", traffic="6 GB/s")]
 
 
-def service_ms(processor: str, count: int, seed: int, mechanisms: Mechanisms) -> float:
+def phone(*, poll: bool = False) -> Device:
+    """The phone; with `poll`, a thread that has called the DSP waits busily."""
+    device = socsim.load_device(DEVICE)
+    dsp = replace(device.accelerators["dsp"], poll=poll)
+    return replace(device, accelerators={**device.accelerators, "dsp": dsp})
+
+
+def service_ms(processor: str, count: int, seed: int, mechanisms: Mechanisms, *, poll: bool = False) -> float:
     """Mean service time of an inference back to back, without the first."""
     app = socsim.Inference(MODEL, processor, count=COUNTS[processor])
-    result = socsim.simulate(DEVICE, [app, *processes(count)], seed=seed, mechanisms=mechanisms)
+    result = socsim.simulate(phone(poll=poll), [app, *processes(count)], seed=seed, mechanisms=mechanisms)
     times = [r.finish_s - r.start_s for r in result.outcome.inferences]
     return 1e3 * statistics.fmean(times[1:])
 
 
 def slowdowns(
-    processor: str, count: int, mechanisms: Mechanisms = ABLATIONS["all mechanisms"]
+    processor: str, count: int, mechanisms: Mechanisms = ABLATIONS["all mechanisms"], *, poll: bool = False
 ) -> list[float]:
     """Slow-down against the idle phone, seed by seed."""
-    idle = service_ms(processor, 0, 0, mechanisms)
-    return [service_ms(processor, count, seed, mechanisms) / idle for seed in SEEDS]
+    idle = service_ms(processor, 0, 0, mechanisms, poll=poll)
+    return [service_ms(processor, count, seed, mechanisms, poll=poll) / idle for seed in SEEDS]
 
 
 def frames(layout: str, options: dict[str, Any]) -> dict[str, float]:
@@ -86,6 +95,7 @@ def measure() -> dict[str, Any]:
             p: [statistics.fmean(slowdowns(p, n)) if n else 1.0 for n in range(6)] for p in COUNTS
         },
         "three": by_seed,
+        "dsp_polling": slowdowns("dsp", 3, poll=True),
         "measured": MEASURED,
         "order_holds": sum(ordered),
         "ablations": {
@@ -107,6 +117,9 @@ def show(found: dict[str, Any]) -> None:
         three = found["three"][p]
         low, high = min(three), max(three)
         print(f"{p:4}" + "".join(f"{x:8.2f}" for x in row) + f"{low:22.2f} {high:8.2f} {MEASURED[p]:10.1f}")
+    polling = found["dsp_polling"]
+    low, high = min(polling), max(polling)
+    print(f"dsp whose host polls, beside three: {statistics.fmean(polling):.2f} ({low:.2f} to {high:.2f})")
     print(f"order CPU > GPU > DSP at {found['order_holds']} of {len(SEEDS)} seeds\n")
     for name, row in found["ablations"].items():
         print(f"{name:26}" + "".join(f"  {p} {x:5.2f}" for p, x in row.items()))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from socsim.workloads.frames import Ui, Video
     from socsim.workloads.graph import ModelGraph, Operator, Tensor
     from socsim.workloads.library import load_library
+    from socsim.workloads.replays import Replay
 
 from socsim._version import __version__ as __version__
 
@@ -41,6 +42,7 @@ __all__ = [
     "Operator",
     "Placement",
     "Plan",
+    "Replay",
     "SocsimError",
     "Split",
     "SplitScheduler",
@@ -74,6 +76,7 @@ _HOMES = {
     "workloads.frames": ("Ui", "Video"),
     "workloads.graph": ("ModelGraph", "Operator", "Tensor"),
     "workloads.library": ("load_library",),
+    "workloads.replays": ("Replay",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

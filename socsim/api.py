@@ -29,6 +29,7 @@ from socsim.workloads.frames import FrameApp
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.library import load_library
 from socsim.workloads.pricing import Pricer
+from socsim.workloads.replays import Replay
 from socsim.workloads.zoo import build_model
 
 __all__ = ["compare", "load_model", "profile", "simulate"]
@@ -106,7 +107,7 @@ def simulate(
     noise
         Draw the calibrated run-to-run spread; off, every inference of a stream takes the same time.
     kernels
-        Record every kernel (for traces and plots).
+        Record every kernel, and what all processes do (for traces and plots).
     mechanisms
         Which mechanisms of contention are simulated: all by default.
     config
@@ -116,7 +117,7 @@ def simulate(
     -------
     A result with ``summary()``, ``inferences``, ``kernels``, ``power``, ``slowdown()``, ``save(directory)``.
     """
-    if isinstance(apps, (Inference, FrameApp, Competitor)):
+    if isinstance(apps, (Inference, FrameApp, Competitor, Replay)):
         raise UsageError("simulate takes a list of applications, got one; put it in brackets")
     target = device if isinstance(device, Device) else load_device(device)
     loaded = [_loaded(app) for app in apps]

@@ -31,6 +31,8 @@ from socsim.workloads.arrival_trace import read_trace
 from socsim.workloads.arrivals import TraceFile
 from socsim.workloads.competitors import Competitor
 from socsim.workloads.frames import FrameApp, Ui, Video
+from socsim.workloads.process_trace import read_process_trace
+from socsim.workloads.replays import Replay
 from socsim.workloads.stages import application_names, check_stages, make_after
 
 __all__ = [
@@ -58,6 +60,10 @@ def _quantity(dimension: str) -> BeforeValidator:
 
 
 Duration = Annotated[float, _quantity("time"), Field(ge=0)]
+
+
+def _switch_or_time(value: Any) -> Any:
+    return value if isinstance(value, bool) else units.parse(value, "time")
 
 
 class _Spec(BaseModel):
@@ -188,13 +194,39 @@ class UiSpec(_FrameSpec):
         return Ui(**self.model_dump(exclude={"kind"}))
 
 
+class ReplaySpec(_Spec):
+    """An application of kind ``replay``; fields as of :class:`socsim.workloads.replays.Replay`."""
+
+    kind: Literal["replay"]
+    name: str = "replay"
+    file: str = ""
+    rows: list[dict[str, Any]] | None = None
+    affinity: str = "all"
+    nice: Nice = 0
+    priority: float = 0.0
+    repeat: Annotated[bool | float, BeforeValidator(_switch_or_time)] = False
+    start: Duration = 0.0
+
+    @model_validator(mode="after")
+    def _fits(self) -> ReplaySpec:
+        self.application()
+        return self
+
+    def application(self) -> Replay:
+        """The application; its file is not read yet."""
+        return Replay(**self.model_dump(exclude={"kind"}))
+
+
 _KINDS: dict[str, type[_Spec]] = {
     "inference": InferenceSpec,
     "video": VideoSpec,
     "ui": UiSpec,
     "competitor": CompetitorSpec,
+    "replay": ReplaySpec,
 }
-AppSpec = Annotated[InferenceSpec | VideoSpec | UiSpec | CompetitorSpec, Field(discriminator="kind")]
+AppSpec = Annotated[
+    InferenceSpec | VideoSpec | UiSpec | CompetitorSpec | ReplaySpec, Field(discriminator="kind")
+]
 
 
 class ExperimentSpec(_Spec):
@@ -426,13 +458,18 @@ def _check_cores(name: str, app: Inference) -> None:
     device.allowed_cores(app.cores or library.cores, app.cpuset)
 
 
-def _check_fit(name: str, app: Competitor | FrameApp) -> None:
+def _check_fit(name: str, app: Competitor | FrameApp | Replay) -> None:
     """Refuse what competes or shows frames where the device lacks the processor or the cores; unknown devices pass."""
     from socsim.devices.profile import load_device
 
+    if isinstance(app, Replay) and app.rows is None:
+        read_process_trace(app.file)
     try:
         device = load_device(name)
     except SocsimError:
+        return
+    if isinstance(app, Replay):
+        app.bursts(device)
         return
     needed = app.processor if isinstance(app, Competitor) else "gpu"
     if needed not in device.processors:

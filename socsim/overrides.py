@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
+from socsim import yamlfile
 from socsim.errors import UsageError, nearest
 
 __all__ = ["locate", "override_value", "parse_override", "put", "split_override"]
@@ -114,7 +113,4 @@ def override_value(text: str) -> Any:
             continue
     if text[:1] not in ("{", "[", '"', "'"):
         return text
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"the value {text!r} is not YAML: {str(error).splitlines()[0]}") from None
+    return yamlfile.value_of(text)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from socsim import yamlkeys
-from socsim.errors import Fault, FileError, nearest
+from socsim.errors import Fault, FileError, UsageError, nearest
 
 __all__ = [
     "Document",
@@ -32,6 +32,7 @@ __all__ = [
     "read",
     "sentence",
     "validate",
+    "value_of",
 ]
 
 Loc = tuple[str | int, ...]
@@ -178,9 +179,9 @@ def read(path: str | Path) -> Document:
     Raises
     ------
     FileError
-        The file cannot be read, is not UTF-8 or not YAML, repeats a key, has a key that is no string, or a
-        value that YAML 1.1 reads as something else than it looks (``on``, ``010``, ``1:30``); all of these
-        in one pass.
+        The file cannot be read, is not UTF-8 or not YAML, repeats a key, has a key that is no string (``on`` and
+        ``off`` are strings there), or a value that YAML 1.1 reads as something else than it looks (``on``, ``010``,
+        ``1:30``); all of these in one pass.
     """
     text, name = _text(Path(path)), str(path)
     try:
@@ -199,6 +200,25 @@ def read(path: str | Path) -> Document:
     if root is None or not isinstance(root.value, dict):
         raise fail(name, f"expected a mapping at the top, got {_kind(root.value if root else None)}")
     return Document(name, root)
+
+
+def value_of(text: str) -> Any:
+    """What a text in YAML's own notation stands for, by the rules of :func:`read`.
+
+    Raises
+    ------
+    UsageError
+        It is no YAML, or a file could not have it either.
+    """
+    try:
+        loader, tree = _parsed(text)
+        walker = _Walker("", loader)
+        value = walker.node(tree, ()).plain() if tree is not None else None
+    except yaml.YAMLError as error:
+        raise UsageError(f"the value {text!r} is not YAML: {str(error).splitlines()[0]}") from None
+    if walker.faults:
+        raise UsageError(f"the value {text!r}: {walker.faults[0].message}")
+    return value
 
 
 def _parsed(text: str) -> tuple[_Loader, yaml.Node | None]:
@@ -276,7 +296,7 @@ class _Walker:
         items: dict[str, Node] = {}
         for key_tree, value_tree in tree.value:
             place = self._place(key_tree)
-            if key_tree.tag != "tag:yaml.org,2002:str":
+            if not _is_text(key_tree):
                 self._fault(key_tree, loc, _key_message(key_tree))
                 continue
             key = key_tree.value
@@ -310,6 +330,12 @@ class _Walker:
 
 def _line(node: Node) -> int:
     return (node.key_place or node.place).line
+
+
+def _is_text(key: yaml.Node) -> bool:
+    """Whether a key is a string: ``on``, ``off``, ``yes`` and ``no`` are, as in YAML 1.2, but not in 1.1."""
+    truth = key.tag == "tag:yaml.org,2002:bool" and key.value.lower() not in ("true", "false")
+    return bool(truth or key.tag == "tag:yaml.org,2002:str")
 
 
 def _key_message(key: yaml.Node) -> str:

@@ -170,7 +170,7 @@ def test_checking_tells_all_that_cannot_be_loaded_at_once(file: Path) -> None:
         (
             "kind: inference, name",
             "kind: inferense, name",
-            "two.yaml:4:12: apps.0.kind: should be 'inference', 'video', 'ui' or 'competitor', got 'inferense'; did you mean 'inference'?",  # noqa: E501
+            "two.yaml:4:12: apps.0.kind: should be 'inference', 'video', 'ui', 'competitor' or 'replay', got 'inferense'; did you mean 'inference'?",  # noqa: E501
         ),
         ("kind: inference, name", "name", "two.yaml:4:5: apps.0.kind: is required"),
         (
@@ -377,7 +377,7 @@ def test_arrivals_stages_and_policies_of_a_file(tmp_path: Path) -> None:
         ("arrivals: {kind: poisson, rate: 20 /s}", Poisson(0.05)),
         ("period: 50 ms, arrivals: {jitter: 5 ms}", Periodic(0.05, 0.0, 0.005)),
         ("arrivals: [0 ms, 20 ms]", At((0.0, 0.02))),
-        ("arrivals: camera.csv", TraceFile("camera.csv")),
+        ("arrivals: /traces/camera.csv", TraceFile("/traces/camera.csv")),
         ("arrivals: {kind: back_to_back}", None),
         ("period: 50 ms", Periodic(0.05)),
     ],

@@ -9,6 +9,7 @@ from results_samples import app_record, kernel, many_inferences, mixed_outcome
 from socsim.results import frames
 from socsim.results.result import Result
 from socsim.simulation.framelog import FrameRecord
+from socsim.simulation.processlog import ProcessRecord
 from socsim.simulation.records import InferenceRecord
 
 TABLES = frames.TABLES
@@ -17,7 +18,8 @@ TABLES = frames.TABLES
 @pytest.mark.parametrize("table", TABLES)
 def test_columns_are_the_documented_ones(table):
     record = FrameRecord("video", 0, 0.0, 0.04, 0.03, "presented")
-    frame = getattr(Result(mixed_outcome(frames=(record,))), table)
+    used = ProcessRecord("app", "inference", "app", "gpu", 0.005)
+    frame = getattr(Result(mixed_outcome(frames=(record,), processes=(used,))), table)
     assert list(frame.columns) == list(frames.COLUMNS[table])
     assert len(frame)
 

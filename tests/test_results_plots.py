@@ -16,6 +16,7 @@ from socsim.results.gantt import gantt_figure, save_gantt, typical_inference
 from socsim.results.metrics import metrics
 from socsim.results.palette import KIND_COLOURS, class_colours, processor_colour
 from socsim.results.plots import save_utilisation, utilisation_figure
+from socsim.simulation.processlog import ProcessRecord, SpanRecord
 from socsim.workloads.library import library_names, load_library
 
 PNG = b"\x89PNG\r\n"
@@ -106,6 +107,30 @@ def test_other_inferences_are_shown_in_grey_and_cut_at_the_edges():
     figure = gantt_figure(mixed_outcome(kernels=(*mixed_outcome().kernels, other)))
     assert (7.0, 8.0, 1) in bars(figure)
     assert legend(figure)[-1] == "other inferences"
+
+
+def test_other_processes_have_a_row_and_a_colour_of_their_own():
+    """On cores 2 and 0 from -1 to 3 and 6 to 9 ms of an inference from 0 to 8, and on the GPU from 6 to 7."""
+    own = mixed_outcome()
+    outcome = replace(
+        own,
+        kernels=(*own.kernels, kernel("busy", 6.0, 7.0, app="busy")),
+        spans=(SpanRecord("busy", "0", 2, -0.001, 0.003, 1.0), SpanRecord("busy", "1", 0, 0.006, 0.009, 1.0)),
+        processes=(ProcessRecord("busy", "competitor", "busy", "cpu", 0.007),),
+    )
+    figure = gantt_figure(outcome)
+    assert [row.partition("  ")[0] for row in rows(figure)] == [
+        "cpu (2 of 4 cores)",
+        "cpu, others",
+        "gpu",
+        "sharing",
+    ]
+    assert rows(figure)[1] == "cpu, others"
+    assert [bar for bar in bars(figure) if bar[2] == 1] == [(0.0, 3.0, 1), (6.0, 8.0, 1)]
+    assert (6.0, 7.0, 2) in bars(figure)
+    assert "other processes" in legend(figure)
+    assert "other inferences" not in legend(figure)
+    assert "other processes" not in legend(gantt_figure(own))
 
 
 def test_time_starts_with_the_inference():

@@ -13,6 +13,7 @@ from results_samples import kernel, long_outcome, many_inferences, mixed_outcome
 
 from socsim.results.trace import trace_document, write_trace
 from socsim.results.trace_check import read_trace, trace_faults
+from socsim.simulation.processlog import ProcessRecord, SpanRecord
 from socsim.simulation.records import InferenceRecord
 
 
@@ -42,6 +43,55 @@ def counter(document, name):
 
 
 # --- the small run --------------------------------------------------------------------------------
+
+
+def busy_outcome():
+    """A process on core 2 from 1 to 3 and 4 to 5 ms, and its kernel on the GPU; its video on core 3."""
+    span = SpanRecord("busy", "0", 2, 0.001, 0.003, 1.0)
+    return mixed_outcome(
+        kernels=(*mixed_outcome().kernels, kernel("busy", 6.0, 7.0, app="busy", kernel_class="other")),
+        spans=(
+            span,
+            SpanRecord("video", "render", 3, 0.001, 0.002, 1.0),
+            span._replace(start_s=0.004, end_s=0.005),
+        ),
+        processes=(
+            ProcessRecord("busy", "competitor", "busy", "cpu", 0.003),
+            ProcessRecord("busy", "competitor", "busy", "gpu", 0.001),
+            ProcessRecord("video", "video", "video", "cpu", 0.001),
+        ),
+    )
+
+
+def test_other_processes_have_rows_and_a_category_of_their_own():
+    found = slices(trace_document(busy_outcome()))
+    assert [s for s in found if "others" in s[0]] == [
+        ("core 2 (gold), others", "busy", "competitor", 1000.0, 2000.0),
+        ("core 2 (gold), others", "busy", "competitor", 4000.0, 1000.0),
+        ("core 3 (prime), others", "video", "video", 1000.0, 1000.0),
+    ]
+    assert ("gpu", "busy #0", "competitor", 6000.0, 1000.0) in found
+    assert [s for s in found if "busy" not in s[1] and "video" not in s[1]] == slices(
+        trace_document(mixed_outcome())
+    )
+    assert trace_faults(trace_document(busy_outcome())) == []
+
+
+def test_a_core_that_only_others_use_is_shown():
+    outcome = mixed_outcome(
+        spans=(SpanRecord("v", "r", 0, 0.0, 0.001, 1.0),),
+        processes=(ProcessRecord("v", "ui", "v", "cpu", 0.001),),
+    )
+    assert ("core 0 (silver), others", "v", "ui", 0.0, 1000.0) in slices(trace_document(outcome))
+
+
+def test_power_follows_what_others_do():
+    """Only busy computes from 4 to 5 ms on the gold core."""
+    before, after = (
+        counter(trace_document(o), "power cpu.gold [W]") for o in (mixed_outcome(), busy_outcome())
+    )
+    assert 4000.0 not in dict(before)
+    assert dict(after)[4000.0] > dict(after)[5000.0]
 
 
 def test_slices_of_a_small_run():

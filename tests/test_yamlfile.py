@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from socsim import units, yamlfile
-from socsim.errors import FileError
+from socsim.errors import FileError, UsageError
 
 
 def write(folder: Path, text: str | bytes, name: str = "file.yaml") -> Path:
@@ -104,6 +104,33 @@ def test_reads_scalars_as_they_look(tmp_path: Path, text: str, value: object) ->
     assert yamlfile.read(write(tmp_path, f"a: {text}\n")).data == {"a": value}
 
 
+@pytest.mark.parametrize("key", ["on", "off", "yes", "No", "ON"])
+def test_words_that_yaml_takes_for_truth_values_may_be_keys(tmp_path: Path, key: str) -> None:
+    assert yamlfile.read(write(tmp_path, f"a: {{{key}: 2 s}}\n")).data == {"a": {key: "2 s"}}
+    assert yamlfile.value_of(f"{{{key}: 2 s}}") == {key: "2 s"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("[1, 2 s]", [1, "2 s"]), ("''", ""), ("", None), ("{a: {b: true}}", {"a": {"b": True}})],
+)
+def test_values_in_yamls_own_notation(text: str, value: object) -> None:
+    assert yamlfile.value_of(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[1", r"the value '\[1' is not YAML: while parsing a flow sequence"),
+        ("{a: on}", r"the value '\{a: on\}': YAML reads 'on' as a truth value; write true or false"),
+        ("{a: 010}", "YAML reads '010' as 8"),
+    ],
+)
+def test_values_are_refused_as_in_files(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        yamlfile.value_of(text)
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [
@@ -121,7 +148,8 @@ def test_reads_scalars_as_they_look(tmp_path: Path, text: str, value: object) ->
         ("a: !thing x", "file.yaml:1:4: a: tag '!thing' is not supported"),
         ("a: 1\nb: 2\na: 3", "file.yaml:3:1: a: key 'a' repeats the one on line 1"),
         ("x:\n  1: b", "file.yaml:2:3: x: key '1' is not a string to YAML; quote it: '1'"),
-        ("on: b", "file.yaml:1:1: key 'on' is not a string to YAML; quote it: 'on'"),
+        ("true: b", "file.yaml:1:1: key 'true' is not a string to YAML; quote it: 'true'"),
+        ("on: b\n'on': c", "file.yaml:2:1: on: key 'on' repeats the one on line 1"),
         ("? [a]\n: b", "file.yaml:1:3: a key must be a string"),
         ("a: &x {b: c}\nd:\n  <<: *x", "file.yaml:3:3: d: merge keys (<<) are not supported"),
         ("a: &x [*x]", "file.yaml:1:4: a.0: an alias inside the value that it stands for"),

@@ -127,6 +127,7 @@ def _accelerator(name: str, spec: AcceleratorSpec, clocks: list[float]) -> Accel
         tuple(spec.layouts),
         spec.call_latency,
         spec.transition_latency,
+        spec.poll,
     )
 
 

@@ -57,8 +57,11 @@ class Cores:
             fair(env, core, pace, self.rules, sequence) if policy == "cfs" else shared(env, core, pace)
             for core, pace in enumerate(self.top_pace)
         ]
+        self.new_thread: Callable[..., Thread] = Thread
+        """Makes threads; who wants to watch them puts its own in the place."""
         self._runnable = [0] * len(self.queues)
         self._waiting = 0
+        self._idle_since = [0.0] * len(self.queues)
         self._balance_timer: Any = None
         self._eas = (
             EnergyAware(env, device, self.queues, self.rules, self._move, self._pull)
@@ -86,7 +89,7 @@ class Cores:
             Count its work in time of the device's fastest core (default: of its home, or its first core).
         """
         best = home if home is not None else allowed[0]
-        return Thread(
+        return self.new_thread(
             name, kind, allowed, home=home, weight=nice_weight(nice),
             reference=1.0 if absolute else self.top_pace[best],
         )  # fmt: skip
@@ -122,7 +125,9 @@ class Cores:
         self.queues[core].remove(thread)
         if self._runnable[core]:
             self._waiting -= 1
-        elif self._waiting or self._eas is not None:
+            return
+        self._idle_since[core] = self._env.now
+        if self._waiting or self._eas is not None:
             self._pull(core)
 
     @property
@@ -134,6 +139,10 @@ class Cores:
         """Whether one of some cores has nothing to run."""
         runnable = self._runnable
         return 0 in [runnable[core] for core in cores]
+
+    def idle_time(self, core: int) -> float:
+        """Time in s for which a core has had nothing to run; 0 if it has."""
+        return 0.0 if self._runnable[core] else self._env.now - self._idle_since[core]
 
     def busy(self, kind: str) -> list[float]:
         """Time in s that each core has worked for one kind of thread; call :meth:`close` before."""

@@ -107,7 +107,10 @@ class Accelerator(Clocked):
     layouts
         Memory types of its tensors, such as ``("image", "buffer")``; ``("buffer",)`` where it has no choice.
     call_latency
-        Fixed time in s of handing it a subgraph (FastRPC round trip for a DSP), beside the kernels' dispatch.
+        Fixed time in s of handing it a subgraph (FastRPC round trip for a DSP), beside the kernels' dispatch. Where it
+        is not 0, a host thread calls and waits for the end, and its core may have become idle by then.
+    poll
+        Whether that thread waits busily instead.
     """
 
     name: str
@@ -119,6 +122,7 @@ class Accelerator(Clocked):
     layouts: tuple[str, ...] = ("buffer",)
     call_latency: float = 0.0
     transition_latency: float = 0.0
+    poll: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["IdleState", "Opp", "PowerModel"]
+__all__ = ["IdleState", "Opp", "PowerModel", "exit_latency"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,27 @@ class PowerModel:
 
 @dataclass(frozen=True, slots=True)
 class IdleState:
-    """An idle state: times in s."""
+    """An idle state: times in s; `scope` is ``"cluster"`` where all cores of the cluster have to be idle for it."""
 
     name: str
     entry: float
     exit: float
     min_residency: float
+    scope: str = "core"
+
+
+def exit_latency(states: Iterable[IdleState], core: float, cluster: float) -> float:
+    """Time in s that a core takes to run again after it has been idle.
+
+    Its governor is taken to have known for how long that would be: the core was in the deepest state whose least
+    residency is not longer.
+
+    Parameters
+    ----------
+    states
+        Of its cluster; without one that fits, the core has only stopped its clock, and runs at once.
+    core, cluster
+        Times in s for which the core, and all cores of its cluster, have been idle.
+    """
+    fitting = [s for s in states if s.min_residency <= (cluster if s.scope == "cluster" else core)]
+    return max(fitting, key=lambda state: state.min_residency).exit if fitting else 0.0

@@ -97,6 +97,7 @@ class IdleStateSpec(_Block):
     entry: Time
     exit: Time
     min_residency: Time
+    scope: Literal["core", "cluster"] = "core"
 
 
 class _Unit(_Block):
@@ -140,6 +141,7 @@ class AcceleratorSpec(_Unit):
     model: Text
     layouts: Annotated[list[Literal["image", "buffer"]], Field(min_length=1)] = ["buffer"]
     call_latency: Time = 0.0
+    poll: bool = False
 
     @model_validator(mode="after")
     def _layouts(self) -> AcceleratorSpec:

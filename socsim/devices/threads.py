@@ -36,7 +36,7 @@ class Thread:
 
     __slots__ = (
         "allowed", "core", "home", "kind", "load", "name", "on_change", "order", "reference", "runnable", "share",
-        "speed", "vruntime", "weight",
+        "speed", "traffic", "vruntime", "weight",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +61,8 @@ class Thread:
         self.on_change: Callable[[], None] = _nobody
         """Called whenever `speed` has changed, but by its own going to sleep or waking up on an idle core; must not
         wake or stop any thread."""
+        self.traffic = 0.0
+        """DRAM traffic in B/s while it computes, of threads that are no part of an inference."""
         self.vruntime = 0.0
         self.order = 0
         """Decides between equal vruntimes: earlier queued first."""

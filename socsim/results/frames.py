@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COLUMNS",
     "TABLES",
+    "TRACE_COLUMNS",
     "apps_frame",
     "energy_frame",
     "frames_frame",
@@ -24,6 +26,8 @@ __all__ = [
     "kernels_frame",
     "power_frame",
     "prediction_error_frame",
+    "process_trace_frame",
+    "processes_frame",
 ]
 
 COLUMNS: Mapping[str, Mapping[str, str]] = {
@@ -92,6 +96,13 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "peak_memory_mb": "weights and the most activations alive at once",
         "macs": "multiply-accumulates per inference",
     },
+    "processes": {
+        "app": "application",
+        "kind": "inference, competitor, video, ui or replay",
+        "process": "process of the application; the application itself where it is one",
+        "processor": "where it ran",
+        "busy_ms": "time for which it kept the processor busy; on the CPU the sum over its threads",
+    },
     "prediction_error": {
         "app": "application",
         "predictor": "latency predictor that its scheduler decided by",
@@ -104,6 +115,20 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Columns of each table and what they mean."""
+
+TRACE_COLUMNS: Mapping[str, str] = {
+    "process": "process",
+    "thread": "its thread on the CPU, empty elsewhere",
+    "start_s": "when it asked for the processor: on the CPU when the thread woke up, elsewhere when the kernel began",
+    "processor": "cpu, or an accelerator",
+    "demand_s": "what it did: time of the fastest core, or of the accelerator, alone at the highest clock",
+    "nice": "nice value of the thread",
+    "affinity": "cores that the thread may use; empty on accelerators",
+    "traffic_gb_s": "DRAM traffic while it had the processor",
+    "app": "application",
+    "kind": "of the application",
+}
+"""Columns of a trace of processes; times are in s, so that none is rounded."""
 
 TABLES = tuple(COLUMNS)
 """Names of the tables."""
@@ -182,6 +207,32 @@ def apps_frame(outcome: Outcome) -> pd.DataFrame:
         for a in outcome.apps.values()
     ]
     return _frame("apps", rows)
+
+
+def processes_frame(outcome: Outcome) -> pd.DataFrame:
+    """One row per process and processor that it used; empty unless the run was asked to record kernels."""
+    return _frame("processes", [(*r[:4], r.busy_s * 1e3) for r in outcome.processes])
+
+
+def process_trace_frame(outcome: Outcome, kinds: Collection[str]) -> pd.DataFrame:
+    """One row per burst of the processes of some kinds of applications, in order of start."""
+    import pandas as pd
+
+    apps = {r.process: (r.app, r.kind) for r in outcome.processes if r.kind in kinds}
+    rows = [
+        (
+            *(b.process, b.thread, b.start_s, b.processor, b.demand_s, b.nice),
+            *(_mask(outcome.core_names, b.cores), b.traffic / 1e9, *apps[b.process]),
+        )
+        for b in outcome.bursts
+        if b.process in apps
+    ]
+    return pd.DataFrame.from_records(rows, columns=list(TRACE_COLUMNS))
+
+
+def _mask(names: Sequence[str], cores: Sequence[int]) -> str:
+    """A mask such as ``prime:1+gold:3``."""
+    return "+".join(f"{name}:{count}" for name, count in Counter(names[core] for core in cores).items())
 
 
 def prediction_error_frame(outcome: Outcome) -> pd.DataFrame:

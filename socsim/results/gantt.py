@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from socsim.errors import UsageError
 from socsim.results.lanes import assign_lanes, merge_intervals
 from socsim.results.palette import KIND_COLOURS, class_colours
 from socsim.results.tracks import is_sharing
+from socsim.simulation.processlog import SpanRecord
 from socsim.simulation.records import InferenceRecord, KernelRecord, Outcome
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _LANE_HEIGHT = 0.8
 _CROWDED = 60
 """From so many bars on, outlines would hide them."""
 _LEGEND_COLUMNS = 8
+_OTHERS = "cpu, others"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +82,19 @@ def gantt_figure(outcome: Outcome, app: str | None = None) -> Figure:
     name = next(iter(outcome.apps)) if app is None else app
     inference = typical_inference(outcome, name)
     records = _within(outcome.kernels, inference)
-    rows = _rows(outcome, records)
+    spans = [s for s in outcome.spans if s.end_s > inference.start_s and s.start_s < inference.finish_s]
+    rows = _rows(outcome, records, others=bool(spans))
     figure = Figure(figsize=(12, 1.7 + 0.62 * len(rows)), layout="constrained")
     axes, totals = figure.subplots(1, 2, sharey=True, width_ratios=(6, 1))
     own = [r for r in records if (r.app, r.inference) == (name, inference.number)]
     colours = class_colours(_classes_by_time(own))
-    bars = _bars(records, rows, colours, inference)
+    processes = {r.process for r in outcome.processes if r.kind != "inference"}
+    bars = _bars(records, rows, colours, inference, processes) + _other_bars(spans, rows, inference)
     _draw(axes, bars)
     _draw_totals(totals, rows, own, colours)
     _label_rows(axes, rows, own, inference, len(outcome.core_names))
     axes.set_title(_title(outcome, name, inference), loc="left", fontsize=11)
-    _legend(figure, own, colours, others=len(own) < len(records))
+    _legend(figure, own, colours, _others(records, own, processes, spans))
     return figure
 
 
@@ -110,12 +114,42 @@ def _row(record: KernelRecord) -> str:
     return "dispatch" if record.kind == "dispatch" else record.processor
 
 
-def _rows(outcome: Outcome, records: Sequence[KernelRecord]) -> list[str]:
-    """Rows from the top: all processors, used or not, then dispatch and sharing where there is any."""
+def _rows(outcome: Outcome, records: Sequence[KernelRecord], *, others: bool) -> list[str]:
+    """Rows from the top: all processors, used or not, then dispatch and sharing where there is any.
+
+    What other processes do on the CPU is beneath it.
+    """
     used = {_row(r) for r in records}
     extra = [row for row in ("dispatch", "sharing") if row in used]
-    processors = dict.fromkeys([*outcome.busy_s, *sorted(used.difference(extra))])
+    processors = list(dict.fromkeys([*outcome.busy_s, *sorted(used.difference(extra))]))
+    if others:
+        processors.insert(processors.index("cpu") + 1, _OTHERS)
     return [*processors, *extra]
+
+
+def _others(
+    records: Sequence[KernelRecord],
+    own: Sequence[KernelRecord],
+    processes: Collection[str],
+    spans: Sequence[SpanRecord],
+) -> set[str]:
+    """What the legend has to say of what is not the inference."""
+    foreign = {r.app in processes for r in records if r not in own}
+    found = {"other processes" if process else "other inferences" for process in foreign}
+    return found | ({"other processes"} if spans else set())
+
+
+def _other_bars(spans: Sequence[SpanRecord], rows: list[str], inference: InferenceRecord) -> list[_Bar]:
+    """A lane per core that other processes used."""
+    lanes = {core: lane for lane, core in enumerate(sorted({s.core for s in spans}))}
+    bars = []
+    for s in spans:
+        number, height = rows.index(_OTHERS), _LANE_HEIGHT / len(lanes)
+        start = max(0.0, s.start_s - inference.start_s) * 1e3
+        end = (min(s.end_s, inference.finish_s) - inference.start_s) * 1e3
+        low = number - _LANE_HEIGHT / 2 + lanes[s.core] * height
+        bars.append(_Bar(number, start, end, KIND_COLOURS["other processes"], low, height))
+    return bars
 
 
 def _classes_by_time(records: Sequence[KernelRecord]) -> list[str]:
@@ -124,7 +158,11 @@ def _classes_by_time(records: Sequence[KernelRecord]) -> list[str]:
 
 
 def _bars(
-    records: Sequence[KernelRecord], rows: list[str], colours: dict[str, str], inference: InferenceRecord
+    records: Sequence[KernelRecord],
+    rows: list[str],
+    colours: dict[str, str],
+    inference: InferenceRecord,
+    processes: Collection[str],
 ) -> list[_Bar]:
     bars = []
     for number, row in enumerate(rows):
@@ -135,11 +173,15 @@ def _bars(
             start = max(0.0, record.start_s - inference.start_s) * 1e3
             end = (min(record.end_s, inference.finish_s) - inference.start_s) * 1e3
             low = number - _LANE_HEIGHT / 2 + lane * height
-            bars.append(_Bar(number, start, end, _colour(record, colours, inference), low, height))
+            bars.append(_Bar(number, start, end, _colour(record, colours, inference, processes), low, height))
     return bars
 
 
-def _colour(record: KernelRecord, colours: dict[str, str], inference: InferenceRecord) -> str:
+def _colour(
+    record: KernelRecord, colours: dict[str, str], inference: InferenceRecord, processes: Collection[str]
+) -> str:
+    if record.app in processes:
+        return KIND_COLOURS["other processes"]
     if (record.app, record.inference) != (inference.app, inference.number):
         return KIND_COLOURS["other inferences"]
     return colours[record.kernel_class] if record.kind == "kernel" else KIND_COLOURS[record.kind]
@@ -195,7 +237,8 @@ def _label_rows(
     for row in rows:
         busy = sum(e - s for s, e in merge_intervals((r.start_s, r.end_s) for r in own if _row(r) == row))
         note = f" ({len(used)} of {cores} cores)" if row == "cpu" and used else ""
-        labels.append(f"{row}{note}  {busy / span:4.0%}" if span > 0 else f"{row}{note}")
+        share = f"  {busy / span:4.0%}" if span > 0 and row != _OTHERS else ""
+        labels.append(f"{row}{note}{share}")
     axes.set_yticks(range(len(rows)), labels)
     axes.set_ylim(len(rows) - 0.45, -0.55)
     axes.set_xlabel("time since the start of the inference [ms]")
@@ -217,12 +260,10 @@ def _title(outcome: Outcome, app: str, inference: InferenceRecord) -> str:
     return f"{record.model} on {outcome.device}, {who}: {latency:.2f} ms"
 
 
-def _legend(figure: Figure, own: Sequence[KernelRecord], colours: dict[str, str], *, others: bool) -> None:
+def _legend(figure: Figure, own: Sequence[KernelRecord], colours: dict[str, str], others: set[str]) -> None:
     from matplotlib.patches import Patch
 
-    kinds = {r.kind for r in own}
-    if others:
-        kinds.add("other inferences")
+    kinds = {r.kind for r in own} | others
     entries = {**colours, **{kind: colour for kind, colour in KIND_COLOURS.items() if kind in kinds}}
     handles = [Patch(facecolor=colour, label=name) for name, colour in entries.items()]
     columns = min(len(handles), _LEGEND_COLUMNS) or 1

@@ -1,7 +1,7 @@
 """The files that a run reads: where they are, and what was in them.
 
 An experiment names devices, networks, inference libraries and schedulers; each may be a file instead of something that
-comes with socsim.
+comes with socsim. Traces of arrivals and of processes are always files.
 """
 
 from __future__ import annotations
@@ -84,11 +84,25 @@ def _with_paths(block: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         found["library"] = _absolute(found["library"], folder, library_names(), ".yaml", ".yml")
     if isinstance(found.get("model"), str) and _is_path(found["model"], ".onnx"):
         found["model"] = _joined(folder, found["model"])
+    if found.get("kind") == "replay" and found.get("file"):
+        found["file"] = _joined(folder, str(found["file"]))
+    if (trace := _arrival_file(found.get("arrivals"))) is not None:
+        spec = found["arrivals"]
+        spec = dict(spec) if isinstance(spec, Mapping) else {"kind": "trace"}
+        found["arrivals"] = {**spec, "file": _joined(folder, trace)}
     if "scheduler" in found:
         found["scheduler"] = locate_scheduler(found["scheduler"], folder)
     if isinstance(found.get("schedulers"), list):
         found["schedulers"] = [locate_scheduler(spec, folder) for spec in found["schedulers"]]
     return found
+
+
+def _arrival_file(arrivals: Any) -> str | None:
+    """The file that arrivals are read from, if they are."""
+    if isinstance(arrivals, Mapping):
+        file = arrivals.get("file") if arrivals.get("kind") == "trace" else None
+        return file if isinstance(file, str) else None
+    return arrivals if isinstance(arrivals, str) and _is_path(arrivals, ".csv") else None
 
 
 def _absolute(name: str, folder: Path, known: list[str] | tuple[str, ...], *suffixes: str) -> str:
@@ -127,7 +141,9 @@ def _swept_blocks(sweep: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _files(block: Mapping[str, Any]) -> Iterator[Path]:
     if _is_absolute(block.get("device")):
         yield from _device_files(block["device"])
-    yield from (Path(block[key]) for key in ("model", "library") if _is_absolute(block.get(key)))
+    yield from (Path(block[key]) for key in ("model", "library", "file") if _is_absolute(block.get(key)))
+    if _is_absolute(trace := _arrival_file(block.get("arrivals"))):
+        yield Path(str(trace))
     for spec in (block.get("scheduler"), *(block.get("schedulers") or ())):
         yield from scheduler_files(spec)
 

@@ -17,6 +17,7 @@ KIND_COLOURS: Mapping[str, str] = MappingProxyType(
         "transform": "#d9a441",
         "dispatch": "#7fb3c8",
         "other inferences": "#e4e4e4",
+        "other processes": "#c9bfb0",
     }
 )
 """What is not a kernel."""

@@ -199,6 +199,29 @@ class Result:
         """Predicted against actual times of kernels, by application, processor and kernel class."""
         return frames.prediction_error_frame(self.outcome)
 
+    @cached_property
+    def processes(self) -> pd.DataFrame:
+        """Busy time of every process by processor; empty unless simulated with ``kernels=True``."""
+        return frames.processes_frame(self.outcome)
+
+    def process_trace(self, *, inferences: bool = False) -> pd.DataFrame:
+        """What every process asked for, as :class:`socsim.Replay` plays it; columns in `results.frames.TRACE_COLUMNS`.
+
+        Parameters
+        ----------
+        inferences
+            Applications that infer as well: workers, dispatching and mapping threads, and kernels on accelerators.
+
+        Raises
+        ------
+        UsageError
+            The run was not simulated with ``kernels=True``.
+        """
+        if not self.outcome.processes:
+            raise UsageError("the run recorded no processes; simulate with kernels=True")
+        kinds = {r.kind for r in self.outcome.processes}
+        return frames.process_trace_frame(self.outcome, kinds if inferences else kinds - {"inference"})
+
     @property
     def fallbacks(self) -> dict[str, str]:
         """Operators that fell back to the CPU, of all applications, and why."""
@@ -229,6 +252,8 @@ class Result:
                 write_table(self.summary(), partial, "summary")
             for name in frames.TABLES:
                 write_table(getattr(self, name), partial, name)
+            if any(r.kind != "inference" for r in self.outcome.processes):
+                self.process_trace().to_csv(partial / "process_trace.csv", index=False)
             self.save_pictures(partial)
         return Path(directory).resolve()
 

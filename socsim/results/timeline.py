@@ -40,8 +40,8 @@ def power_steps(outcome: Outcome) -> dict[str, Steps]:
     """Power in W over time, by component.
 
     A component draws its idle power all the time. What its energy leaves beyond that is spread over time in
-    proportion to the units (cores, the accelerator) that kernels keep busy, and for DRAM in proportion to
-    traffic; so power over time always adds up to the component's energy. Without kernel records every
+    proportion to the units (cores, the accelerator) that kernels and other processes keep busy, and for DRAM
+    in proportion to traffic; so power over time always adds up to the component's energy. Without kernel records every
     component has one step, its mean power.
     """
     return (
@@ -75,7 +75,8 @@ def _busy_units(outcome: Outcome, name: str) -> Iterable[list[Interval]]:
         return
     for core, owner in enumerate(outcome.core_names):
         if owner == cluster:
-            yield [(r.start_s, r.end_s) for r in outcome.kernels if core in r.cores]
+            own = [(r.start_s, r.end_s) for r in outcome.kernels if core in r.cores]
+            yield own + [(s.start_s, s.end_s) for s in outcome.spans if s.core == core]
 
 
 def _sum_of_pulses(intervals: list[Interval], heights: list[float]) -> Steps:

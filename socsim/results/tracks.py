@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
@@ -52,14 +52,28 @@ def tracks(outcome: Outcome) -> list[Track]:
     homes = _homes(outcome.kernels)
     found = [*_application_tracks(outcome), *_frame_tracks(outcome)]
     cores = sorted({core for kind, core in homes if kind == "cpu"}, key=int)
-    for core in cores:
+    kinds = {r.process: r.kind for r in outcome.processes}
+    others = _others(outcome, kinds)
+    for core in sorted({*cores, *others}, key=int):
         cluster = outcome.core_names[int(core)] if int(core) < len(outcome.core_names) else ""
         label = f"core {core} ({cluster})" if cluster else f"core {core}"
-        found.extend(_work_tracks("cpu", label, homes["cpu", core]))
+        found.extend(_work_tracks("cpu", label, homes.get(("cpu", core), []), kinds))
+        for lane, members in _lanes(others.get(core, [])):
+            found.append(Track("cpu", _lane_name(f"{label}, others", lane), tuple(members)))
     for group in ("accelerators", "sharing"):
         for kind, name in sorted(homes):
             if kind == group:
-                found.extend(_work_tracks(group, name, homes[kind, name]))
+                found.extend(_work_tracks(group, name, homes[kind, name], kinds))
+    return found
+
+
+def _others(outcome: Outcome, kinds: Mapping[str, str]) -> dict[str, list[Slice]]:
+    """Core -> when processes that are no inferences had it, in order of start."""
+    found: dict[str, list[Slice]] = {}
+    for s in outcome.spans:
+        args = (("process", s.process), ("thread", s.thread), ("share", s.share))
+        span = nanoseconds(s.start_s), nanoseconds(s.end_s)
+        found.setdefault(str(s.core), []).append(Slice(s.process, kinds[s.process], *span, args=args))
     return found
 
 
@@ -114,9 +128,11 @@ def _inference_slices(outcome: Outcome, app: str) -> Iterator[Slice]:
             yield Slice(f"{app} #{r.number}", "inference", *span, args=args)
 
 
-def _work_tracks(group: str, name: str, records: list[KernelRecord]) -> Iterator[Track]:
+def _work_tracks(
+    group: str, name: str, records: list[KernelRecord], kinds: Mapping[str, str]
+) -> Iterator[Track]:
     for lane, members in _lanes([_leaf(record) for record in records]):
-        yield Track(group, _lane_name(name, lane), tuple(_nest(members)))
+        yield Track(group, _lane_name(name, lane), tuple(_nest(members, kinds)))
 
 
 def _leaf(record: KernelRecord) -> Slice:
@@ -135,11 +151,14 @@ def _lane_name(name: str, lane: int) -> str:
     return name if lane == 0 else f"{name} ({lane + 1})"
 
 
-def _nest(leaves: list[Slice]) -> Iterator[Slice]:
-    """Enclose neighbouring leaves of one inference, and of one operator where it has several, by a slice."""
+def _nest(leaves: list[Slice], kinds: Mapping[str, str]) -> Iterator[Slice]:
+    """Enclose neighbouring leaves of one inference, and of one operator where it has several, by a slice.
+
+    Kernels of other processes are enclosed as well, by one that has their kind.
+    """
     for (app, index), inference in groupby(leaves, key=lambda s: _record(s)[:2]):
         members = list(inference)
-        yield _enclose(f"{app} #{index}", "inference", members)
+        yield _enclose(f"{app} #{index}", kinds.get(app, "inference"), members)
         for operator, steps in groupby(members, key=lambda s: _record(s).operator):
             own = list(steps)
             if len(own) > 1:

@@ -35,13 +35,16 @@ class Context:
         Parts per worker of every operator; with more than one, workers that are done take over others' parts.
     priority
         Of its commands on accelerators: higher first.
+    calls
+        Whether its main thread waits for accelerators that are called (DSPs), as that of an inference library does.
     """
 
     def __init__(
         self, executor: Executor, name: str, host: int, *, host_cores: Sequence[int] = (), nice: int = 0,
-        spin: float = 0.0, tiles: int = 1, priority: float = 0,
+        spin: float = 0.0, tiles: int = 1, priority: float = 0, calls: bool = False,
     ) -> None:  # fmt: skip
         self.name, self.host, self.nice, self.spin, self.tiles = name, host, nice, spin, tiles
+        self.calls = calls
         self._cores = executor.cores
         self._host_cores = tuple(host_cores) or tuple(range(len(executor.device.cores)))
         self.queues: dict[str, CommandQueue] = executor.new_queues(priority)

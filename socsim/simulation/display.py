@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator
 from functools import partial
+from math import ceil
 from typing import Any
 
 from simpy.events import Timeout
@@ -57,6 +58,17 @@ class Display:
     def start(self) -> None:
         """Show frames from now on."""
         self.executor.env.process(self._vsyncs())
+
+    @property
+    def under_way(self) -> int:
+        """How many frames have begun and are neither composed nor dropped."""
+        return len(self._under_way)
+
+    def vsyncs(self, until: float) -> tuple[int, int]:
+        """Number of vsyncs before an instant in s: without one that rounding might put before or after it, and with."""
+        start, stop = self.app.number("start"), min(until, self.app.number("stop"))
+        number = (stop - start) * self.app.fps
+        return max(0, ceil(number - 1e-6)), max(0, ceil(number + 1e-6))
 
     def _vsyncs(self) -> Generator[Any, Any, None]:
         env, start, stop = self.executor.env, self.app.number("start"), self.app.number("stop")

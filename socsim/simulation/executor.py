@@ -18,6 +18,7 @@ from socsim.devices.accelerator import CommandQueue, Server
 from socsim.devices.cpu import Cores
 from socsim.devices.device import Device
 from socsim.devices.memory import max_min_shares
+from socsim.simulation.callrun import CallRun
 from socsim.simulation.context import Context
 from socsim.simulation.delay import Delay
 from socsim.simulation.kernelgraph import Entry, KernelGraph, Segment
@@ -133,6 +134,7 @@ class Executor:
         self.dram_bandwidth = device.memory.bandwidth
         self.dram_bytes = 0.0
         self._busy = dict.fromkeys(device.accelerators, 0.0)
+        self._called = {name for name, a in device.accelerators.items() if a.call_latency > 0.0}
         self.servers = {name: Server() for name in device.accelerators}
         """What the contexts of each accelerator share."""
         self._moving: dict[int, MemoryUser] = {}
@@ -164,7 +166,9 @@ class Executor:
     def _run(self, fragment: Fragment, segment: Segment) -> Run | Delay:
         if not segment.queue:
             return Delay(self, fragment, segment)
-        return (TeamRun if segment.team else Run)(self, fragment, segment)
+        if segment.team:
+            return TeamRun(self, fragment, segment)
+        return (CallRun if segment.queue in self._called else Run)(self, fragment, segment)
 
     # --- accounts ---------------------------------------------------------------------------------------------
 

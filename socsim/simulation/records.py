@@ -11,6 +11,7 @@ from typing import NamedTuple, overload
 import numpy as np
 
 from socsim.simulation.framelog import FrameRecord
+from socsim.simulation.processlog import BurstRecord, ProcessRecord, SpanRecord
 
 __all__ = [
     "STATUSES",
@@ -255,6 +256,9 @@ class Outcome:
         Cluster name of each core.
     predictions
         Predicted against actual times by application, processor and kernel class.
+    processes, spans, bursts
+        Where kernels were asked for: busy times by process and processor, times on cores of processes that are no
+        inferences, and what every process asked for and when.
     """
 
     device: str
@@ -271,6 +275,9 @@ class Outcome:
     core_names: tuple[str, ...] = ()
     frames: Sequence[FrameRecord] = ()
     predictions: tuple[PredictionRecord, ...] = ()
+    processes: tuple[ProcessRecord, ...] = ()
+    spans: tuple[SpanRecord, ...] = ()
+    bursts: tuple[BurstRecord, ...] = ()
 
     def inferences_of(self, app: str) -> Inferences:
         """An application's inferences as arrays."""

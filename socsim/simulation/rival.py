@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from functools import partial
 from math import inf
 from typing import Any
@@ -16,15 +16,23 @@ from socsim.simulation.burst import Burst
 from socsim.simulation.context import Context
 from socsim.simulation.executor import Executor, Fragment
 from socsim.simulation.kernelgraph import Entry, KernelGraph, Step, compress
+from socsim.simulation.threadtraffic import ThreadTraffic
 from socsim.workloads.competitors import Competitor
 
 __all__ = ["AcceleratorRival", "CpuRival", "start_competitor"]
 
 
-def start_competitor(executor: Executor, competitor: Competitor, rng: np.random.Generator) -> None:
+def start_competitor(
+    executor: Executor, competitor: Competitor, rng: np.random.Generator, names: Sequence[str] = ()
+) -> None:
     """Let all processes of a competitor begin.
 
     Its threads know nothing of each other: where in its period each begins is drawn.
+
+    Parameters
+    ----------
+    names
+        Of its processes; by default as it says itself.
 
     Raises
     ------
@@ -34,8 +42,7 @@ def start_competitor(executor: Executor, competitor: Competitor, rng: np.random.
     if competitor.processor not in executor.device.processors:
         raise UnknownNameError("processor", competitor.processor, executor.device.processors)
     kind = CpuRival if competitor.processor == "cpu" else AcceleratorRival
-    for number in range(competitor.count):
-        name = f"{competitor.name}{number}" if competitor.count > 1 else competitor.name
+    for name in names or competitor.processes:
         kind(executor, competitor, name, rng)
 
 
@@ -81,15 +88,11 @@ class _Rival:
 class CpuRival(_Rival):
     """A process whose threads compute all the time or with pauses, and move bytes while they do.
 
-    It is a user of DRAM as a :class:`socsim.simulation.run.Run` is.
-
     Parameters
     ----------
     executor, competitor, name, rng
         The device, what it is, its name, and what draws where in a period it begins.
     """
-
-    share = 0.0
 
     def __init__(
         self, executor: Executor, competitor: Competitor, name: str, rng: np.random.Generator
@@ -100,8 +103,9 @@ class CpuRival(_Rival):
             executor.cores.thread(f"{name}.{i}", "other", cores, nice=competitor.nice, absolute=True)
             for i in range(competitor.threads)
         ]
-        self.traffic = competitor.number("traffic")
-        self._settled, self._flow = 0.0, 0.0
+        for thread in self._threads:
+            thread.traffic = competitor.number("traffic") / competitor.threads
+        self._memory = ThreadTraffic(executor, self._threads)
         self._duty, self._period = competitor.duty, competitor.seconds("period")
         self._rng = rng
         self._offsets = [float(rng.uniform(0.0, self._period)) for _ in self._threads]
@@ -110,8 +114,7 @@ class CpuRival(_Rival):
 
     def begin(self) -> None:
         """Wake all threads."""
-        if self.traffic:
-            self.executor.join_memory(self)
+        self._memory.join()
         for thread, offset in zip(self._threads, self._offsets, strict=True):
             if thread not in self._going:
                 self._going.add(thread)
@@ -126,17 +129,14 @@ class CpuRival(_Rival):
             if self._duty == 1.0 and thread.runnable:
                 thread.on_change = self._ignore
                 self.executor.cores.sleep(thread)
-        if self.traffic:
-            self.settle()
-            self._flow = 0.0
-            self.executor.leave_memory(self)
+        self._memory.leave()
 
     def _forever(self, thread: Thread, event: Any) -> None:
         """Let a thread compute without a pause."""
         self._going.discard(thread)
         if thread.runnable or self.executor.env.now >= self.until:
             return
-        thread.on_change = self._changed
+        thread.on_change = self._memory.changed
         self.executor.cores.wake(thread)
 
     def _ignore(self) -> None:
@@ -154,52 +154,9 @@ class CpuRival(_Rival):
             timer = Timeout(executor.env, pause)
             timer.callbacks.append(partial(self._once, thread))
 
-        Burst(executor.env, executor.cores, thread, self._duty * self._period, done, tell=self._changed)
-
-    # --- as a user of DRAM ------------------------------------------------------------------------------------
-
-    def _changed(self) -> None:
-        if not self.traffic:
-            return
-        if not self.executor.contended or not self.moves_bytes:
-            self.give(self.demand)
-        if self.executor.contended:
-            self.executor.share_memory()
-
-    @property
-    def running(self) -> float:
-        """Share of its threads that hold a core."""
-        return sum(thread.share for thread in self._threads) / len(self._threads)
-
-    @property
-    def peak_demand(self) -> float:
-        """DRAM bandwidth in B/s that it uses at most."""
-        return self.traffic
-
-    @property
-    def demand(self) -> float:
-        """DRAM bandwidth in B/s that it uses now."""
-        return self.traffic * self.running
-
-    @property
-    def moves_bytes(self) -> bool:
-        """Whether it uses DRAM now."""
-        return self.demand > 0.0
-
-    def settle(self) -> None:
-        """Book the traffic up to now."""
-        now = self.executor.env.now
-        self.executor.dram_bytes += self._flow * (now - self._settled)
-        self._settled = now
-
-    def plan(self) -> None:
-        """Go on with all that it can use."""
-        self.give(self.demand)
-
-    def give(self, share: float) -> None:
-        """Go on with a share of DRAM, in B/s."""
-        self.settle()
-        self.share = self._flow = min(share, self.demand)
+        Burst(
+            executor.env, executor.cores, thread, self._duty * self._period, done, tell=self._memory.changed
+        )
 
 
 class AcceleratorRival(_Rival):

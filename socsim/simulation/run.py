@@ -101,10 +101,14 @@ class Run:
             return self.timeline.busy
         return sum(end - start for start, end in self.spans())
 
+    def spans_so_far(self) -> list[tuple[float, float]]:
+        """(start, end) in s of the entries of a settled run that have begun; of the last one up to now."""
+        under_way = [(self._begun, float(self.executor.env.now))] if self._begun >= 0.0 else []
+        return self.marks + under_way
+
     def busy_so_far(self) -> float:
         """Time in s that a settled run has kept its processor busy."""
-        under_way = self.executor.env.now - self._begun if self._begun >= 0.0 else 0.0
-        return under_way + sum(end - start for start, end in self.marks)
+        return sum(end - start for start, end in self.spans_so_far())
 
     def bytes_so_far(self) -> float:
         """DRAM traffic in B of a settled run."""
@@ -112,7 +116,7 @@ class Run:
         return done + (1.0 - self.progress.body) * self.entry.bytes
 
     def _end(self) -> None:
-        executor, fragment, segment = self.executor, self.fragment, self.segment
+        executor, segment = self.executor, self.segment
         self._timer = None
         executor.account(segment, self._busy(), segment.dram_bytes)
         del executor.active[id(self)]
@@ -123,10 +127,17 @@ class Run:
             executor.leave_memory(self)
         if executor.on_run is not None:
             executor.on_run(self)
-        for successor in segment.successors:
-            fragment.runs[successor].release()
-        fragment.context.queues[segment.queue].finished()
-        fragment.finish_one()
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        """Who waited for it goes on."""
+        self._release()
+        self.fragment.context.queues[self.segment.queue].finished()
+        self.fragment.finish_one()
+
+    def _release(self) -> None:
+        for successor in self.segment.successors:
+            self.fragment.runs[successor].release()
 
     def _take_processor(self) -> None:
         """An accelerator has been taken by its queue."""

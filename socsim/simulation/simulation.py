@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from math import inf, isclose
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -28,11 +28,21 @@ from socsim.simulation.executor import Executor
 from socsim.simulation.feeds import Feed, LoopFeed, StageFeed, TimedFeed
 from socsim.simulation.foreign import foreign_load
 from socsim.simulation.instruments import KernelRecorder
+from socsim.simulation.invariants import (
+    check_busy,
+    check_energy,
+    check_frames,
+    check_inferences,
+    check_processes,
+    check_spans,
+)
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.online import OnlineStream
 from socsim.simulation.planning import Planner
+from socsim.simulation.processlog import ProcessLog
 from socsim.simulation.profiling import bench
-from socsim.simulation.records import STATUSES, InferenceLog, Outcome
+from socsim.simulation.records import InferenceLog, Outcome
+from socsim.simulation.replayer import Replayer
 from socsim.simulation.rival import start_competitor
 from socsim.simulation.run import Run
 from socsim.simulation.stream import Noise, StaticStream, Stream, pacing_of
@@ -42,6 +52,7 @@ from socsim.workloads.frames import FrameApp
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.library import load_library
 from socsim.workloads.pricing import Pricer
+from socsim.workloads.replays import Replay
 from socsim.workloads.stages import application_names, check_stages
 from socsim.workloads.units import cut
 
@@ -50,7 +61,7 @@ __all__ = ["Simulation"]
 _ARRIVALS, _COMPETITORS = 1, 2
 """Tell an application's generators from that of its noise."""
 
-Application = Inference | FrameApp | Competitor
+Application = Inference | FrameApp | Competitor | Replay
 """What a simulation runs."""
 
 
@@ -70,7 +81,7 @@ class Simulation:
     noise
         Draw run-to-run spread and synchronisation times instead of their means.
     kernels
-        Keep a record of every kernel.
+        Keep a record of every kernel, and of what all processes do.
     stepwise
         One event per kernel, for checking: same results, slower.
     mechanisms
@@ -105,6 +116,11 @@ class Simulation:
         self.executor = Executor(
             self.env, device, stepwise=stepwise, on_run=self._note, mechanisms=mechanisms
         )
+        self._processes: dict[str, tuple[str, str]] = {}
+        """Process -> its application and the kind of that."""
+        self._watch = ProcessLog(self.env) if kernels else None
+        if self._watch is not None:
+            self.executor.cores.new_thread = self._watch.thread
         self._services: dict[Any, Scheduler] = {}
         self._dispatchers: dict[int | str, Dispatcher] = {}
         names = application_names(inferences)
@@ -114,10 +130,16 @@ class Simulation:
             self._stream(app, name, i) for i, (app, name) in enumerate(zip(inferences, names, strict=True))
         ]
         shown = [app for app in apps if isinstance(app, FrameApp)]
+        self._processes |= {name: (name, "inference") for name in names}
         self._displays = [
-            Display(self.executor, app, name) for app, name in zip(shown, _titles(shown, names), strict=True)
+            Display(self.executor, app, self._name(app.title, app.title, app.kind)) for app in shown
         ]
-        self._competitors = [app for app in apps if isinstance(app, Competitor)]
+        self._competitors = [
+            (app, [self._name(process, app.name, "competitor") for process in app.processes])
+            for app in apps
+            if isinstance(app, Competitor)
+        ]
+        self._replays = [Replayer(self.executor, app) for app in apps if isinstance(app, Replay)]
         for number, stream in enumerate(self.streams):
             stream.feed = self._feed(stream, number)
         self._outcome: Outcome | None = None
@@ -125,9 +147,12 @@ class Simulation:
     def run(self) -> Outcome:
         """Run to the end, once; later calls return the same outcome."""
         if self._outcome is None:
-            for number, competitor in enumerate(self._competitors):
+            for number, (competitor, names) in enumerate(self._competitors):
                 rng = np.random.default_rng([self.seed, number, _COMPETITORS])
-                start_competitor(self.executor, competitor, rng)
+                start_competitor(self.executor, competitor, rng, names)
+            for replayer in self._replays:
+                title = replayer.replay.name
+                replayer.start({p: self._name(p, title, "replay") for p in replayer.processes})
             for dispatcher in self._dispatchers.values():
                 dispatcher.start()
             for display in self._displays:
@@ -136,6 +161,8 @@ class Simulation:
                 stream.start()
             self._pass_time()
             self.executor.close()
+            if self._watch is not None:
+                self._watch.close(self.executor)
             self._outcome = self._conclude()
         return self._outcome
 
@@ -145,17 +172,21 @@ class Simulation:
         Raises
         ------
         SimulationError
-            Inferences lost, a processor busier than time allows, negative times, or energies that do not add up.
+            Inferences or frames lost, a processor busier than time allows or than processes kept it, negative times, or
+            energies that do not add up.
         """
-        outcome = self.run()
+        outcome, cores = self.run(), self.executor.cores
         for stream in self.streams:
-            _check_inferences(stream, outcome)
-        for name, busy in outcome.busy_s.items():
-            if not -1e-9 <= busy <= outcome.duration_s * (1 + 1e-9) + 1e-12:
-                raise SimulationError(f"{name!r} was busy {busy} s of {outcome.duration_s} s")
-        total, rails = sum(outcome.energy_j.values()), sum(outcome.rails_j.values())
-        if min(outcome.energy_j.values()) < 0.0 or not isclose(total, rails, rel_tol=1e-9, abs_tol=1e-12):
-            raise SimulationError(f"components use {total} J but rails meter {rails} J")
+            check_inferences(stream, outcome)
+        for display in self._displays:
+            check_frames(display, outcome.frames, outcome.duration_s)
+        busy = [sum(times) for times in zip(*map(cores.busy, ("kernel", "host", "other")), strict=True)]
+        check_busy(outcome, busy)
+        check_energy(outcome)
+        if self._watch is not None:
+            check_processes(outcome.processes, {**outcome.busy_s, "cpu": sum(busy)})
+            if cores.policy == "cfs":
+                check_spans(outcome.spans)
 
     def _stream(self, app: Inference, name: str, number: int) -> Stream:
         if not isinstance(app.model, ModelGraph):
@@ -244,6 +275,18 @@ class Simulation:
                 log.record(run)
         if self._recorder is not None:
             self._recorder.record(run)
+        if self._watch is not None and isinstance(run, Run) and not run.segment.team:
+            self._watch.run(run)
+
+    def _name(self, wanted: str, app: str, kind: str) -> str:
+        """A name for a process of an application that no other process of the run has."""
+        name, number = wanted, 1
+        while name in self._processes:
+            number += 1
+            name = f"{wanted}-{number}"
+        shows = kind not in ("competitor", "replay")
+        self._processes[name] = (name if shows else app, kind)
+        return name
 
     def _pass_time(self) -> None:
         """Run until the limit, or until the last inference has finished."""
@@ -294,6 +337,9 @@ class Simulation:
             core_names=tuple(c.name for c in self.device.cores),
             frames=tuple(record for d in self._displays for record in d.log.records(now)),
             predictions=tuple(r for log in self._predictions.values() for r in log.records()),
+            processes=tuple(self._watch.processes(self._processes)) if self._watch else (),
+            spans=tuple(self._watch.spans()) if self._watch else (),
+            bursts=tuple(self._watch.bursts(self.device.memory.bandwidth)) if self._watch else (),
         )
 
 
@@ -308,38 +354,6 @@ def _check(
         raise UsageError(f"seed must be a whole number from 0, got {seed!r}")
     if duration is None and (not inferences or any(app.endless for app in inferences)):
         raise UsageError("a simulation needs a duration, or a count in every application")
-
-
-def _titles(shown: Sequence[FrameApp], taken: Iterable[str]) -> list[str]:
-    """Unique names of applications that show frames."""
-    names, used = list[str](), set(taken)
-    for app in shown:
-        name, number = app.title, 1
-        while name in used:
-            number += 1
-            name = f"{app.title}-{number}"
-        used.add(name)
-        names.append(name)
-    return names
-
-
-def _check_inferences(stream: Stream, outcome: Outcome) -> None:
-    """Every arrival is accounted for, once, and its times are in order."""
-    own = outcome.inferences_of(stream.name)
-    counts = {status: int(own.are(status).sum()) for status in STATUSES}
-    if stream.arrived != sum(counts.values()):
-        told = ", ".join(f"{count} {status}" for status, count in counts.items())
-        found = f"{sum(counts.values())} are accounted for: {told}"
-        raise SimulationError(f"{stream.arrived} inferences of {stream.name!r} arrived but {found}")
-    started, ended = ~own.are("queued") & ~own.are("dropped"), own.are("finished") | own.are("dropped")
-    begin = np.where(started, own.start, own.arrival)
-    end = np.where(ended, own.finish, outcome.duration_s)
-    ordered = (
-        (own.origin <= own.arrival) & (own.arrival <= begin) & (begin <= end) & (end <= outcome.duration_s)
-    )
-    if not ordered.all():
-        record = [r for r in outcome.inferences if r.app == stream.name][int(np.argmin(ordered))]
-        raise SimulationError(f"inference out of order in time: {record}")
 
 
 def _busy(executor: Executor) -> dict[str, float]:

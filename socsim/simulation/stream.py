@@ -76,7 +76,7 @@ def own_context(
     anywhere = pricer.device.allowed_cores("all", pricer.cpuset)
     return Context(
         executor, name, host_core(pricer), host_cores=pricer.mask if library.host == "shared" else anywhere,
-        spin=library.spin, tiles=library.tiles, nice=nice, priority=priority,
+        spin=library.spin, tiles=library.tiles, nice=nice, priority=priority, calls=True,
     )  # fmt: skip
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from math import isfinite
 from pathlib import Path
 
 from socsim.errors import Fault, FileError
+from socsim.workloads.csvfile import csv_rows
 
 __all__ = ["read_trace"]
 
@@ -28,13 +28,7 @@ def read_trace(path: str | Path) -> tuple[float, ...]:
         The file cannot be read, has no or several such columns or no rows, or a time that is no number, negative
         or before the one above it; all bad rows in one pass, each with its line.
     """
-    try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as stream:
-            rows = [(reader.line_num, row) for reader in [csv.reader(stream)] for row in reader if row]
-    except OSError as error:
-        raise FileError(str(path), [Fault(0, 0, "", f"cannot be read: {error.strerror}")]) from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise FileError(str(path), [Fault(0, 0, "", f"is no CSV file: {error}")]) from None
+    rows = csv_rows(path)
     column, per_second = _column(str(path), rows)
     times, faults = list[float](), list[Fault]()
     for line, row in rows[1:]:

@@ -92,6 +92,13 @@ class Competitor:
         if not self.seconds("stop") > self.seconds("start"):
             raise UsageError(f"{self.name!r}: it must stop later than it starts, got {self.stop!r}")
 
+    @property
+    def processes(self) -> list[str]:
+        """Names of its processes."""
+        if self.count == 1:
+            return [self.name]
+        return [f"{self.name}{number}" for number in range(self.count)]
+
     def describe(self) -> dict[str, Any]:
         """What an experiment file says of it: its kind, and whatever is not the default."""
         described: dict[str, Any] = {"kind": "competitor"}
