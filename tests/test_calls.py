@@ -1,7 +1,7 @@
 """Calls of a DSP: what the waiting core's idle state costs; exact traces of the toy phone in s.
 
 A call takes 2 s of latency and a kernel of 16 or 8 operations 4 or 2 s; the host is core 0. A core that has been idle
-for 3 s takes 0.25 s to run again, and 1 s after 10 s if the other core of its cluster has been idle as long.
+for 3 s takes 0.25 s to run again, and 1 s after 10 s.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from socsim.workloads.apps import Inference
 from socsim.workloads.competitors import Competitor
 
 NAP = IdleState("nap", 0.1, 0.25, 3.0)
-OFF = IdleState("off", 0.5, 1.0, 10.0, "cluster")
+OFF = IdleState("off", 0.5, 1.0, 10.0)
 HAND_OVERS = 0.375 + 1.5
 """To the DSP, and back to the CPU."""
 
@@ -31,22 +31,23 @@ HAND_OVERS = 0.375 + 1.5
 
 
 @pytest.mark.parametrize(
-    ("core", "cluster", "latency"),
-    [(0.0, 0.0, 0.0), (2.9, 2.9, 0.0), (3.0, 0.0, 0.25), (20.0, 9.0, 0.25), (20.0, 10.0, 1.0)],
+    ("idle", "latency"), [(0.0, 0.0), (2.9, 0.0), (3.0, 0.25), (9.9, 0.25), (10.0, 1.0), (99.0, 1.0)]
 )
-def test_the_deepest_state_that_fits(core: float, cluster: float, latency: float) -> None:
-    assert exit_latency([NAP, OFF], core, cluster) == latency
-    assert exit_latency([OFF, NAP], core, cluster) == latency
-    assert exit_latency([], core, cluster) == 0.0
+def test_the_deepest_state_that_fits(idle: float, latency: float) -> None:
+    assert exit_latency([NAP, OFF], idle) == latency
+    assert exit_latency([OFF, NAP], idle) == latency
+    assert exit_latency([], idle) == 0.0
+
+
+def test_states_of_whole_clusters_are_not_entered_within_a_call() -> None:
+    assert exit_latency([NAP, replace(OFF, scope="cluster")], 99.0) == 0.25
 
 
 def test_idle_states_of_the_snapdragon_855() -> None:
     prime = load_device("xiaomi-9").clusters[-1]
     assert [s.scope for s in prime.idle_states] == ["core", "cluster"]
-    assert exit_latency(prime.idle_states, 4e-3, 4e-3) == 0.0
-    assert exit_latency(prime.idle_states, 8e-3, 8e-3) == 1461e-6
-    assert exit_latency(prime.idle_states, 20e-3, 20e-3) == 6562e-6
-    assert exit_latency(prime.idle_states, 20e-3, 0.0) == 1461e-6
+    assert exit_latency(prime.idle_states, 4e-3) == 0.0
+    assert exit_latency(prime.idle_states, 20e-3) == 1461e-6
 
 
 # --- calls ----------------------------------------------------------------------------------------------------
@@ -114,16 +115,6 @@ def test_a_busy_core_has_no_idle_state_to_leave() -> None:
     """Core 0 computes: nothing to leave. With a competitor elsewhere, the host's core still has to wake up."""
     assert busy("big:1") == HAND_OVERS + 10.0
     assert busy("little") == HAND_OVERS + 10.0 + 1.0
-
-
-def test_a_busy_neighbour_keeps_the_cluster_on() -> None:
-    device = phone(NAP, OFF)
-    graph = net("a:32 x")
-    app = Inference(graph, Fixed({"a": DSP}), library=LIBRARY, count=1)
-    simulation = Simulation(device, [app])
-    thread = simulation.executor.cores.thread("loop", "other", (1,))
-    simulation.executor.cores.wake(thread)
-    assert simulation.run().inferences[0].finish_s == HAND_OVERS + 10.0 + 0.25
 
 
 # --- polling --------------------------------------------------------------------------------------------------

@@ -70,18 +70,19 @@ class IdleState:
     scope: str = "core"
 
 
-def exit_latency(states: Iterable[IdleState], core: float, cluster: float) -> float:
+def exit_latency(states: Iterable[IdleState], idle: float) -> float:
     """Time in s that a core takes to run again after it has been idle.
 
     Its governor is taken to have known for how long that would be: the core was in the deepest state whose least
-    residency is not longer.
+    residency is not longer. States of whole clusters are left out: with the display on, the system's own work, which
+    is not simulated, keeps some core awake.
 
     Parameters
     ----------
     states
         Of its cluster; without one that fits, the core has only stopped its clock, and runs at once.
-    core, cluster
-        Times in s for which the core, and all cores of its cluster, have been idle.
+    idle
+        Time in s for which the core has been idle.
     """
-    fitting = [s for s in states if s.min_residency <= (cluster if s.scope == "cluster" else core)]
+    fitting = [s for s in states if s.scope == "core" and s.min_residency <= idle]
     return max(fitting, key=lambda state: state.min_residency).exit if fitting else 0.0

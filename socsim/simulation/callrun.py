@@ -67,7 +67,5 @@ class CallRun(Run):
         executor, context = self.executor, self.fragment.context
         if not context.calls:
             return 0.0
-        cluster, cores = executor.device.cores[context.host], executor.cores
-        core = min(executor.env.now - self._called, cores.idle_time(context.host))
-        others = [cores.idle_time(other) for other in executor.device.cluster_cores(cluster.name)]
-        return exit_latency(cluster.idle_states, core, min(core, *others))
+        idle = min(executor.env.now - self._called, executor.cores.idle_time(context.host))
+        return exit_latency(executor.device.cores[context.host].idle_states, idle)
