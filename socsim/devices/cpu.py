@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any, Literal, cast
 
@@ -129,6 +129,11 @@ class Cores:
         self._idle_since[core] = self._env.now
         if self._waiting or self._eas is not None:
             self._pull(core)
+
+    def set_speed(self, cores: Iterable[int], speed: float) -> None:
+        """Some cores run at another share of their highest clock."""
+        for core in cores:
+            self.queues[core].set_pace(self.top_pace[core] * speed)
 
     @property
     def runnable(self) -> int:

@@ -170,6 +170,26 @@ class Executor:
             return TeamRun(self, fragment, segment)
         return (CallRun if segment.queue in self._called else Run)(self, fragment, segment)
 
+    # --- clocks -----------------------------------------------------------------------------------------------
+
+    def set_speed(self, name: str, speed: float) -> None:
+        """An accelerator runs at another share of its highest clock."""
+        self.speed[name] = speed
+        for run in [run for run in self.active.values() if run.segment.queue == name]:
+            run.replan()
+
+    def set_dram_bandwidth(self, bandwidth: float) -> None:
+        """DRAM gives another bandwidth in B/s to all together."""
+        users = list(self._moving.values())
+        for user in users:
+            user.settle()
+        self.dram_bandwidth = bandwidth
+        self.contended = self.stepwise or (self.mechanisms.dram and self._demand() > bandwidth)
+        for user in users:
+            user.plan()
+        if self.contended:
+            self.share_memory()
+
     # --- accounts ---------------------------------------------------------------------------------------------
 
     def account(self, segment: Segment, busy: float, moved: float) -> None:
@@ -183,6 +203,22 @@ class Executor:
         """Time in s during which an accelerator, or the cores of a cluster in sum, ran kernels or other programs."""
         computing = [a + b for a, b in zip(self.cores.busy("kernel"), self.cores.busy("other"), strict=True)]
         return self._by_cluster(computing) | self._busy
+
+    def busy_times(self, name: str) -> tuple[float, float]:
+        """Times in s until now during which a clock domain computed and (CPU clusters, cores in sum) only dispatched.
+
+        Nothing that runs is cut for it.
+        """
+        if name in self._busy:
+            running = [run for run in self.active.values() if run.segment.queue == name]
+            return self._busy[name] + sum(run.busy_until_now() for run in running), 0.0
+        computing = dispatching = 0.0
+        for core in self.device.cluster_cores(name.removeprefix("cpu.")):
+            queue = self.cores.queues[core]
+            queue.settle()
+            computing += queue.busy["kernel"] + queue.busy["other"]
+            dispatching += queue.busy["host"]
+        return computing, dispatching
 
     @property
     def dispatching(self) -> dict[str, float]:
@@ -200,6 +236,7 @@ class Executor:
         for run in list(self.active.values()):
             run.settle()
             self.account(run.segment, run.busy_so_far(), run.bytes_so_far())
+        self.active.clear()
         for user in self._moving.values():
             user.settle()
         self.cores.close()

@@ -16,6 +16,7 @@ from socsim.simulation.processlog import BurstRecord, ProcessRecord, SpanRecord
 __all__ = [
     "STATUSES",
     "AppRecord",
+    "ClockRecord",
     "ComponentPower",
     "InferenceLog",
     "InferenceRecord",
@@ -219,10 +220,22 @@ class AppRecord:
 
 @dataclass(frozen=True, slots=True)
 class ComponentPower:
-    """Power of a component in W: `idle_w` all the time, `busy_w` more for each unit that is busy."""
+    """Power of a component in W: `idle_w` all the time, `busy_w` more for each unit that is busy at the highest clock.
+
+    `busy_w_at` has the same by clock in Hz; empty where there are no clocks.
+    """
 
     idle_w: float
     busy_w: float
+    busy_w_at: Mapping[float, float] = field(default_factory=dict)
+
+
+class ClockRecord(NamedTuple):
+    """A clock domain runs at a clock in Hz from an instant on."""
+
+    start_s: float
+    domain: str
+    frequency_hz: float
 
 
 @dataclass(frozen=True)
@@ -256,6 +269,8 @@ class Outcome:
         Cluster name of each core.
     predictions
         Predicted against actual times by application, processor and kernel class.
+    clocks
+        Every change of a clock, and the clocks at the beginning, in order of time.
     processes, spans, bursts
         Where kernels were asked for: busy times by process and processor, times on cores of processes that are no
         inferences, and what every process asked for and when.
@@ -278,6 +293,7 @@ class Outcome:
     processes: tuple[ProcessRecord, ...] = ()
     spans: tuple[SpanRecord, ...] = ()
     bursts: tuple[BurstRecord, ...] = ()
+    clocks: tuple[ClockRecord, ...] = ()
 
     def inferences_of(self, app: str) -> Inferences:
         """An application's inferences as arrays."""

@@ -110,6 +110,21 @@ class Run:
         """Time in s that a settled run has kept its processor busy."""
         return sum(end - start for start, end in self.spans_so_far())
 
+    def busy_until_now(self) -> float:
+        """The same of a run that has not been settled."""
+        timeline, now = self.timeline, float(self.executor.env.now)
+        if timeline is None:
+            return self.busy_so_far()
+        done = sum(end - start for start, end in self.marks)
+        begun = self._begun
+        for start, end in zip(timeline.starts, timeline.ends, strict=True):
+            begin = begun if begun >= 0.0 else self._laid_out + start
+            if begin >= now:
+                break
+            done += min(self._laid_out + end, now) - begin
+            begun = -1.0
+        return done
+
     def bytes_so_far(self) -> float:
         """DRAM traffic in B of a settled run."""
         done = sum(entry.bytes for entry in self.segment.entries[: self.progress.index])

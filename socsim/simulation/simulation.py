@@ -20,10 +20,11 @@ from socsim.schedulers.predictors import make_predictor, predictor_title
 from socsim.schedulers.registry import make_scheduler
 from socsim.schedulers.view import View
 from socsim.simulation.accuracy import PredictionLog
+from socsim.simulation.clocks import Clocks
 from socsim.simulation.delay import Delay
 from socsim.simulation.dispatcher import Dispatcher
 from socsim.simulation.display import Display
-from socsim.simulation.energy import component_energy, component_power, rail_energy
+from socsim.simulation.energy import EnergyMeter, component_power, rail_energy
 from socsim.simulation.executor import Executor
 from socsim.simulation.feeds import Feed, LoopFeed, StageFeed, TimedFeed
 from socsim.simulation.foreign import foreign_load
@@ -116,6 +117,8 @@ class Simulation:
         self.executor = Executor(
             self.env, device, stepwise=stepwise, on_run=self._note, mechanisms=mechanisms
         )
+        self.clocks = Clocks(self.executor)
+        self._meter = EnergyMeter(self.executor, self.clocks)
         self._processes: dict[str, tuple[str, str]] = {}
         """Process -> its application and the kind of that."""
         self._watch = ProcessLog(self.env) if kernels else None
@@ -319,9 +322,7 @@ class Simulation:
 
     def _conclude(self) -> Outcome:
         executor, now = self.executor, float(self.env.now)
-        energy = component_energy(executor, now)
-        domains = {f"cpu.{c.name}": c.max_opp.frequency for c in self.device.clusters}
-        domains |= {a.name: a.max_opp.frequency for a in self.device.accelerators.values()}
+        energy = self._meter.energy()
         return Outcome(
             device=self.device.name,
             seed=self.seed,
@@ -333,7 +334,8 @@ class Simulation:
             energy_j=energy,
             rails_j=rail_energy(self.device, energy),
             power=component_power(self.device),
-            frequencies=domains | {"dram": self.device.memory.opps[-1].frequency},
+            frequencies={name: domain.frequency for name, domain in self.clocks.domains.items()},
+            clocks=tuple(self.clocks.records),
             core_names=tuple(c.name for c in self.device.cores),
             frames=tuple(record for d in self._displays for record in d.log.records(now)),
             predictions=tuple(r for log in self._predictions.values() for r in log.records()),

@@ -1,0 +1,99 @@
+"""A clock domain in motion: its operating points, its limits, and where it is."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+from socsim.devices.device import MemoryOpp
+from socsim.devices.opp import Opp
+
+__all__ = ["ClockDomain"]
+
+
+class ClockDomain:
+    """Clocks that change together: a CPU policy, an accelerator, or DRAM.
+
+    Limits come from several sides at once (the user, a power mode, heat), each known by its name: the lowest cap and
+    the highest floor count, and where they cross, the cap.
+
+    Parameters
+    ----------
+    name
+        ``"cpu.<cluster>"``, an accelerator's name, or ``"dram"``.
+    points
+        Operating points, ascending. It begins at the highest.
+    latency
+        Time in s from a request until the new clock is effective.
+    stall
+        Time in s, the last of `latency`, in which nothing runs.
+    """
+
+    def __init__(
+        self, name: str, points: Sequence[Opp] | Sequence[MemoryOpp], latency: float = 0.0, stall: float = 0.0
+    ) -> None:
+        self.name, self.latency, self.stall = name, latency, stall
+        self.points: tuple[Opp | MemoryOpp, ...] = tuple(points)
+        self.frequencies = tuple(point.frequency for point in points)
+        self.index = len(self.points) - 1
+        """Where it is now."""
+        self._caps: dict[str, float] = {}
+        self._floors: dict[str, float] = {}
+
+    @property
+    def point(self) -> Opp | MemoryOpp:
+        """The present operating point."""
+        return self.points[self.index]
+
+    @property
+    def frequency(self) -> float:
+        """The present clock in Hz."""
+        return self.frequencies[self.index]
+
+    @property
+    def speed(self) -> float:
+        """The present clock as a share of the highest."""
+        return self.frequency / self.frequencies[-1]
+
+    @property
+    def maximum(self) -> float:
+        """Highest clock in Hz that is allowed now."""
+        return self.frequencies[self._bounds()[1]]
+
+    @property
+    def minimum(self) -> float:
+        """Lowest clock in Hz that is allowed now."""
+        return self.frequencies[self._bounds()[0]]
+
+    def cap(self, who: str, frequency: float | None) -> None:
+        """Let `who` allow no more than a clock in Hz; None for no limit any more."""
+        _set(self._caps, who, frequency)
+
+    def floor(self, who: str, frequency: float | None) -> None:
+        """Let `who` want at least a clock in Hz; None for no limit any more."""
+        _set(self._floors, who, frequency)
+
+    def pick(self, frequency: float) -> int:
+        """Index of the lowest allowed operating point of at least a clock in Hz, else of the highest allowed one."""
+        low, high = self._bounds()
+        wanted = bisect_left(self.frequencies, frequency * (1.0 - 1e-9))
+        return min(max(wanted, low), high)
+
+    def _bounds(self) -> tuple[int, int]:
+        """Indices of the lowest and the highest allowed operating points."""
+        highest = len(self.points) - 1
+        high = low = highest
+        if self._caps:
+            high = max(0, bisect_right(self.frequencies, min(self._caps.values()) * (1.0 + 1e-9)) - 1)
+        if self._floors:
+            low = min(highest, bisect_left(self.frequencies, max(self._floors.values()) * (1.0 - 1e-9)))
+        else:
+            low = 0
+        return min(low, high), high
+
+
+def _set(limits: dict[str, float], who: str, frequency: float | None) -> None:
+    if frequency is None:
+        limits.pop(who, None)
+    else:
+        limits[who] = frequency
