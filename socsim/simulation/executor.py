@@ -141,6 +141,7 @@ class Executor:
         self.active: dict[int, Run] = {}
         """Runs that have started on a processor and not finished."""
         self.contended = stepwise
+        self._closed = False
 
     def new_queues(self, priority: float = 0) -> dict[str, CommandQueue]:
         """One command queue per processor, for one application of some priority."""
@@ -210,7 +211,8 @@ class Executor:
         Nothing that runs is cut for it.
         """
         if name in self._busy:
-            running = [run for run in self.active.values() if run.segment.queue == name]
+            active = () if self._closed else self.active.values()
+            running = [run for run in active if run.segment.queue == name]
             return self._busy[name] + sum(run.busy_until_now() for run in running), 0.0
         computing = dispatching = 0.0
         for core in self.device.cluster_cores(name.removeprefix("cpu.")):
@@ -236,7 +238,7 @@ class Executor:
         for run in list(self.active.values()):
             run.settle()
             self.account(run.segment, run.busy_so_far(), run.bytes_so_far())
-        self.active.clear()
+        self._closed = True
         for user in self._moving.values():
             user.settle()
         self.cores.close()
