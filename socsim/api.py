@@ -127,23 +127,33 @@ def simulate(
     )
     outcome = simulation.run()
     simulation.validate()
-    described = config or located(
-        {
-            "device": target.source or target.name,
-            "duration": None if seconds is None else exact_seconds(seconds),
-            "seed": seed,
-            "noise": noise,
-            **({"mechanisms": _switches(mechanisms)} if mechanisms != ALL_MECHANISMS else {}),
-            "apps": [describe(app) for app in apps],
-        },
-        Path.cwd(),
-    )
+    described = config or _described(target, apps, seconds, seed, noise, mechanisms)
     if isinstance(described.get("apps"), list):
         described = {**described, "apps": _all_settled(described["apps"], simulation)}
     streams = {s.name: s.app for s in simulation.streams}
     deadlines = {name: app.deadline_s for name, app in streams.items() if app.deadline_s is not None}
     alone = partial(_alone_s, target, streams)
     return Result(outcome, dict(described), deadlines_s=deadlines, idle_service_s=alone)
+
+
+def _described(
+    device: Device,
+    apps: Sequence[Application],
+    seconds: float | None,
+    seed: int,
+    noise: bool,
+    mechanisms: Mechanisms,
+) -> dict[str, Any]:
+    """What was simulated, as an experiment file has it."""
+    described: dict[str, Any] = {
+        "device": device.source or device.name,
+        "duration": None if seconds is None else exact_seconds(seconds),
+        "seed": seed,
+        "noise": noise,
+        **({"mechanisms": _switches(mechanisms)} if mechanisms != ALL_MECHANISMS else {}),
+        "apps": [describe(app) for app in apps],
+    }
+    return located(described, Path.cwd())
 
 
 def _switches(mechanisms: Mechanisms) -> dict[str, Any]:
