@@ -50,6 +50,10 @@ class Cluster(Clocked):
         DRAM bandwidth that one core reaches alone, in B/s.
     power
         Of one core.
+    idle_states
+        Of its cores, and of the cluster as a whole.
+    transition_latency
+        Time in s that a change of the clock takes.
     """
 
     name: str
@@ -80,11 +84,15 @@ class Accelerator(Clocked):
         Peak multiply-accumulates per cycle, by data type.
     bandwidth
         DRAM bandwidth that it reaches alone, in B/s.
+    power
+        Of all of it.
     layouts
         Memory types of its tensors, such as ``("image", "buffer")``; ``("buffer",)`` where it has no choice.
     call_latency
         Fixed time in s of handing it a subgraph (FastRPC round trip for a DSP), beside the kernels' dispatch. Where it
         is not 0, a host thread calls and waits for the end, and its core may have become idle by then.
+    transition_latency
+        Time in s that a change of the clock takes.
     poll
         Whether that thread waits busily instead.
     """

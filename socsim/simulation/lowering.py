@@ -67,8 +67,12 @@ def lower_job(
 
     Parameters
     ----------
+    pricer
+        The network under its library on its device.
     names
         Operators in order.
+    placement
+        Where they run.
     inputs
         Where each tensor that they read from outside lies.
     outputs

@@ -225,10 +225,9 @@ class Run(RunState):
 
     def _reach(self, index: int) -> None:
         """The timeline has come to the end of the entry before `index`."""
-        now, p = self.executor.env.now, self.progress
         self._mark(index)
-        dispatched = p.dispatched + (now - self._laid_out) * self.host_rate
-        self.progress, self._laid_out = Progress(index, 1.0, 1.0, dispatched), now
+        self.progress = Progress(index, 1.0, 1.0, self._dispatched())
+        self._laid_out = self.executor.env.now
 
     def _pause(self) -> None:
         """Give the accelerator up between two kernels, and seek it again."""
@@ -248,8 +247,7 @@ class Run(RunState):
             return
         if self._host is not None and now > self._laid_out:
             p = self.progress
-            done = p.dispatched + (now - self._laid_out) * self.host_rate
-            self.progress = Progress(p.index, p.overhead, p.body, done)
+            self.progress = Progress(p.index, p.overhead, p.body, self._dispatched())
         self._laid_out = now
 
     def seek_later(self) -> None:
@@ -306,8 +304,7 @@ class Run(RunState):
         now, progress = self.executor.env.now, self.progress
         if self._begun < 0.0:
             self._begun = self._laid_out + self.timeline.starts[0]
-        dispatched = progress.dispatched + (now - self._laid_out) * self.host_rate
-        self.progress = Progress(progress.index, 0.0, progress.body, dispatched)
+        self.progress = Progress(progress.index, 0.0, progress.body, self._dispatched())
         self._laid_out = now
         self._enter_body()
 
@@ -338,7 +335,7 @@ class Run(RunState):
             return
         progress, now = self.progress, self.executor.env.now
         self._mark(progress.index + 1)
-        dispatched = progress.dispatched + (now - self._laid_out) * self.host_rate
+        dispatched = self._dispatched()
         self.timeline, self.in_body, self.share = None, False, 0.0
         if progress.index + 1 == len(self.segment.entries):
             self._end()

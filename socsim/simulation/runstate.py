@@ -43,6 +43,11 @@ class RunState:
         """The entry that runs or comes next."""
         return self.segment.entries[self.progress.index]
 
+    def _dispatched(self) -> float:
+        """CPU time in s that the host has spent on dispatching by now."""
+        now: float = self.executor.env.now
+        return self.progress.dispatched + (now - self._laid_out) * self.host_rate
+
     def settle(self) -> None:
         """Bring the progress up to now, by the timeline that has held so far."""
         timeline, now = self.timeline, self.executor.env.now
