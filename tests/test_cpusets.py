@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 import socsim
-from socsim.api import describe
+from socsim.describing import describe
 from socsim.devices.profile import load_device, provenance
 from socsim.errors import FileError, SocsimError, UnknownNameError, UsageError
 from socsim.experiments import load_experiment

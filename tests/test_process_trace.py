@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from simkit import GB, MS, Busy, device
 
 from socsim import Competitor, Inference, Replay, Ui, load_device, load_experiment, simulate
-from socsim.api import describe
+from socsim.describing import describe
 from socsim.errors import FileError, UnitError, UsageError
 from socsim.results.inputs import input_hashes, located
 from socsim.simulation.mechanisms import Mechanisms
