@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from socsim.describing import describe, describe_run, settled
 from socsim.devices.device import Device
 from socsim.devices.profile import load_device
 from socsim.errors import UsageError
@@ -22,7 +23,7 @@ from socsim.schedulers.registry import describe_scheduler, make_scheduler, write
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.profiling import take_profile
 from socsim.simulation.simulation import Application, Simulation
-from socsim.units import exact_seconds, parse
+from socsim.units import parse
 from socsim.workloads.apps import Inference
 from socsim.workloads.competitors import Competitor
 from socsim.workloads.frames import FrameApp
@@ -33,17 +34,6 @@ from socsim.workloads.replays import Replay
 from socsim.workloads.zoo import build_model
 
 __all__ = ["compare", "load_model", "profile", "simulate"]
-
-_POLICY = {
-    "queue": "queue",
-    "queue_limit": None,
-    "concurrency": None,
-    "priority": 0,
-    "nice": 0,
-    "cpuset": "",
-    "queue_window": 0,
-}
-"""Fields of an application that are described where they are not these."""
 
 
 def load_model(
@@ -127,34 +117,13 @@ def simulate(
     )
     outcome = simulation.run()
     simulation.validate()
-    described = config or located(
-        {
-            "device": target.source or target.name,
-            "duration": None if seconds is None else exact_seconds(seconds),
-            "seed": seed,
-            "noise": noise,
-            **({"mechanisms": _switches(mechanisms)} if mechanisms != ALL_MECHANISMS else {}),
-            "apps": [describe(app) for app in apps],
-        },
-        Path.cwd(),
-    )
+    described = config or describe_run(target, apps, seconds, seed, noise, mechanisms)
     if isinstance(described.get("apps"), list):
-        described = {**described, "apps": _all_settled(described["apps"], simulation)}
+        described = {**described, "apps": settled(described["apps"], simulation)}
     streams = {s.name: s.app for s in simulation.streams}
     deadlines = {name: app.deadline_s for name, app in streams.items() if app.deadline_s is not None}
     alone = partial(_alone_s, target, streams)
     return Result(outcome, dict(described), deadlines_s=deadlines, idle_service_s=alone)
-
-
-def _switches(mechanisms: Mechanisms) -> dict[str, Any]:
-    """Mechanisms as an experiment file has them; a placement that is the device's is left out."""
-    return {name: value for name, value in asdict(mechanisms).items() if value is not None}
-
-
-def _all_settled(apps: Sequence[Mapping[str, Any]], simulation: Simulation) -> list[dict[str, Any]]:
-    """Applications as described, with what the inference streams among them ran with."""
-    streams = iter(simulation.streams)
-    return [{**app, **(_settled(next(streams).pricer) if app["kind"] == "inference" else {})} for app in apps]
 
 
 def _loaded(app: Application) -> Application:
@@ -283,37 +252,3 @@ def _titled(scheduler: Scheduler, title: str) -> Scheduler:
 
 def _options(app: Mapping[str, Any]) -> dict[str, Any]:
     return {key: app[key] for key in ("dtype", "cores") if key in app}
-
-
-def _settled(pricer: Pricer) -> dict[str, str]:
-    """Data type and cores that a stream ran with, as far as an experiment that states them runs the same."""
-    device, library, graph = pricer.device, pricer.library, pricer.graph
-    cores = device.core_names(pricer.cores)
-    found = {"cores": cores} if device.parse_cores(cores) == pricer.cores else {}
-    stated = Pricer(device, library, graph, pricer.dtype, cores, pricer.cpuset)
-    same = all(stated.dtype_on(p) == pricer.dtype_on(p) for p in pricer.processors)
-    return {"dtype": pricer.dtype, **found} if same else found
-
-
-def describe(app: Application) -> dict[str, Any]:
-    """An application as an experiment file has it."""
-    if not isinstance(app, Inference):
-        return app.describe()
-    described: dict[str, Any] = {
-        "kind": "inference",
-        "model": app.model.name if isinstance(app.model, ModelGraph) else str(app.model),
-        "scheduler": describe_scheduler(app.scheduler),
-        "library": app.library,
-    }
-    optional = {key: getattr(app, key) for key in ("name", "dtype", "cores", "count")}
-    described |= {key: value for key, value in optional.items() if value}
-    times = {"period": app.period_s if app.arrivals is None else None, "deadline": app.deadline_s}
-    described |= {key: exact_seconds(value) for key, value in times.items() if value is not None}
-    if app.arrivals is not None:
-        described["arrivals"] = app.source.describe() if app.source else {"kind": "back_to_back"}
-    if app.stage is not None:
-        described["after"] = app.stage.describe()
-    policy = {key: getattr(app, key) for key in _POLICY}
-    if app.kernel_limit_s:
-        described["kernel_limit"] = exact_seconds(app.kernel_limit_s)
-    return described | {key: value for key, value in policy.items() if value != _POLICY[key]}

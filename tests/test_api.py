@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 import socsim
 from socsim import units
-from socsim.api import describe
+from socsim.describing import describe
 from socsim.errors import FileError, PlanError, SocsimError, UnitError, UnknownNameError, UsageError
 from socsim.schedulers.greedy import Greedy
 

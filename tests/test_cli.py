@@ -14,7 +14,6 @@ import onnx
 import pytest
 
 import socsim
-from socsim.cli import main
 from socsim.cli.comparing import split_names
 from socsim.cli.show_model import scaled
 from socsim.results.metrics import METRICS
@@ -81,19 +80,6 @@ class Interrupted(socsim.StaticScheduler):
     def plan(self, graph, view):
         raise KeyboardInterrupt
 """
-
-
-@pytest.fixture
-def cli(capsys):
-    """Run the command; returns (exit code, standard output, standard error)."""
-
-    def run(*args):
-        with pytest.raises(SystemExit) as ended:
-            main([str(arg) for arg in args])
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

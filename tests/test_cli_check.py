@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
-from clikit import DEVICE, Cli, calling
+from clikit import DEVICE, Cli
 from corekit import LIBRARY
 from onnx_models import model, save
 
@@ -22,11 +22,6 @@ from socsim.workloads.onnx import parse_shape
 
 COMPARISON = "device: xiaomi-9\nmodel: squeezenet_1.1\nschedulers: [cpu, gpu]\ninferences: 1\n"
 EXPERIMENT = "device: xiaomi-9\napps:\n- {kind: inference, model: yolov4_tiny, scheduler: gpu, count: 1}\n"
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return calling(capsys)
 
 
 @pytest.fixture

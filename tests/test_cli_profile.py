@@ -6,25 +6,16 @@ import json
 
 import pytest
 
-from socsim.cli import main
 from socsim.schedulers.profile_file import COLUMNS, read_profile
 
 ASK = ("profile", "-d", "xiaomi-9", "-m", "squeezenet_1.1")
 COMPARE = ("compare", "-d", "xiaomi-9", "-m", "squeezenet_1.1", "-n", "2", "--json")
 
 
-@pytest.fixture
-def cli(capsys, tmp_path, monkeypatch):
-    """Run the command in an empty directory; returns (exit code, standard output, standard error)."""
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """An empty working directory."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*args):
-        with pytest.raises(SystemExit) as ended:
-            main([str(arg) for arg in args])
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
 
 
 def test_a_profile_is_written_and_can_be_followed(cli):

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from clikit import DEVICE, Cli, calling, cells
+from clikit import DEVICE, Cli, cells
 from corekit import LIBRARY
 from onnx_models import model, save
 
@@ -43,11 +43,6 @@ class First(socsim.OnlineScheduler):
     def decide(self, view):
         return ()
 '''
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return calling(capsys)
 
 
 @pytest.fixture

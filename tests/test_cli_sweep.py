@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from clikit import Cli, calling, cells
+from clikit import Cli, cells
 
 from socsim.cli import sweeping
 
@@ -25,11 +25,6 @@ apps:
   - {kind: video, name: film, fps: 30}
 sweep: {load: {none: {}, low priority: {apps.net.priority: -1}}}
 """
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return calling(capsys)
 
 
 @pytest.fixture

@@ -13,9 +13,11 @@ from simkit import GB, MS, Busy, device
 
 from socsim import Competitor
 from socsim.errors import FileError, SocsimError, UnitError, UnknownNameError, UsageError
-from socsim.experiments import check_experiment, load_experiment
+from socsim.experiments import load_experiment
 from socsim.simulation.rival import start_competitor
 from socsim.simulation.simulation import Simulation
+from socsim.sweeps import load_sweep
+from socsim.sweeps.checking import check_sweep
 from socsim.workloads.apps import Inference
 
 
@@ -413,9 +415,9 @@ def test_check_tells_what_the_device_lacks(tmp_path, app: str, message: str) -> 
     file = tmp_path / "e.yaml"
     file.write_text(f"device: xiaomi-9\nduration: 1 s\napps:\n- {app}\n- {{kind: ui}}\n")
     with pytest.raises(FileError) as told:
-        check_experiment(file)
+        check_sweep(load_sweep(file))
     assert [message in str(fault) for fault in told.value.faults] == [True]
     file.write_text(
         "device: xiaomi-9\nduration: 1 s\napps:\n- {kind: ui}\n- {kind: competitor, processor: dsp}\n"
     )
-    assert check_experiment(file) == "experiment, 2 applications on xiaomi-9"
+    assert check_sweep(load_sweep(file)) == "experiment, 2 applications on xiaomi-9"

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 import socsim
-from socsim.api import describe
+from socsim.describing import describe
 from socsim.devices.profile import load_device, provenance
 from socsim.errors import FileError, SocsimError, UnknownNameError, UsageError
-from socsim.experiments import check_experiment, load_experiment
+from socsim.experiments import load_experiment
+from socsim.sweeps import load_sweep
+from socsim.sweeps.checking import check_sweep
 
 PHONE = load_device("xiaomi-9")
 
@@ -183,7 +185,7 @@ def test_an_experiment_names_cpusets(tmp_path) -> None:
     apps = load_experiment(file).apps
     assert [app.cpuset for app in apps] == ["background", "background", "foreground", "top-app"]
     assert [describe(app).get("cpuset") for app in apps] == [app.cpuset for app in apps]
-    assert check_experiment(file) == "experiment, 4 applications on xiaomi-9"
+    assert check_sweep(load_sweep(file)) == "experiment, 4 applications on xiaomi-9"
     plain = [socsim.Inference("vgg16"), socsim.Competitor(), socsim.Ui()]
     assert not any("cpuset" in describe(app) for app in plain)
 
@@ -207,7 +209,7 @@ def test_check_tells_what_does_not_fit(tmp_path, old: str, new: str, where: str,
     file = tmp_path / "e.yaml"
     file.write_text(FILE.replace(old, new))
     with pytest.raises(SocsimError) as told:
-        check_experiment(file)
+        check_sweep(load_sweep(file))
     assert f": {where}: " in str(told.value) and line in str(told.value)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from socsim.errors import FileError, SocsimError, UsageError
-from socsim.experiments import check_experiment, describe_experiment, experiment_names, load_experiment
+from socsim.experiments import describe_experiment, experiment_names, load_experiment
 from socsim.sweeps import load_sweep
 from socsim.sweeps.checking import check_sweep
 from socsim.workloads.apps import Inference
@@ -108,9 +108,9 @@ def test_shipped_ones_are_found_by_name() -> None:
 
 
 def test_checking_says_what_a_file_is(file: Path) -> None:
-    assert check_experiment(file) == "experiment, 2 applications on xiaomi-9"
+    assert check_sweep(load_sweep(file)) == "experiment, 2 applications on xiaomi-9"
     file.write_text("device: xiaomi-9\napps:\n  - {kind: inference, model: resnet18, count: 1}\n")
-    assert check_experiment(file) == "experiment, 1 application on xiaomi-9"
+    assert check_sweep(load_sweep(file)) == "experiment, 1 application on xiaomi-9"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_checking_says_what_a_file_is(file: Path) -> None:
 def test_checking_loads_whatever_is_named(file: Path, old: str, new: str, sentence: str) -> None:
     file.write_text(TEXT.replace(old, new))
     with pytest.raises(FileError) as caught:
-        check_experiment(file)
+        check_sweep(load_sweep(file))
     (told,) = caught.value.faults
     assert told.message.startswith(sentence)
 
@@ -135,7 +135,7 @@ def test_checking_tells_all_that_cannot_be_loaded_at_once(file: Path) -> None:
     app = "{kind: inference, model: resnet19, scheduler: gqu, library: maze, count: 1}"
     file.write_text(f"device: xiaomi-8\napps:\n  - {app}\n")
     with pytest.raises(FileError) as caught:
-        check_experiment(file)
+        check_sweep(load_sweep(file))
     places = [(f.line, f.path) for f in caught.value.faults]
     assert places == [(1, "device"), (3, "apps.0.model"), (3, "apps.0.scheduler"), (3, "apps.0.library")]
 
@@ -452,9 +452,9 @@ def test_checking_reads_traces(tmp_path: Path) -> None:
     trace = tmp_path / "camera.csv"
     file = staged(tmp_path, "period: 50 ms, arrivals: poisson", f"arrivals: {trace}")
     with pytest.raises(FileError, match=r"camera\.csv: cannot be read"):
-        check_experiment(file)
+        check_sweep(load_sweep(file))
     trace.write_text("arrival_ms\n0\n")
-    assert check_experiment(file) == "experiment, 2 applications on xiaomi-9"
+    assert check_sweep(load_sweep(file)) == "experiment, 2 applications on xiaomi-9"
 
 
 def test_arrivals_stages_and_policies_can_be_overridden(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from socsim.schedulers.base import StaticScheduler
 from socsim.schedulers.plan import Placement, Plan, Split
-from socsim.simulation.lowering import CPU as CPU_PLACE
-from socsim.simulation.lowering import Place, lower_job, lower_plan
+from socsim.simulation.handovers import CPU as CPU_PLACE
+from socsim.simulation.handovers import Place
+from socsim.simulation.lowering import lower_job, lower_plan
 
 
 def to_gpu(reader: str, at: float, *, image: bool = True) -> list[Row]:

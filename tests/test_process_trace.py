@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from simkit import GB, MS, Busy, device
 
 from socsim import Competitor, Inference, Replay, Ui, load_device, load_experiment, simulate
-from socsim.api import describe
+from socsim.describing import describe
 from socsim.errors import FileError, UnitError, UsageError
-from socsim.experiments import check_experiment
 from socsim.results.inputs import input_hashes, located
 from socsim.simulation.mechanisms import Mechanisms
 from socsim.simulation.replayer import Replayer
 from socsim.simulation.simulation import Simulation
+from socsim.sweeps import load_sweep
+from socsim.sweeps.checking import check_sweep
 from socsim.workloads.process_trace import ProcessBurst, process_bursts, read_process_trace
 
 HEADER = "process,start_ms,processor,demand_ms"
@@ -446,7 +447,7 @@ def test_an_experiment_finds_its_trace_and_keeps_its_hash(tmp_path: Path, monkey
     trace = csv(tmp_path, "a,0,cpu,3")
     path = experiment(tmp_path, "{kind: replay, file: trace.csv, repeat: 20 ms}")
     monkeypatch.chdir(Path(path.anchor))
-    assert check_experiment(path) == "experiment, 1 application on xiaomi-9"
+    assert check_sweep(load_sweep(path)) == "experiment, 1 application on xiaomi-9"
     out = load_experiment(path).run(kernels=True).save(tmp_path / "out")
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["inputs"] == {str(trace): hashlib.sha256(trace.read_bytes()).hexdigest()}
@@ -477,7 +478,7 @@ def test_rows_in_an_experiment(tmp_path: Path) -> None:
 def test_check_tells_faults_of_a_replay(tmp_path: Path, app: str, message: str) -> None:
     csv(tmp_path, "a,0,npu,3")
     with pytest.raises(FileError) as told:
-        check_experiment(experiment(tmp_path, app))
+        check_sweep(load_sweep(experiment(tmp_path, app)))
     assert message in str(told.value)
 
 

@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 import socsim
-from socsim.cli import main
 from socsim.devices.profile import load_device, profile_files
 from socsim.results.environment import commit, versions
 from socsim.results.inputs import changed_inputs, input_hashes, located
@@ -61,19 +60,6 @@ def onnx_file(path: Path) -> None:
     )
     del model.graph.input[1]
     onnx.save(model, path)
-
-
-@pytest.fixture
-def cli(capsys):
-    """Run the command; returns (exit code, standard output, standard error)."""
-
-    def run(*args):
-        with pytest.raises(SystemExit) as ended:
-            main([str(arg) for arg in args])
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

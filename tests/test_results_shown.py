@@ -33,7 +33,7 @@ def log(*fates, app: str = "video", period: float = 0.25, end: float = 100.0):
     """Frames of an application, each with the instant of its composition, ``DROP`` or ``NEVER``."""
     kept = FrameLog(app)
     for number, fate in enumerate(fates):
-        kept.begin(number, number * period, (number + 1) * period)
+        kept.begin(number * period, (number + 1) * period)
         if fate == DROP:
             kept.drop(number)
         elif fate is not NEVER:

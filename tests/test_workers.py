@@ -51,7 +51,7 @@ def test_a_thread_without_a_core_stands_still() -> None:
     workers = team(2.0, 2.0, speeds=[1.0, 0.0], spin=1.0)
     assert story(workers) == [(0.0, (2.0, 2.0)), (2.0, (0.0, 2.0)), (3.0, (0.0, 2.0))]
     assert workers.asleep == [True, False]
-    assert not workers.all_done and workers.working == 1
+    assert not workers.all_done and workers.left == [0.0, 2.0]
 
 
 def test_what_is_done_before_is_taken_off_every_part() -> None:
@@ -63,7 +63,7 @@ def test_what_is_done_before_is_taken_off_every_part() -> None:
 def test_nothing_to_do() -> None:
     workers = team(0.0, 0.0)
     assert workers.all_done
-    assert (workers.flow, workers.share_left, workers.working) == (0.0, 0.0, 0)
+    assert (workers.flow, workers.share_left) == (0.0, 0.0)
 
 
 def test_all_done_before() -> None:

@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from socsim.cli.options import (
+    device_option,
+    dtype_option,
+    library_option,
+    model_option,
+    noise_option,
+    seed_option,
+)
 from socsim.cli.output import emit, emit_json, json_option
 from socsim.cli.shapes import load, model_options, parse_shapes
 
 if TYPE_CHECKING:
     from socsim.results.comparison import Comparison
+    from socsim.results.result import Result
 
-__all__ = ["compare", "report", "report_options", "saved", "split_names"]
+__all__ = ["compare", "report", "report_options", "saved", "say_fallbacks", "split_names"]
 
 
 def _not_empty(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -42,25 +51,19 @@ def report_options(command: Any) -> Any:
 
 
 @click.command()
-@click.option("-d", "--device", required=True, help="Name or file of a device.")
-@click.option("-m", "--model", required=True, help="Name of a network, or an ONNX file.")
+@device_option
+@model_option
 @click.option(
     "-s", "--schedulers", required=True, metavar="NAME,...", help="Names, name(option=value) or module:Class."
 )
-@click.option(
-    "-l", "--library", default="mace", show_default=True, help="Name or file of an inference library."
-)
+@library_option
 @click.option(
     "--cores",
     metavar="MASK",
     callback=_not_empty,
     help="CPU cores, such as prime:1+gold:3. [default: the library's]",
 )
-@click.option(
-    "--dtype",
-    type=click.Choice(["fp32", "fp16", "int8"]),
-    help="Data type, where the library has it. [default: the library's]",
-)
+@dtype_option
 @model_options
 @click.option(
     "-n",
@@ -70,8 +73,8 @@ def report_options(command: Any) -> Any:
     show_default=True,
     help="For each scheduler.",
 )
-@click.option("--noise", is_flag=True, help="Draw the calibrated run-to-run spread.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the noise.")
+@noise_option
+@seed_option
 @report_options
 def compare(
     device: str,
@@ -98,16 +101,11 @@ def compare(
     if output:
         check_output(output)
     names = split_names(schedulers)
-    options: dict[str, Any] = {
-        "library": library,
-        "inferences": inferences,
-        "dtype": dtype or "",
-        "cores": cores or "",
-    }
     graph = load(model, shapes, no_fuse)
     comparison = api.compare(
-        device, graph, names, **options, noise=noise, seed=seed, kernels=output is not None
-    )
+        device, graph, names, library=library, inferences=inferences, dtype=dtype or "", cores=cores or "",
+        noise=noise, seed=seed, kernels=output is not None,
+    )  # fmt: skip
     comparison.config.update(located(_origin(model, shapes, no_fuse), Path.cwd()))
     report(comparison, as_json=as_json, verbose=verbose, quiet=quiet)
     if output:
@@ -151,9 +149,14 @@ def report(comparison: Comparison, *, as_json: bool, verbose: bool, quiet: bool)
         emit_json(comparison.rows)
     elif not quiet:
         emit(comparison.render())
-        for result, row in zip(comparison.results, comparison.rows, strict=True):
-            for operator, why in result.fallbacks.items() if verbose else ():
-                click.echo(f"{row['scheduler']}: {operator} on the CPU: {why}")
+        for result, row in zip(comparison.results, comparison.rows, strict=True) if verbose else ():
+            say_fallbacks(result, f"{row['scheduler']}: ")
+
+
+def say_fallbacks(result: Result, before: str = "") -> None:
+    """Say which operators fell back to the CPU, and why; `before` goes before each line."""
+    for operator, why in result.fallbacks.items():
+        click.echo(f"{before}{operator} on the CPU: {why}")
 
 
 def saved(path: object, silent: bool) -> None:

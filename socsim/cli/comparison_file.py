@@ -61,6 +61,8 @@ def load_comparison(path: str | Path, overrides: Iterable[str] = ()) -> Comparis
 
     Parameters
     ----------
+    path
+        Of the file.
     overrides
         ``key=value`` for keys at the top.
 

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import click
 
+from socsim.cli.options import (
+    device_option,
+    dtype_option,
+    library_option,
+    model_option,
+    noise_option,
+    seed_option,
+)
 from socsim.cli.output import emit_json, json_option
 from socsim.cli.shapes import load, model_options
 
@@ -11,20 +19,14 @@ __all__ = ["profile"]
 
 
 @click.command()
-@click.option("-d", "--device", required=True, help="Name or file of a device.")
-@click.option("-m", "--model", required=True, help="Name of a network, or an ONNX file.")
-@click.option(
-    "-l", "--library", default="mace", show_default=True, help="Name or file of an inference library."
-)
+@device_option
+@model_option
+@library_option
 @click.option("-o", "--output", required=True, metavar="FILE", help="Write the profile to FILE (.csv).")
 @click.option(
     "--cores", default="", metavar="MASK", help="CPU cores, such as prime:1+gold:3. [default: the library's]"
 )
-@click.option(
-    "--dtype",
-    type=click.Choice(["fp32", "fp16", "int8"]),
-    help="Data type, where the library has it. [default: the library's]",
-)
+@dtype_option
 @click.option(
     "--step", type=float, default=0.1, show_default=True, help="Grid of the shares of split operators."
 )
@@ -36,8 +38,8 @@ __all__ = ["profile"]
     show_default=True,
     help="Of each measurement; their mean is kept.",
 )
-@click.option("--noise", is_flag=True, help="Draw the calibrated run-to-run spread.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the noise.")
+@noise_option
+@seed_option
 @model_options
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors (and JSON).")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from socsim.cli.comparing import report, report_options, saved
+from socsim.cli.comparing import report, report_options, saved, say_fallbacks
 from socsim.cli.output import emit, emit_json
 
 if TYPE_CHECKING:
@@ -50,9 +50,7 @@ def run(
 
     if output:
         check_output(output)
-    if seed is not None and any(text.startswith("seed=") for text in overrides):
-        raise click.UsageError("--seed and -s seed=... say the same; give one of them")
-    changes = [*overrides, *([] if seed is None else [f"seed={seed}"])]
+    changes = _changes(overrides, seed)
     path = _resolve(experiment)
     _warn_of_changes(Path(path))
     if is_comparison(path):
@@ -69,6 +67,13 @@ def run(
         written = result.save(output, overrides=changes) if output else None
     if written:
         saved(written, as_json or quiet)
+
+
+def _changes(overrides: tuple[str, ...], seed: int | None) -> list[str]:
+    """Overrides, ``--seed`` among them."""
+    if seed is not None and any(text.startswith("seed=") for text in overrides):
+        raise click.UsageError("--seed and -s seed=... say the same; give one of them")
+    return [*overrides, *([] if seed is None else [f"seed={seed}"])]
 
 
 def _resolve(experiment: str) -> str:
@@ -99,5 +104,5 @@ def _report(result: Result, *, slowdown: bool, as_json: bool, verbose: bool, qui
         emit_json(result.rows(slowdown=slowdown))
     elif not quiet:
         emit(render_applications(result, slowdown=slowdown))
-        for operator, why in result.fallbacks.items() if verbose else ():
-            click.echo(f"{operator} on the CPU: {why}")
+        if verbose:
+            say_fallbacks(result)

@@ -11,7 +11,7 @@ import click
 from socsim.cli.output import emit_json, emit_table, json_option, show_fields
 
 if TYPE_CHECKING:
-    from socsim.devices.device import Clocked, Device, Opp
+    from socsim.devices.device import Accelerator, Clocked, Device, Opp
     from socsim.devices.provenance import Provenance
 
 __all__ = ["show_device"]
@@ -45,31 +45,21 @@ def _device(device: Device) -> dict[str, Any]:
             {"name": c.name, "core": c.core, "count": c.count, "mhz": _mhz(c.opps), "gmacs_per_s": _peak(c)}
             for c in device.clusters
         ],
-        "accelerators": [
-            {
-                "name": a.name,
-                "model": a.model,
-                "mhz": _mhz(a.opps),
-                "gmacs_per_s": _peak(a),
-                "layouts": list(a.layouts),
-            }
-            for a in device.accelerators.values()
-        ],
+        "accelerators": [_accelerator(a) for a in device.accelerators.values()],
         "dram_gb_per_s": device.memory.bandwidth / 1e9,
         "board_w": device.board_power,
         "rails": {rail: list(components) for rail, components in device.rails.items()},
         "calibrations": [
-            {
-                "library": c.library,
-                "processor": c.processor,
-                "dtype": c.dtype,
-                "layout": c.layout,
-                "grade": c.grade,
-            }
+            {key: getattr(c, key) for key in ("library", "processor", "dtype", "layout", "grade")}
             for c in device.calibrations.values()
         ],
         "grades": dict(device.grades),
     }
+
+
+def _accelerator(unit: Accelerator) -> dict[str, Any]:
+    described = {"name": unit.name, "model": unit.model, "mhz": _mhz(unit.opps), "gmacs_per_s": _peak(unit)}
+    return {**described, "layouts": list(unit.layouts)}
 
 
 def _mhz(opps: Iterable[Opp]) -> list[float]:

@@ -22,43 +22,43 @@ def show_library(name: str, as_json: bool) -> None:
     from socsim.workloads.library import load_library
 
     library = load_library(name)
+    described = _library(library)
     if as_json:
-        emit_json(_library(library))
+        emit_json(described)
         return
-    threads = library.threads or "one for each core"
+    divided = {"static": "equally", "capacity": "by core speed"}[library.chunking]
     show_fields(
         [
             ("library", f"{library.title} ({library.name})"),
             ("CPU cores", library.cores),
-            ("threads", threads),
-            (
-                "work of a kernel is divided",
-                {"static": "equally", "capacity": "by core speed"}[library.chunking],
-            ),
+            ("threads", library.threads or "one for each core"),
+            ("work of a kernel is divided", divided),
         ]
     )
+    _print_kernels(described["backends"])
+    _print_support(described["backends"])
+
+
+def _print_kernels(backends: list[dict[str, Any]]) -> None:
     rows = [
-        (
-            backend["processor"],
-            ", ".join(backend["dtypes"]),
-            backend["layout"],
-            len(backend["operators"]),
-            backend["else"],
-        )
-        for backend in _library(library)["backends"]
+        (b["processor"], ", ".join(b["dtypes"]), b["layout"], len(b["operators"]), b["else"])
+        for b in backends
     ]
     emit_table(("processor", "data types", "layout", ">operator types", "others"), rows, title="\nkernels")
-    columns = [(b["processor"], b["layout"], b["operators"]) for b in _library(library)["backends"]]
-    types = sorted({t for _, _, operators in columns for t in operators})
-    marks = [
-        (t, *("yes" if t in ops and not ops[t] else "if" if t in ops else "-" for _, _, ops in columns))
-        for t in types
-    ]
-    emit_table(
-        ("operator type", *(f"{p} {x}".strip() for p, x, _ in columns)),
-        marks,
-        title="\nsupport (if: under conditions)",
-    )
+
+
+def _print_support(backends: list[dict[str, Any]]) -> None:
+    tables = [b["operators"] for b in backends]
+    types = sorted({type_ for table in tables for type_ in table})
+    rows = [(type_, *(_mark(table, type_) for table in tables)) for type_ in types]
+    columns = [f"{b['processor']} {b['layout']}".strip() for b in backends]
+    emit_table(("operator type", *columns), rows, title="\nsupport (if: under conditions)")
+
+
+def _mark(table: dict[str, Any], type_: str) -> str:
+    if type_ not in table:
+        return "-"
+    return "if" if table[type_] else "yes"
 
 
 def _library(library: Library) -> dict[str, Any]:

@@ -125,6 +125,8 @@ class CfsParameters:
             Its weight.
         ahead
             Its vruntime less the least of those waiting.
+        others
+            Whether anybody waits.
         """
         if not others:
             return inf

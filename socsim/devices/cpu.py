@@ -77,6 +77,8 @@ class Cores:
 
         Parameters
         ----------
+        name
+            Its process, a dot, and which of that's threads it is.
         kind
             ``"kernel"``, ``"host"`` or ``"other"``.
         allowed

@@ -17,6 +17,8 @@ def choose_core(thread: Thread, runnable: Sequence[int], pace: Sequence[float]) 
 
     Parameters
     ----------
+    thread
+        Who wakes up.
     runnable
         Number of runnable threads by core.
     pace

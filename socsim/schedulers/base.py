@@ -90,6 +90,8 @@ class Assignment:
 
     Parameters
     ----------
+    job
+        One of the view's ready jobs.
     placement
         None to drop the inference that the job belongs to.
     units

@@ -37,6 +37,8 @@ def estimate(plan: Plan, graph: ModelGraph, view: View) -> Estimate:
     ----------
     plan
         Places every operator where it is supported.
+    graph, view
+        The network, and what the scheduler sees of the phone.
 
     Raises
     ------

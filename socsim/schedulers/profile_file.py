@@ -60,6 +60,8 @@ def write_profile(rows: Iterable[ProfileRow], path: str | Path) -> Path:
 
     Parameters
     ----------
+    rows
+        What was timed.
     path
         A new file, or a profile, which is then replaced.
 

@@ -194,6 +194,10 @@ class View:
 
         Parameters
         ----------
+        what
+            An operator of the network, or a job.
+        processor, layout, dtype
+            Where, with which memory type, default its first, and data type, default the library's.
         share, dimension, halo_rows
             Part of the operator, as in :class:`socsim.workloads.kernels.Part`.
 
@@ -239,6 +243,8 @@ class View:
         ----------
         elements
             Size of the tensor, or of the slice that is shared.
+        source, target
+            Processors.
         layout
             Layout on the accelerator's side; between two accelerators, through the CPU, the source's.
         target_layout

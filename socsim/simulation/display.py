@@ -80,7 +80,7 @@ class Display:
 
     def _begin(self, number: int, due: float) -> None:
         now = self.executor.env.now
-        self.log.begin(number, now, due)
+        self.log.begin(now, due)
         if len(self._under_way) >= self.app.buffers:
             self.log.drop(number)
             return

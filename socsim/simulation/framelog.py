@@ -42,8 +42,8 @@ class FrameLog:
         self.app = app
         self._begins, self._dues, self._composed = array("d"), array("d"), array("d")
 
-    def begin(self, number: int, now: float, due: float) -> None:
-        """A frame's vsync has come; frames are numbered from 0, in order."""
+    def begin(self, now: float, due: float) -> None:
+        """The vsync of the next frame has come; frames are numbered from 0."""
         self._begins.append(now)
         self._dues.append(due)
         self._composed.append(_UNDER_WAY)

@@ -7,31 +7,18 @@ inference. A library's interpreter runs operators of one processor in the plan's
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-from socsim.devices.sharing import Handover, from_accelerator, to_accelerator
+from socsim.devices.sharing import from_accelerator, to_accelerator
 from socsim.schedulers.chains import chain_halos
 from socsim.schedulers.plan import Decision, Placement, Plan, Split
-from socsim.simulation.kernelgraph import DELAY, Entry, KernelGraph, Step, compress
+from socsim.simulation.handovers import CPU, NOTHING, Handovers, Place
+from socsim.simulation.kernelgraph import Entry, KernelGraph, Step, compress
 from socsim.simulation.pacing import UNPACED, Pacer, Pacing
-from socsim.workloads.graph import DTYPE_BYTES, Operator
+from socsim.workloads.graph import Operator
 from socsim.workloads.kernels import WHOLE, Part, input_share, output_share
 from socsim.workloads.pricing import Pricer
 
-__all__ = ["Place", "lower_job", "lower_kernel", "lower_plan"]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a tensor lies: a processor's memory type."""
-
-    processor: str
-    layout: str = ""
-
-
-CPU = Place("cpu")
-_NOTHING = -1
-"""Producer of a tensor that is there from the start."""
+__all__ = ["lower_job", "lower_kernel", "lower_plan"]
 
 
 def lower_plan(
@@ -80,8 +67,12 @@ def lower_job(
 
     Parameters
     ----------
+    pricer
+        The network under its library on its device.
     names
         Operators in order.
+    placement
+        Where they run.
     inputs
         Where each tensor that they read from outside lies.
     outputs
@@ -115,8 +106,8 @@ def lower_kernel(pricer: Pricer, op: Operator, placement: Placement, part: Part 
     return compress(lowering.steps)
 
 
-class _Lowering:
-    """Emits steps while it tracks where every tensor can be read, and since which step."""
+class _Lowering(Handovers):
+    """Emits the kernels of operators, and what has to be handed over between them."""
 
     def __init__(
         self,
@@ -125,21 +116,13 @@ class _Lowering:
         decision_time: float = 0.0,
         pacing: Pacing = UNPACED,
     ) -> None:
-        self.pricer, self.graph, self.device = pricer, pricer.graph, pricer.device
-        self.steps: list[Step] = []
-        self._sources: dict[int, tuple[str, ...]] = {}
+        super().__init__(pricer, inputs, decision_time)
         self.opened: set[str] = set()
         """Processors whose fixed cost has been paid."""
         self._group: int = -1
         self._pacer = None
         if pacing != UNPACED and "gpu" in self.device.sharing:
             self._pacer = Pacer(pacing, self.device.sharing["gpu"].sync.mean)
-        self._begin = _NOTHING
-        if decision_time:
-            self._begin = self.delay([Entry("call", "", "cpu", overhead=decision_time)], set())
-        self.places: dict[str, dict[Place, int]] = {t: {place: self._begin} for t, place in inputs.items()}
-
-    # --- operators --------------------------------------------------------------------------------------------
 
     def enter_group(self, group: int) -> None:
         """A new group is a new invocation: fixed costs are due again."""
@@ -188,7 +171,7 @@ class _Lowering:
         place = self._place(accelerator)
         cpu = next((p for p in parts if p.processor == "cpu"), None)
         there = all(CPU in self.places[t] for t in op.inputs)
-        here = {self.places[t][CPU] for t in op.inputs} - {_NOTHING} if there else set()
+        here = {self.places[t][CPU] for t in op.inputs} - {NOTHING} if there else set()
         deps = self.require(op.inputs, place, op.name)
         if cpu is None:
             return {p: set(deps) for p in parts}
@@ -289,108 +272,6 @@ class _Lowering:
         speeds = [c.macs_per_cycle[dtype] * c.max_opp.frequency for c in cores]
         return tuple(min(speeds) / speed for speed in speeds)
 
-    # --- hand-overs -------------------------------------------------------------------------------------------
-
-    def require(self, tensors: Sequence[str], place: Place, reader: str) -> set[int]:
-        """Make tensors readable at a place; returns the steps after which they are."""
-        deps = set() if tensors else {self._begin} - {_NOTHING}
-        missing: dict[Place, list[str]] = {}
-        for tensor in dict.fromkeys(tensors):
-            at = self.places[tensor].get(place)
-            if at is None:
-                missing.setdefault(self._nearest(tensor, place), []).append(tensor)
-            elif at != _NOTHING:
-                deps.add(at)
-        for source, group in missing.items():
-            deps |= self._move(group, source, place, reader)
-        return deps
-
-    def _nearest(self, tensor: str, place: Place) -> Place:
-        """The copy to start from: of the same processor, else the CPU's, else the first."""
-        places = self.places[tensor]
-        same = [p for p in places if p.processor == place.processor]
-        return same[0] if same else CPU if CPU in places else next(iter(places))
-
-    def _move(self, tensors: list[str], source: Place, target: Place, reader: str) -> set[int]:
-        if source.processor != "cpu" and target.processor != "cpu" and source.processor != target.processor:
-            self._move(tensors, source, CPU, reader)
-            source = CPU
-        size = self._bytes(sum(self.graph.tensors[t].elements for t in tensors))
-        deps = {self.places[t][source] for t in tensors} - {_NOTHING}
-        if source.processor == target.processor:
-            per_byte = self.device.sharing[source.processor].transform_per_byte
-            ends = self._transform(Handover(per_byte * size, 0.0, 0.0), reader, target, size, deps)
-        elif target == CPU:
-            image = source.layout == "image"
-            handover = from_accelerator(self.device.sharing[source.processor], size, image=image)
-            begin = self._transform(handover, reader, source, size, deps)
-            ends = {self.delay(self._to_cpu(handover, reader, source.processor, size), begin, tensors)}
-        else:
-            image = target.layout == "image"
-            handover = to_accelerator(self.device.sharing[target.processor], size, image=image)
-            begin = {self.delay(self._from_cpu(handover, reader, target.processor, size), deps, tensors)}
-            ends = self._transform(handover, reader, target, size, begin)
-        for tensor in tensors:
-            self.places[tensor][target] = next(iter(ends), _NOTHING)
-        return ends
-
-    def _transform(
-        self, handover: Handover, reader: str, place: Place, size: float, deps: set[int]
-    ) -> set[int]:
-        """A layout change on the accelerator, if one is needed; reads and writes every byte."""
-        if not handover.transform:
-            return deps
-        p = place.processor
-        entry = Entry(
-            "transform", reader, p, source=p, compute=handover.transform, bytes=2.0 * size,
-            reach=self.device.accelerators[p].bandwidth, moved=size,
-        )  # fmt: skip
-        return {self._emit(Step(p, (entry,), deps))}
-
-    def _to_cpu(self, handover: Handover, reader: str, source: str, size: float) -> list[Entry]:
-        sync = self.device.sharing[source].sync
-        spread = (sync.sd, sync.low, sync.high) if sync.sd else None
-        return [
-            self._map_entry(handover.map, reader, source, "cpu", size),
-            Entry("sync", reader, "cpu", source=source, overhead=handover.sync, spread=spread),
-        ]
-
-    def _from_cpu(self, handover: Handover, reader: str, target: str, size: float) -> list[Entry]:
-        return [
-            self._map_entry(handover.map, reader, "cpu", target, size),
-            Entry("sync", reader, target, source="cpu", overhead=handover.sync),
-        ]
-
-    def _map_entry(self, time: float, reader: str, source: str, target: str, size: float) -> Entry:
-        return Entry("map", reader, target, source=source, overhead=time, moved=size)
-
     def _dispatch_entry(self, op: Operator, accelerator: Placement) -> Entry:
         calibration = self.pricer.calibration(accelerator.processor, accelerator.layout, accelerator.dtype)
         return Entry("dispatch", op.name, accelerator.processor, source="cpu", overhead=calibration.dispatch)
-
-    def delay(self, entries: list[Entry], deps: set[int], tensors: Sequence[str] = ()) -> int:
-        """A step that only takes time."""
-        kept = tuple(e for e in entries if e.overhead) or (Entry("sync", "", "cpu"),)
-        index = self._emit(Step(DELAY, kept, deps))
-        if tensors and not deps:
-            self._sources[index] = tuple(tensors)
-        return index
-
-    def root_tensors(self, graph: KernelGraph) -> dict[int, tuple[str, ...]]:
-        """Root segment -> the tensors that it hands over."""
-        tensors = {id(self.steps[i].entries[0]): names for i, names in self._sources.items()}
-        first = {root: id(graph.segments[root].entries[0]) for root in graph.roots}
-        return {root: tensors[entry] for root, entry in first.items() if entry in tensors}
-
-    def _emit(self, step: Step) -> int:
-        self.steps.append(step)
-        return len(self.steps) - 1
-
-    def _place(self, placement: Placement) -> Place:
-        if placement.processor == "cpu":
-            return CPU
-        calibration = self.pricer.calibration(placement.processor, placement.layout, placement.dtype)
-        return Place(placement.processor, calibration.layout)
-
-    def _bytes(self, elements: float) -> float:
-        return elements * DTYPE_BYTES[self.pricer.dtype]

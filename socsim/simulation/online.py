@@ -14,8 +14,9 @@ from socsim.schedulers.prediction import Predictor
 from socsim.schedulers.view import Job, Load, View
 from socsim.simulation.dispatcher import Dispatcher
 from socsim.simulation.executor import Fragment
+from socsim.simulation.handovers import CPU, Place
 from socsim.simulation.kernelgraph import KernelGraph
-from socsim.simulation.lowering import CPU, Place, lower_job
+from socsim.simulation.lowering import lower_job
 from socsim.simulation.records import AppRecord
 from socsim.simulation.stream import Stream, pacing_of
 from socsim.workloads.units import Unit, join

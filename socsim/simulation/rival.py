@@ -31,6 +31,8 @@ def start_competitor(
 
     Parameters
     ----------
+    executor, competitor, rng
+        The device, what begins, and what draws where in a period each process begins.
     names
         Of its processes; by default as it says itself.
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from simpy.events import Timeout
 
 from socsim.devices.threads import Thread
-from socsim.simulation.kernelgraph import Entry, Segment
-from socsim.simulation.timeline import START, Progress, Timeline, advance, lay_out
+from socsim.simulation.kernelgraph import Segment
+from socsim.simulation.runstate import RunState
+from socsim.simulation.timeline import START, Progress, Timeline, count_enqueued, lay_out
 
 if TYPE_CHECKING:
     from socsim.simulation.executor import Executor, Fragment
@@ -19,35 +20,19 @@ __all__ = ["Run"]
 _NEVER = 1 << 60
 
 
-class Run:
-    """A segment on its queue.
+class Run(RunState):
+    """A segment on its queue; parameters as of :class:`socsim.simulation.runstate.RunState`."""
 
-    Parameters
-    ----------
-    executor, fragment
-        Where it runs, and what it is part of.
-    segment
-        What it executes.
-    """
-
-    progress = START
-    timeline: Timeline | None = None
-    rate = host_rate = 1.0
-    bandwidth = share = 0.0
+    share = 0.0
     in_body = False
     _holds = True
     _stop_at = _NEVER
-    _laid_out = 0.0
-    _begun = -1.0
     _host: Thread | None = None
-    _timer: Any = None
     _host_timer: Any = None
 
     def __init__(self, executor: Executor, fragment: Fragment, segment: Segment) -> None:
-        self.executor, self.fragment, self.segment = executor, fragment, segment
+        super().__init__(executor, fragment, segment)
         self.left = segment.needs
-        self.marks: list[tuple[float, float]] = []
-        """(start, end) in s of every entry that ended before the present timeline."""
 
     # --- life -------------------------------------------------------------------------------------------------
 
@@ -88,47 +73,6 @@ class Run:
             self._pause()
         else:
             self._end()
-
-    def spans(self) -> list[tuple[float, float]]:
-        """(start, end) in s of every entry of a finished run."""
-        if self.timeline is not None:
-            self._mark(len(self.segment.entries))
-            self.timeline = None
-        return self.marks
-
-    def _busy(self) -> float:
-        if self.timeline is not None and not self.marks and self._begun < 0.0:
-            return self.timeline.busy
-        return sum(end - start for start, end in self.spans())
-
-    def spans_so_far(self) -> list[tuple[float, float]]:
-        """(start, end) in s of the entries of a settled run that have begun; of the last one up to now."""
-        under_way = [(self._begun, float(self.executor.env.now))] if self._begun >= 0.0 else []
-        return self.marks + under_way
-
-    def busy_so_far(self) -> float:
-        """Time in s that a settled run has kept its processor busy."""
-        return sum(end - start for start, end in self.spans_so_far())
-
-    def busy_until_now(self) -> float:
-        """The same of a run that has not been settled."""
-        timeline, now = self.timeline, float(self.executor.env.now)
-        if timeline is None:
-            return self.busy_so_far()
-        done = sum(end - start for start, end in self.marks)
-        begun = self._begun
-        for start, end in zip(timeline.starts, timeline.ends, strict=True):
-            begin = begun if begun >= 0.0 else self._laid_out + start
-            if begin >= now:
-                break
-            done += min(self._laid_out + end, now) - begin
-            begun = -1.0
-        return done
-
-    def bytes_so_far(self) -> float:
-        """DRAM traffic in B of a settled run."""
-        done = sum(entry.bytes for entry in self.segment.entries[: self.progress.index])
-        return done + (1.0 - self.progress.body) * self.entry.bytes
 
     def _end(self) -> None:
         executor, segment = self.executor, self.segment
@@ -199,36 +143,6 @@ class Run:
         self.settle()
         self.plan()
 
-    def settle(self) -> None:
-        """Bring the progress up to now, by the timeline that has held so far."""
-        timeline, now = self.timeline, self.executor.env.now
-        if timeline is None:
-            return
-        before = self.progress
-        after = advance(
-            self.segment.entries,
-            timeline,
-            now - self._laid_out,
-            self.rate,
-            self.host_rate,
-            self.bandwidth,
-            before,
-        )
-        self._mark(after.index)
-        if self._begun < 0.0 and now - self._laid_out >= timeline.starts[after.index - timeline.first]:
-            self._begun = self._laid_out + timeline.starts[after.index - timeline.first]
-        self.progress, self._laid_out = after, now
-        self._timer = self.timeline = None
-
-    def _mark(self, until: int) -> None:
-        """Note start and end of the timeline's entries before `until`."""
-        timeline, at = self.timeline, self._laid_out
-        assert timeline is not None
-        for i in range(until - timeline.first):
-            begun = self._begun if self._begun >= 0.0 else at + timeline.starts[i]
-            self.marks.append((begun, at + timeline.ends[i]))
-            self._begun = -1.0
-
     def _refresh_rates(self) -> None:
         self.rate = self._processor_rate() / self._slowness()
         host = self._host
@@ -289,7 +203,7 @@ class Run:
     @property
     def enqueued(self) -> bool:
         """Whether the next kernel has been enqueued by the host."""
-        return self._enqueued() > self.progress.index
+        return count_enqueued(self.segment.entries, self.progress) > self.progress.index
 
     def contend(self, priority: float) -> None:
         """Another context waits: stop before the first kernel that comes after its own.
@@ -302,29 +216,18 @@ class Run:
         self.settle()
         index = self.progress.index
         begun = 0.0 <= self._begun < self.executor.env.now
-        due = index if priority > queue.priority else self._enqueued()
+        due = index if priority > queue.priority else count_enqueued(self.segment.entries, self.progress)
         self._stop_at = min(self._stop_at, max(due, index + begun))
         if self._stop_at <= index:
             self._pause()
         else:
             self.plan()
 
-    def _enqueued(self) -> int:
-        """Number of entries that the host has enqueued by now."""
-        entries, index = self.segment.entries, self.progress.index
-        left = self.progress.dispatched * (1.0 + 1e-12) + 1e-15
-        for i, entry in enumerate(entries):
-            left -= entry.dispatch
-            if left < 0.0 or (entry.waits and i > index):
-                return i
-        return len(entries)
-
     def _reach(self, index: int) -> None:
         """The timeline has come to the end of the entry before `index`."""
-        now, p = self.executor.env.now, self.progress
         self._mark(index)
-        dispatched = p.dispatched + (now - self._laid_out) * self.host_rate
-        self.progress, self._laid_out = Progress(index, 1.0, 1.0, dispatched), now
+        self.progress = Progress(index, 1.0, 1.0, self._dispatched())
+        self._laid_out = self.executor.env.now
 
     def _pause(self) -> None:
         """Give the accelerator up between two kernels, and seek it again."""
@@ -344,8 +247,7 @@ class Run:
             return
         if self._host is not None and now > self._laid_out:
             p = self.progress
-            done = p.dispatched + (now - self._laid_out) * self.host_rate
-            self.progress = Progress(p.index, p.overhead, p.body, done)
+            self.progress = Progress(p.index, p.overhead, p.body, self._dispatched())
         self._laid_out = now
 
     def seek_later(self) -> None:
@@ -368,11 +270,6 @@ class Run:
         slowness = self.fragment.slowness
         demand = self.segment.demand
         return demand / min(1.0, slowness[self.segment.queue]) if slowness else demand
-
-    @property
-    def entry(self) -> Entry:
-        """The entry that runs or comes next."""
-        return self.segment.entries[self.progress.index]
 
     @property
     def moves_bytes(self) -> bool:
@@ -407,8 +304,7 @@ class Run:
         now, progress = self.executor.env.now, self.progress
         if self._begun < 0.0:
             self._begun = self._laid_out + self.timeline.starts[0]
-        dispatched = progress.dispatched + (now - self._laid_out) * self.host_rate
-        self.progress = Progress(progress.index, 0.0, progress.body, dispatched)
+        self.progress = Progress(progress.index, 0.0, progress.body, self._dispatched())
         self._laid_out = now
         self._enter_body()
 
@@ -439,7 +335,7 @@ class Run:
             return
         progress, now = self.progress, self.executor.env.now
         self._mark(progress.index + 1)
-        dispatched = progress.dispatched + (now - self._laid_out) * self.host_rate
+        dispatched = self._dispatched()
         self.timeline, self.in_body, self.share = None, False, 0.0
         if progress.index + 1 == len(self.segment.entries):
             self._end()

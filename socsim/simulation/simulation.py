@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from math import inf
-from typing import Any
 
 import numpy as np
 import simpy
@@ -12,22 +11,12 @@ from simpy.core import EmptySchedule
 from simpy.events import AllOf
 
 from socsim.devices.device import Device
-from socsim.errors import PlanError, SimulationError, UsageError
-from socsim.schedulers.base import OnlineScheduler, Scheduler, StaticScheduler
-from socsim.schedulers.guard import blamed, check_times
-from socsim.schedulers.prediction import Predictor
-from socsim.schedulers.predictors import make_predictor, predictor_title
-from socsim.schedulers.registry import make_scheduler
-from socsim.schedulers.view import View
-from socsim.simulation.accuracy import PredictionLog
+from socsim.errors import SimulationError, UsageError
 from socsim.simulation.clocks import Clocks
 from socsim.simulation.delay import Delay
-from socsim.simulation.dispatcher import Dispatcher
 from socsim.simulation.display import Display
 from socsim.simulation.energy import EnergyMeter, component_power, rail_energy
 from socsim.simulation.executor import Executor
-from socsim.simulation.feeds import Feed, LoopFeed, StageFeed, TimedFeed
-from socsim.simulation.foreign import foreign_load
 from socsim.simulation.instruments import KernelRecorder
 from socsim.simulation.invariants import (
     check_busy,
@@ -38,29 +27,23 @@ from socsim.simulation.invariants import (
     check_spans,
 )
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
-from socsim.simulation.online import OnlineStream
-from socsim.simulation.planning import Planner
 from socsim.simulation.processlog import ProcessLog
-from socsim.simulation.profiling import bench
+from socsim.simulation.processnames import ProcessNames
 from socsim.simulation.records import InferenceLog, Outcome
 from socsim.simulation.replayer import Replayer
 from socsim.simulation.rival import start_competitor
 from socsim.simulation.run import Run
-from socsim.simulation.stream import Noise, StaticStream, Stream, pacing_of
+from socsim.simulation.streammaker import StreamMaker
 from socsim.workloads.apps import Inference
 from socsim.workloads.competitors import Competitor
 from socsim.workloads.frames import FrameApp
-from socsim.workloads.graph import ModelGraph
-from socsim.workloads.library import load_library
-from socsim.workloads.pricing import Pricer
 from socsim.workloads.replays import Replay
 from socsim.workloads.stages import application_names, check_stages
-from socsim.workloads.units import cut
 
 __all__ = ["Simulation"]
 
-_ARRIVALS, _COMPETITORS = 1, 2
-"""Tell an application's generators from that of its noise."""
+_COMPETITORS = 2
+"""Tells generators of competitors from those of streams."""
 
 Application = Inference | FrameApp | Competitor | Replay
 """What a simulation runs."""
@@ -110,64 +93,65 @@ class Simulation:
     ) -> None:
         inferences = [app for app in apps if isinstance(app, Inference)]
         _check(apps, inferences, duration, seed)
-        self.device, self.duration, self.seed, self.noise = device, duration, seed, noise
+        self.device, self.duration, self.seed = device, duration, seed
         self.env = simpy.Environment()
         self._recorder = KernelRecorder() if kernels else None
-        self._predictions: dict[str, PredictionLog] = {}
+        self._watch = ProcessLog(self.env) if kernels else None
         self.executor = Executor(
             self.env, device, stepwise=stepwise, on_run=self._note, mechanisms=mechanisms
         )
         self.clocks = Clocks(self.executor)
         self._meter = EnergyMeter(self.executor, self.clocks)
-        self._processes: dict[str, tuple[str, str]] = {}
-        """Process -> its application and the kind of that."""
-        self._watch = ProcessLog(self.env) if kernels else None
         if self._watch is not None:
             self.executor.cores.new_thread = self._watch.thread
-        self._services: dict[Any, Scheduler] = {}
-        self._dispatchers: dict[int | str, Dispatcher] = {}
         names = application_names(inferences)
         check_stages(names, [app.stage for app in inferences])
-        self.streams: list[Stream] = []
-        self.streams = [
-            self._stream(app, name, i) for i, (app, name) in enumerate(zip(inferences, names, strict=True))
-        ]
-        shown = [app for app in apps if isinstance(app, FrameApp)]
-        self._processes |= {name: (name, "inference") for name in names}
+        maker = StreamMaker(self.executor, seed=seed, noise=noise)
+        self._predictions, self._dispatchers = maker.predictions, maker.dispatchers
+        self.streams = maker.make(inferences, names)
+        self._names = ProcessNames(names)
+        self._add_others(apps)
+        self._outcome: Outcome | None = None
+
+    def _add_others(self, apps: Sequence[Application]) -> None:
+        """Make all that runs beside inferences."""
         self._displays = [
-            Display(self.executor, app, self._name(app.title, app.title, app.kind)) for app in shown
+            Display(self.executor, app, self._names.add(app.title, app.title, app.kind))
+            for app in apps
+            if isinstance(app, FrameApp)
         ]
         self._competitors = [
-            (app, [self._name(process, app.name, "competitor") for process in app.processes])
+            (app, [self._names.add(process, app.name, "competitor") for process in app.processes])
             for app in apps
             if isinstance(app, Competitor)
         ]
         self._replays = [Replayer(self.executor, app) for app in apps if isinstance(app, Replay)]
-        for number, stream in enumerate(self.streams):
-            stream.feed = self._feed(stream, number)
-        self._outcome: Outcome | None = None
 
     def run(self) -> Outcome:
         """Run to the end, once; later calls return the same outcome."""
         if self._outcome is None:
-            for number, (competitor, names) in enumerate(self._competitors):
-                rng = np.random.default_rng([self.seed, number, _COMPETITORS])
-                start_competitor(self.executor, competitor, rng, names)
-            for replayer in self._replays:
-                title = replayer.replay.name
-                replayer.start({p: self._name(p, title, "replay") for p in replayer.processes})
-            for dispatcher in self._dispatchers.values():
-                dispatcher.start()
-            for display in self._displays:
-                display.start()
-            for stream in self.streams:
-                stream.start()
+            self._start()
             self._pass_time()
             self.executor.close()
             if self._watch is not None:
                 self._watch.close(self.executor)
             self._outcome = self._conclude()
         return self._outcome
+
+    def _start(self) -> None:
+        """Everything begins, in the order in which simultaneous events come."""
+        for number, (competitor, names) in enumerate(self._competitors):
+            rng = np.random.default_rng([self.seed, number, _COMPETITORS])
+            start_competitor(self.executor, competitor, rng, names)
+        for replayer in self._replays:
+            title = replayer.replay.name
+            replayer.start({p: self._names.add(p, title, "replay") for p in replayer.processes})
+        for dispatcher in self._dispatchers.values():
+            dispatcher.start()
+        for display in self._displays:
+            display.start()
+        for stream in self.streams:
+            stream.start()
 
     def validate(self) -> None:
         """Check the invariants of a finished run.
@@ -191,85 +175,6 @@ class Simulation:
             if cores.policy == "cfs":
                 check_spans(outcome.spans)
 
-    def _stream(self, app: Inference, name: str, number: int) -> Stream:
-        if not isinstance(app.model, ModelGraph):
-            raise UsageError(f"application {name!r}: load the network first, got {app.model!r}")
-        pricer = Pricer(self.device, load_library(app.library), app.model, app.dtype, app.cores, app.cpuset)
-        scheduler = self._scheduler(app.scheduler)
-        check_times(scheduler)
-        noise = Noise(np.random.default_rng([self.seed, number]), pricer) if self.noise else None
-        if isinstance(scheduler, OnlineScheduler):
-            return self._online(app, name, pricer, scheduler, noise)
-        if isinstance(scheduler, StaticScheduler):
-            return self._static(app, name, pricer, scheduler, noise)
-        raise UsageError(
-            f"a scheduler must be a StaticScheduler or an OnlineScheduler, got {type(scheduler).__name__}"
-        )
-
-    def _scheduler(self, spec: Any) -> Scheduler:
-        """A scheduler of an application's own, or the one that it shares with others."""
-        scheduler = make_scheduler(spec)
-        if not (isinstance(scheduler, OnlineScheduler) and scheduler.shared):
-            return scheduler
-        key = repr(spec) if isinstance(spec, (str, Mapping)) else spec
-        return self._services.setdefault(key, scheduler)
-
-    def _feed(self, stream: Stream, number: int) -> Feed:
-        """What makes a stream's inferences arrive, with a generator of its own."""
-        rng, app = np.random.default_rng([self.seed, number, _ARRIVALS]), stream.app
-        if app.stage is not None:
-            before = next(s for s in self.streams if s.name == app.stage.app)
-            return StageFeed(stream, before, app.stage, rng)
-        return LoopFeed(stream) if app.source is None else TimedFeed(stream, app.source, rng)
-
-    def _static(
-        self, app: Inference, name: str, pricer: Pricer, scheduler: StaticScheduler, noise: Noise | None
-    ) -> Stream:
-        predictor = self._predictor(name, pricer, scheduler)
-        planner = Planner(
-            pricer, scheduler, predictor, lambda: float(self.env.now), pacing=pacing_of(app, scheduler),
-            others=self._others(scheduler),
-        )  # fmt: skip
-        return StaticStream(self.executor, app, name, pricer, scheduler, noise, planner=planner)
-
-    def _online(
-        self, app: Inference, name: str, pricer: Pricer, scheduler: OnlineScheduler, noise: Noise | None
-    ) -> Stream:
-        predictor = self._predictor(name, pricer, scheduler)
-        view = View(pricer, predictor)
-        with blamed(scheduler, "support", pricer.graph.name):
-            support = scheduler.support(pricer.graph, view)
-        units = cut(pricer.graph, scheduler.granularity, lambda op: support[op.name])
-        homeless = next((unit for unit in units if not unit.processors), None)
-        if homeless:
-            raise PlanError(
-                f"no processor supports all of a job of {name!r}: {', '.join(map(repr, homeless.operators))}"
-            )
-        key = id(scheduler) if scheduler.shared else name
-        dispatcher = self._dispatchers.setdefault(
-            key, Dispatcher(self.env, scheduler, self._others(scheduler))
-        )
-        return OnlineStream(
-            self.executor, app, name, pricer, scheduler, noise, units=units, predictor=predictor,
-            dispatcher=dispatcher,
-        )  # fmt: skip
-
-    def _others(self, scheduler: Scheduler) -> Callable[[str], float]:
-        """How busy programs that a scheduler has nothing to do with keep a processor."""
-
-        def load(processor: str) -> float:
-            own = [stream.context for stream in self.streams if stream.scheduler is scheduler]
-            return foreign_load(self.executor, own, processor)
-
-        return load
-
-    def _predictor(self, name: str, pricer: Pricer, scheduler: Scheduler) -> Predictor:
-        """The application's predictor, whose errors are kept and which is told what it predicted took."""
-        predictor = make_predictor(scheduler.predictor, pricer, bench)
-        title = predictor_title(scheduler.predictor)
-        self._predictions[name] = PredictionLog(name, pricer, predictor, title)
-        return predictor
-
     def _note(self, run: Run | Delay) -> None:
         """A segment has finished."""
         if run.segment.queue:
@@ -280,16 +185,6 @@ class Simulation:
             self._recorder.record(run)
         if self._watch is not None and isinstance(run, Run) and not run.segment.team:
             self._watch.run(run)
-
-    def _name(self, wanted: str, app: str, kind: str) -> str:
-        """A name for a process of an application that no other process of the run has."""
-        name, number = wanted, 1
-        while name in self._processes:
-            number += 1
-            name = f"{wanted}-{number}"
-        shows = kind not in ("competitor", "replay")
-        self._processes[name] = (name if shows else app, kind)
-        return name
 
     def _pass_time(self) -> None:
         """Run until the limit, or until the last inference has finished."""
@@ -339,7 +234,7 @@ class Simulation:
             core_names=tuple(c.name for c in self.device.cores),
             frames=tuple(record for d in self._displays for record in d.log.records(now)),
             predictions=tuple(r for log in self._predictions.values() for r in log.records()),
-            processes=tuple(self._watch.processes(self._processes)) if self._watch else (),
+            processes=tuple(self._watch.processes(self._names.processes)) if self._watch else (),
             spans=tuple(self._watch.spans()) if self._watch else (),
             bursts=tuple(self._watch.bursts(self.device.memory.bandwidth)) if self._watch else (),
         )

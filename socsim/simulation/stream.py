@@ -107,13 +107,8 @@ class Stream(ABC):
         scheduler: Scheduler,
         noise: Noise | None,
     ) -> None:
-        self.executor, self.app, self.name, self.pricer, self.scheduler = (
-            executor,
-            app,
-            name,
-            pricer,
-            scheduler,
-        )
+        self.executor, self.app, self.name = executor, app, name
+        self.pricer, self.scheduler = pricer, scheduler
         self.context = own_context(
             executor, name, pricer, nice=app.nice, priority=app.priority + scheduler.priority
         )

@@ -114,7 +114,6 @@ class TeamRun(Run):
         tiles = context.tiles if len(parts) > 1 else 1
         self._workers = Workers(parts, tiles, pace, done, context.spin)
         self._workers.start_all(now)
-        self._alone = alone
         self.in_body = True
         if self._begun < 0.0:
             self._begun = now

@@ -1,7 +1,7 @@
 """When each entry of a segment starts and ends while nothing that its rate depends on changes: pure arithmetic.
 
 An entry first waits for its dispatch by the host, then takes its overhead, then progresses at the slower of computing
-and moving bytes (DESIGN: ``dx/dt = min(compute rate / work, bandwidth share / bytes)``).
+and moving bytes: ``dx/dt = min(compute rate / work, bandwidth share / bytes)``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from socsim.simulation.kernelgraph import Entry
 
-__all__ = ["START", "Progress", "Timeline", "advance", "body_time", "lay_out"]
+__all__ = ["START", "Progress", "Timeline", "advance", "body_time", "count_enqueued", "lay_out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +126,14 @@ def advance(
     work = body_time(entry, rate, bandwidth)
     done = (left - preface) / work if work else 1.0
     return Progress(index, 0.0, max(0.0, body - done), dispatched)
+
+
+def count_enqueued(entries: Sequence[Entry], progress: Progress) -> int:
+    """Number of entries that the host has enqueued by its dispatching so far."""
+    index = progress.index
+    left = progress.dispatched * (1.0 + 1e-12) + 1e-15
+    for i, entry in enumerate(entries):
+        left -= entry.dispatch
+        if left < 0.0 or (entry.waits and i > index):
+            return i
+    return len(entries)

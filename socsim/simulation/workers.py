@@ -57,11 +57,6 @@ class Workers:
                 self.left[i], self._untouched[i] = self._tile[i], whole - 1
 
     @property
-    def working(self) -> int:
-        """Number of threads that have something to do."""
-        return sum(left > 0.0 for left in self.left)
-
-    @property
     def all_done(self) -> bool:
         """Whether the barrier may open."""
         return not any(self.left)

@@ -116,17 +116,12 @@ class GraphBuilder:
         for tensor, shape in zip(outputs, shapes, strict=True):
             self._declare(tensor, tuple(shape))
         kernel, groups = attributes.get("kernel", (1, 1)), attributes.get("groups", 1)
-        op = Operator(
-            name,
-            type_,
-            tuple(inputs),
-            tuple(outputs),
-            {k: v for k, v in attributes.items() if v is not None},
-            weights,
-            operator_macs(type_, read, shapes[0], kernel, groups),
-            operator_ops(type_, read, shapes[0], kernel),
+        macs = operator_macs(type_, read, shapes[0], kernel, groups)
+        ops = operator_ops(type_, read, shapes[0], kernel)
+        stated = {k: v for k, v in attributes.items() if v is not None}
+        self._operators.append(
+            Operator(name, type_, tuple(inputs), tuple(outputs), stated, weights, macs, ops)
         )
-        self._operators.append(op)
         return outputs[0]
 
     def _declare(self, name: str, shape: tuple[int, ...]) -> None:

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from socsim.errors import nearest
 
-__all__ = ["TYPE_ERRORS", "is_decimal", "known_keys", "literals", "unknown_key", "words"]
+__all__ = ["TYPE_ERRORS", "known_keys", "literals", "unknown_key", "words"]
 
 TYPE_ERRORS = {"string_type", "dict_type", "model_type", "list_type"}
 """Errors of pydantic for a value of a wrong type."""
@@ -88,11 +88,3 @@ def _items(annotation: Any) -> Iterator[Any]:
     else:
         for argument in arguments:
             yield from _items(argument)
-
-
-def is_decimal(text: str) -> bool:
-    """Whether a number is written in plain decimal, without a leading zero that means octal."""
-    digits = text.lstrip("+-").lower()
-    if any(sign in digits for sign in ":_xb") or "inf" in digits or "nan" in digits:
-        return False
-    return not (digits.startswith("0") and digits.isdigit() and len(digits) > 1)

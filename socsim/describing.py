@@ -1,0 +1,96 @@
+"""What was simulated as an experiment file has it, so that it can be run again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from socsim.devices.device import Device
+from socsim.results.inputs import located
+from socsim.schedulers.registry import describe_scheduler
+from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
+from socsim.simulation.simulation import Application, Simulation
+from socsim.units import exact_seconds
+from socsim.workloads.apps import Inference
+from socsim.workloads.graph import ModelGraph
+from socsim.workloads.pricing import Pricer
+
+__all__ = ["describe", "describe_run", "settled"]
+
+_POLICY = {
+    "queue": "queue",
+    "queue_limit": None,
+    "concurrency": None,
+    "priority": 0,
+    "nice": 0,
+    "cpuset": "",
+    "queue_window": 0,
+}
+"""Fields of an application that are described where they are not these."""
+
+
+def describe_run(
+    device: Device,
+    apps: Sequence[Application],
+    seconds: float | None,
+    seed: int,
+    noise: bool,
+    mechanisms: Mechanisms,
+) -> dict[str, Any]:
+    """What was simulated, as an experiment file has it."""
+    described: dict[str, Any] = {
+        "device": device.source or device.name,
+        "duration": None if seconds is None else exact_seconds(seconds),
+        "seed": seed,
+        "noise": noise,
+        **({"mechanisms": _switches(mechanisms)} if mechanisms != ALL_MECHANISMS else {}),
+        "apps": [describe(app) for app in apps],
+    }
+    return located(described, Path.cwd())
+
+
+def describe(app: Application) -> dict[str, Any]:
+    """An application as an experiment file has it."""
+    if not isinstance(app, Inference):
+        return app.describe()
+    described: dict[str, Any] = {
+        "kind": "inference",
+        "model": app.model.name if isinstance(app.model, ModelGraph) else str(app.model),
+        "scheduler": describe_scheduler(app.scheduler),
+        "library": app.library,
+    }
+    optional = {key: getattr(app, key) for key in ("name", "dtype", "cores", "count")}
+    described |= {key: value for key, value in optional.items() if value}
+    times = {"period": app.period_s if app.arrivals is None else None, "deadline": app.deadline_s}
+    described |= {key: exact_seconds(value) for key, value in times.items() if value is not None}
+    if app.arrivals is not None:
+        described["arrivals"] = app.source.describe() if app.source else {"kind": "back_to_back"}
+    if app.stage is not None:
+        described["after"] = app.stage.describe()
+    policy = {key: getattr(app, key) for key in _POLICY}
+    if app.kernel_limit_s:
+        described["kernel_limit"] = exact_seconds(app.kernel_limit_s)
+    return described | {key: value for key, value in policy.items() if value != _POLICY[key]}
+
+
+def settled(apps: Sequence[Mapping[str, Any]], simulation: Simulation) -> list[dict[str, Any]]:
+    """Applications as described, with what the inference streams among them ran with."""
+    streams = iter(simulation.streams)
+    return [{**app, **(_fixed(next(streams).pricer) if app["kind"] == "inference" else {})} for app in apps]
+
+
+def _fixed(pricer: Pricer) -> dict[str, str]:
+    """Data type and cores that a stream ran with, as far as an experiment that states them runs the same."""
+    device, library, graph = pricer.device, pricer.library, pricer.graph
+    cores = device.core_names(pricer.cores)
+    found = {"cores": cores} if device.parse_cores(cores) == pricer.cores else {}
+    stated = Pricer(device, library, graph, pricer.dtype, cores, pricer.cpuset)
+    same = all(stated.dtype_on(p) == pricer.dtype_on(p) for p in pricer.processors)
+    return {"dtype": pricer.dtype, **found} if same else found
+
+
+def _switches(mechanisms: Mechanisms) -> dict[str, Any]:
+    """Mechanisms as an experiment file has them; a placement that is the device's is left out."""
+    return {name: value for name, value in asdict(mechanisms).items() if value is not None}

@@ -1,0 +1,101 @@
+"""A resolved experiment, made from the content of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from socsim import yamlfile
+from socsim.errors import FileError, SocsimError
+from socsim.experiments.spec import ExperimentSpec
+from socsim.results.result import Result
+from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
+from socsim.simulation.simulation import Application
+from socsim.workloads.apps import Inference
+from socsim.workloads.stages import application_names, check_stages
+
+__all__ = ["Experiment", "make_experiment"]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A resolved experiment.
+
+    Parameters
+    ----------
+    name
+        The file's name without its suffix.
+    device
+        Name or path of the device.
+    apps
+        Applications, their networks not loaded yet.
+    duration_s
+        Simulated time in s; None runs until all counted inferences have finished.
+    seed, noise, mechanisms
+        As for :func:`socsim.simulate`.
+    config
+        The file's content after overrides, to be kept beside the results.
+    """
+
+    name: str
+    device: str
+    apps: tuple[Application, ...]
+    duration_s: float | None
+    seed: int
+    noise: bool
+    config: Mapping[str, Any]
+    mechanisms: Mechanisms = ALL_MECHANISMS
+
+    def run(self, *, kernels: bool = False) -> Result:
+        """Simulate it; ``kernels=True`` records every kernel."""
+        from socsim.api import simulate
+
+        return simulate(
+            self.device,
+            self.apps,
+            duration=self.duration_s,
+            seed=self.seed,
+            noise=self.noise,
+            kernels=kernels,
+            mechanisms=self.mechanisms,
+            config=self.config,
+        )
+
+
+def make_experiment(document: yamlfile.Document, config: dict[str, Any]) -> Experiment:
+    """The experiment that a content is.
+
+    Parameters
+    ----------
+    document
+        The file that it comes from, for its name and the places of faults.
+    config
+        What became of its content.
+
+    Raises
+    ------
+    ValidationError
+        A key or value against the rules.
+    FileError
+        Applications that do not fit together.
+    """
+    file, spec = document.path, ExperimentSpec.model_validate(config)
+    named = [app.name for app in spec.apps]
+    for i, name in enumerate(named):
+        if name and name in named[:i]:
+            message = f"an application before is named {name!r} too; give each a name of its own"
+            raise FileError(file, [document.fault(("apps", i, "name"), message)])
+    apps = tuple(app.application() for app in spec.apps)
+    inferences = [app for app in apps if isinstance(app, Inference)]
+    try:
+        check_stages(application_names(inferences), [app.stage for app in inferences])
+    except SocsimError as error:
+        raise FileError(file, [document.fault(("apps",), str(error))]) from None
+    if spec.duration is None and (not inferences or any(app.endless for app in inferences)):
+        raise FileError(file, [document.fault(("apps",), "an application without a count needs a duration")])
+    mechanisms = Mechanisms(**spec.mechanisms.model_dump())
+    return Experiment(
+        Path(file).stem, spec.device, apps, spec.duration, spec.seed, spec.noise, config, mechanisms
+    )

@@ -1,0 +1,82 @@
+"""What an experiment names, and who can load it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from socsim import yamlfile
+from socsim.errors import SocsimError, UnknownNameError
+from socsim.experiments.experiment import Experiment
+from socsim.words import counted
+from socsim.workloads.apps import Inference
+from socsim.workloads.arrival_trace import read_trace
+from socsim.workloads.arrivals import TraceFile
+from socsim.workloads.competitors import Competitor
+from socsim.workloads.frames import FrameApp
+from socsim.workloads.process_trace import read_process_trace
+from socsim.workloads.replays import Replay
+
+__all__ = ["named_things", "phrase"]
+
+
+def phrase(experiment: Experiment) -> str:
+    """What a sound experiment is, in one phrase."""
+    return f"experiment, {counted(len(experiment.apps), 'application')} on {experiment.device}"
+
+
+def named_things(
+    experiment: Experiment,
+) -> Iterator[tuple[yamlfile.Loc, Callable[[Any], object], Any]]:
+    """Whatever an experiment names: its place in the file, who loads it, and its name."""
+    from socsim.api import load_model
+    from socsim.devices.profile import load_device
+    from socsim.schedulers.registry import make_scheduler
+    from socsim.workloads.library import load_library
+
+    yield ("device",), load_device, experiment.device
+    for i, app in enumerate(experiment.apps):
+        if not isinstance(app, Inference):
+            yield ("apps", i), partial(_check_fit, experiment.device), app
+            continue
+        yield ("apps", i, "model"), load_model, app.model
+        yield ("apps", i, "library"), load_library, app.library
+        yield ("apps", i, "scheduler"), make_scheduler, app.scheduler
+        if app.cpuset:
+            yield ("apps", i, "cpuset"), partial(_check_cores, experiment.device), app
+        elif app.cores:
+            yield ("apps", i, "cores"), partial(_check_cores, experiment.device), app
+        if isinstance(app.source, TraceFile):
+            yield ("apps", i, "arrivals"), read_trace, app.source.file
+
+
+def _check_cores(name: str, app: Inference) -> None:
+    """Refuse masks and cpusets that the device has not, or that have no core in common; unknown devices pass."""
+    from socsim.devices.profile import load_device
+    from socsim.workloads.library import load_library
+
+    try:
+        device, library = load_device(name), load_library(app.library)
+    except SocsimError:
+        return
+    device.allowed_cores(app.cores or library.cores, app.cpuset)
+
+
+def _check_fit(name: str, app: Competitor | FrameApp | Replay) -> None:
+    """Refuse what competes or shows frames where the device lacks the processor or the cores; unknown devices pass."""
+    from socsim.devices.profile import load_device
+
+    if isinstance(app, Replay) and app.rows is None:
+        read_process_trace(app.file)
+    try:
+        device = load_device(name)
+    except SocsimError:
+        return
+    if isinstance(app, Replay):
+        app.bursts(device)
+        return
+    needed = app.processor if isinstance(app, Competitor) else "gpu"
+    if needed not in device.processors:
+        raise UnknownNameError("processor", needed, device.processors)
+    device.allowed_cores(app.affinity, app.cpuset)

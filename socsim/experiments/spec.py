@@ -1,0 +1,49 @@
+"""What an experiment file says, and what to say of a key or value that it cannot have."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from pydantic_core import ErrorDetails
+
+from socsim import yamlfile
+from socsim.devices.cfs import PlacementPolicy
+from socsim.errors import nearest
+from socsim.experiments.appspecs import KINDS, AppSpec, Spec, Time
+
+__all__ = ["ExperimentSpec", "MechanismsSpec", "complaint"]
+
+
+class MechanismsSpec(Spec):
+    """What is simulated of contention; fields as of :class:`socsim.simulation.mechanisms.Mechanisms`."""
+
+    cpu: Literal["cfs", "processor_sharing"] = "cfs"
+    barriers: bool = True
+    dram: bool = True
+    placement: PlacementPolicy | None = None
+
+
+class ExperimentSpec(Spec):
+    """What an experiment file says."""
+
+    device: str
+    apps: Annotated[list[AppSpec], Field(min_length=1)]
+    mechanisms: MechanismsSpec = MechanismsSpec()
+    duration: Time | None = None
+    seed: Annotated[int, Field(strict=True, ge=0)] = 0
+    noise: bool = False
+    sweep: dict[str, Any] = Field(default_factory=dict)
+
+
+def complaint(key: str, error: ErrorDetails) -> str:
+    """What to say of an error of pydantic about a value that goes by `key`."""
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, yamlfile.RelativeFaults):
+        return "; ".join(f"{key}.{'.'.join(map(str, loc))}: {message}" for loc, message in cause.faults)
+    if error["type"] != "extra_forbidden":
+        return f"{key}: {yamlfile.sentence(error, error['input'])}"
+    spec = KINDS[str(error["loc"][2])] if error["loc"][0] == "apps" else ExperimentSpec
+    fields = spec.model_fields
+    guess = nearest(str(error["loc"][-1]), fields)
+    return f"unknown key {key!r}; " + (f"did you mean {guess!r}?" if guess else f"known: {', '.join(fields)}")
