@@ -10,7 +10,7 @@ import pytest
 from tiny import convolutions, view_of
 
 from socsim.errors import UnknownNameError, UsageError
-from socsim.schedulers import registry
+from socsim.schedulers import catalogue, registry
 from socsim.schedulers.base import OnlineScheduler, Scheduler, StaticScheduler
 from socsim.schedulers.codl import CoDL
 from socsim.schedulers.mulayer import MuLayer
@@ -276,7 +276,7 @@ def offered(monkeypatch):
         EntryPoint("codl", "test_schedulers_registry:Everything", registry.GROUP),
         EntryPoint("broken", "nowhere_mod:Mine", registry.GROUP),
     ]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points if group == registry.GROUP else [])
+    monkeypatch.setattr(catalogue, "entry_points", lambda group: points if group == registry.GROUP else [])
 
 
 def test_schedulers_of_packages_are_listed_after_the_built_in_ones(offered):

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from socsim.errors import SocsimError, UnknownNameError, UsageError
-from socsim.schedulers import modules
 from socsim.schedulers.base import Scheduler, StaticScheduler
+from socsim.schedulers.catalogue import Catalogue
 from socsim.schedulers.guard import check_time
 from socsim.schedulers.predictors import check_predictor
-from socsim.schedulers.specs import (
-    check_options,
-    clear_failure,
-    import_class,
-    options_of,
-    parse_spec,
-    respelled,
-    short_name,
-    unpack_spec,
+from socsim.schedulers.specs import options_of, respelled
+from socsim.schedulers.spelling import (
+    class_path,
+    described,
+    listed,
+    located,
+    module_files,
+    shortened,
+    spec_text,
 )
 
 __all__ = [
@@ -66,12 +63,15 @@ _COMMON = ("decision_time", "predictor")
 _STATIC = ("replan_period",)
 """Attributes of every scheduler that plans."""
 
+_BASES = "StaticScheduler or OnlineScheduler"
+_CATALOGUE = Catalogue("scheduler", Scheduler, GROUP, _BUILT_IN, _BASES)
+
 Spec = Scheduler | type[Scheduler] | str | Mapping[str, Any]
 
 
 def scheduler_names() -> tuple[str, ...]:
     """Names of the schedulers that come with socsim, then of those that installed packages offer."""
-    return (*_BUILT_IN, *sorted(_offered().keys() - _BUILT_IN.keys()))
+    return _CATALOGUE.names()
 
 
 def common_options(cls: type[Scheduler]) -> tuple[str, ...]:
@@ -102,15 +102,8 @@ def make_scheduler(spec: Spec) -> Scheduler:
         return spec
     if isinstance(spec, type):
         return _instance(spec, {}, spec.__name__)
-    if isinstance(spec, str):
-        name, options = parse_spec("scheduler", spec)
-    elif isinstance(spec, Mapping):
-        name, options = unpack_spec("scheduler", spec)
-    else:
-        raise UsageError(
-            f"a scheduler is a name, a class, an object or a mapping, got {type(spec).__name__}: {spec!r}"
-        )
-    cls, given = _class(name)
+    name, options = _CATALOGUE.unpack(spec)
+    cls, given = _CATALOGUE.find(name)
     scheduler = _instance(cls, given | options, name)
     if options:
         scheduler.written = write_scheduler(spec)
@@ -119,13 +112,7 @@ def make_scheduler(spec: Spec) -> Scheduler:
 
 def broken_schedulers() -> dict[str, str]:
     """Schedulers that installed packages offer but that cannot be loaded, with what is wrong."""
-    faults: dict[str, str] = {}
-    for name in _offered().keys() - _BUILT_IN.keys():
-        try:
-            _class(name)
-        except SocsimError as error:
-            faults[name] = str(error)
-    return faults
+    return _CATALOGUE.broken()
 
 
 # --- specs as texts -----------------------------------------------------------------------------------------
@@ -138,45 +125,16 @@ def write_scheduler(spec: Spec) -> str:
     of their names.
     """
     if isinstance(spec, Scheduler):
-        return spec.written or spec.title + _listed(respelled(_differing(spec), _shortened))
-    return _text(respelled(spec, _shortened))
-
-
-def _shortened(part: Any) -> Any:
-    if isinstance(part, Path):
-        return part.name
-    if isinstance(part, str):
-        return short_name(part)
-    return part.__name__ if isinstance(part, type) else type(part).__name__
-
-
-def _text(spec: Any) -> str:
-    """A mapping as ``name(option=value, ...)``; in it, those that are options too."""
-    if not isinstance(spec, Mapping) or "name" not in spec:
-        return str(spec)
-    name, options = unpack_spec("scheduler", spec)
-    return name + _listed(options)
-
-
-def _listed(options: Mapping[str, Any]) -> str:
-    return f"({', '.join(f'{key}={_text(value)}' for key, value in options.items())})" if options else ""
+        return spec.written or spec.title + listed("scheduler", respelled(_differing(spec), shortened))
+    return spec_text("scheduler", respelled(spec, shortened))
 
 
 def describe_scheduler(spec: Spec) -> Any:
     """What names a scheduler, as an experiment file has it; an object becomes its class with its options."""
     if not isinstance(spec, Scheduler):
-        return respelled(spec, _described)
+        return respelled(spec, described)
     options = _differing(spec)
-    return {"name": _class_path(spec), **options} if options else _class_path(spec)
-
-
-def _described(part: Any) -> str:
-    return str(part) if isinstance(part, (str, Path)) else _class_path(part)
-
-
-def _class_path(made: object) -> str:
-    cls = made if isinstance(made, type) else type(made)
-    return f"{cls.__module__}:{cls.__qualname__}"
+    return {"name": class_path(spec), **options} if options else class_path(spec)
 
 
 def _differing(scheduler: Scheduler) -> dict[str, Any]:
@@ -185,7 +143,7 @@ def _differing(scheduler: Scheduler) -> dict[str, Any]:
     parameters = {name: p.default for name, p in options_of(cls).items()}
     defaults = parameters | {n: getattr(cls, n) for n in common_options(cls) if n not in parameters}
     values = {name: getattr(scheduler, name, default) for name, default in defaults.items()}
-    values["predictor"] = respelled(scheduler.predictor, _described)
+    values["predictor"] = respelled(scheduler.predictor, described)
     plain = (bool, int, float, str)
     return {
         name: value
@@ -196,88 +154,24 @@ def _differing(scheduler: Scheduler) -> dict[str, Any]:
 
 def locate_scheduler(spec: Any, folder: Path) -> Any:
     """The same, with absolute paths of the files in `folder` that it names: modules of classes, and profiles."""
-
-    def located(part: Any) -> Any:
-        if isinstance(part, Path):
-            return str((folder / part).absolute())
-        file = _module_file(part, folder)
-        return f"{file}:{part.rpartition(':')[2]}" if file else part
-
-    return respelled(spec, located)
+    return located(spec, folder)
 
 
 def scheduler_files(spec: Any) -> list[Path]:
     """The files that a scheduler and its predictor come from, where `spec` tells their paths."""
-    files: list[Path] = []
-
-    def note(part: Any) -> Any:
-        file = part if isinstance(part, Path) else _module_file(part, Path.cwd())
-        if file and str(part).startswith("/"):
-            files.append(file)
-        return part
-
-    respelled(spec, note)
-    return files
-
-
-def _module_file(part: Any, folder: Path) -> Path | None:
-    module, colon, _ = part.rpartition(":") if isinstance(part, str) else ("", "", "")
-    return modules.module_file(module, folder) if colon else None
-
-
-# --- classes ------------------------------------------------------------------------------------------------
-
-
-def _class(name: str) -> tuple[type, dict[str, Any]]:
-    """The class that a name stands for, and the options that the name implies."""
-    target, options = parse_spec("scheduler", _BUILT_IN.get(name, name))
-    if ":" in target:
-        return import_class("scheduler", target, Scheduler), options
-    offered = _offered()
-    if name not in offered:
-        hint = "Your own is written 'module:Class'."
-        raise UnknownNameError("scheduler", name, {*_BUILT_IN, *offered}, hint)
-    with clear_failure(f"scheduler {name!r}: loading {offered[name].value!r} failed"):
-        loaded: type = offered[name].load()
-    return loaded, {}
-
-
-def _offered() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP)}
+    return module_files(spec)
 
 
 # --- instances ----------------------------------------------------------------------------------------------
 
 
 def _instance(cls: type, options: Mapping[str, Any], name: str) -> Scheduler:
-    if not issubclass(cls, Scheduler):
-        raise UsageError(
-            f"scheduler {name!r}: {cls.__name__} must be a subclass of StaticScheduler or OnlineScheduler"
-        )
-    if inspect.isabstract(cls):
-        missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
-        raise UsageError(f"scheduler {name!r}: {cls.__name__} lacks {missing}()")
-    own, common = _sorted_options(cls, options, name)
-    with clear_failure(f"scheduler {name!r}: making {cls.__name__} failed"):
-        scheduler = cls(**own)
-    for attribute, value in common.items():
-        setattr(scheduler, attribute, value)
-    return scheduler
+    _CATALOGUE.check(cls, name)
 
+    def check(attributes: Mapping[str, Any]) -> None:
+        if "predictor" in attributes:
+            check_predictor(attributes["predictor"])
+        for setting in attributes.keys() - {"predictor"}:
+            check_time(name, setting, attributes[setting])
 
-def _sorted_options(
-    cls: type[Scheduler], options: Mapping[str, Any], name: str
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Options for the constructor, and attributes to set."""
-    parameters, common = options_of(cls), common_options(cls)
-    check_options(f"scheduler {name!r}", options, parameters, common)
-    attributes = {key: value for key, value in options.items() if key in common and key not in parameters}
-    _check_common(attributes, name)
-    return {key: value for key, value in options.items() if key not in attributes}, attributes
-
-
-def _check_common(options: Mapping[str, Any], name: str) -> None:
-    if "predictor" in options:
-        check_predictor(options["predictor"])
-    for setting in options.keys() - {"predictor"}:
-        check_time(name, setting, options[setting])
+    return cast(Scheduler, _CATALOGUE.make(cls, options, name, common_options(cls), check))

@@ -233,7 +233,7 @@ def clear_failure(what: str) -> Iterator[None]:
 def _place(error: Exception) -> str:
     """The last place outside Python's own machinery and this package's naming of things."""
     place = ""
-    own = (__file__, modules.__file__, importlib.__file__, str(Path(__file__).with_name("registry.py")))
+    own = (__file__, modules.__file__, importlib.__file__, str(Path(__file__).with_name("catalogue.py")))
     trace = error.__traceback__
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
