@@ -80,6 +80,8 @@ def simulate(
     noise: bool = False,
     kernels: bool = False,
     mechanisms: Mechanisms = ALL_MECHANISMS,
+    governors: Mapping[str, Any] | None = None,
+    limits: Mapping[str, Mapping[str, float | str]] | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run applications on a device.
@@ -100,6 +102,11 @@ def simulate(
         Record every kernel, and what all processes do (for traces and plots).
     mechanisms
         Which mechanisms of contention are simulated: all by default.
+    governors
+        Who sets the clock of which domain: ``{"cpu": "schedutil", "gpu": HalfLoad()}``; ``"cpu"`` stands for all CPU
+        policies. By default every clock is the highest that is allowed.
+    limits
+        Clocks that the user allows, in Hz or with a unit: ``{"cpu.gold": {"max": "1.8 GHz"}}``.
     config
         What to keep beside the results; made from the arguments by default.
 
@@ -112,18 +119,24 @@ def simulate(
     target = device if isinstance(device, Device) else load_device(device)
     loaded = [_loaded(app) for app in apps]
     seconds = parse(duration, "time") if isinstance(duration, str) else duration
+    hertz = {name: {key: _hertz(clock) for key, clock in own.items()} for name, own in (limits or {}).items()}
     simulation = Simulation(
-        target, loaded, duration=seconds, seed=seed, noise=noise, kernels=kernels, mechanisms=mechanisms
-    )
+        target, loaded, duration=seconds, seed=seed, noise=noise, kernels=kernels, mechanisms=mechanisms,
+        governors=governors or {}, limits=hertz,
+    )  # fmt: skip
     outcome = simulation.run()
     simulation.validate()
-    described = config or describe_run(target, apps, seconds, seed, noise, mechanisms)
+    described = config or describe_run(target, apps, seconds, seed, noise, mechanisms, governors or {}, hertz)
     if isinstance(described.get("apps"), list):
         described = {**described, "apps": settled(described["apps"], simulation)}
     streams = {s.name: s.app for s in simulation.streams}
     deadlines = {name: app.deadline_s for name, app in streams.items() if app.deadline_s is not None}
     alone = partial(_alone_s, target, streams)
     return Result(outcome, dict(described), deadlines_s=deadlines, idle_service_s=alone)
+
+
+def _hertz(clock: float | str) -> float:
+    return parse(clock, "frequency") if isinstance(clock, str) else clock
 
 
 def _loaded(app: Application) -> Application:

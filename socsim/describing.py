@@ -9,6 +9,7 @@ from typing import Any
 
 from socsim.devices.device import Device
 from socsim.results.inputs import located
+from socsim.schedulers.governors.registry import describe_governor
 from socsim.schedulers.registry import describe_scheduler
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.simulation import Application, Simulation
@@ -38,6 +39,8 @@ def describe_run(
     seed: int,
     noise: bool,
     mechanisms: Mechanisms,
+    governors: Mapping[str, Any],
+    limits: Mapping[str, Mapping[str, float]],
 ) -> dict[str, Any]:
     """What was simulated, as an experiment file has it."""
     described: dict[str, Any] = {
@@ -46,6 +49,8 @@ def describe_run(
         "seed": seed,
         "noise": noise,
         **({"mechanisms": _switches(mechanisms)} if mechanisms != ALL_MECHANISMS else {}),
+        **({"governors": {name: describe_governor(g) for name, g in governors.items()}} if governors else {}),
+        **({"limits": {name: _clocks(own) for name, own in limits.items()}} if limits else {}),
         "apps": [describe(app) for app in apps],
     }
     return located(described, Path.cwd())
@@ -89,6 +94,10 @@ def _fixed(pricer: Pricer) -> dict[str, str]:
     stated = Pricer(device, library, graph, pricer.dtype, cores, pricer.cpuset)
     same = all(stated.dtype_on(p) == pricer.dtype_on(p) for p in pricer.processors)
     return {"dtype": pricer.dtype, **found} if same else found
+
+
+def _clocks(limits: Mapping[str, float]) -> dict[str, str]:
+    return {key: f"{clock!r} Hz" for key, clock in limits.items()}
 
 
 def _switches(mechanisms: Mechanisms) -> dict[str, Any]:

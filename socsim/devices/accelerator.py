@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 __all__ = ["Command", "CommandQueue", "Server"]
@@ -49,6 +49,8 @@ class Server:
 
     def __init__(self) -> None:
         self.holder: CommandQueue | None = None
+        self.watch: Callable[[], None] | None = None
+        """Called whenever work begins or ends."""
         self._waiting: list[tuple[float, int, CommandQueue]] = []
         self._number = 0
 
@@ -68,6 +70,8 @@ class Server:
         """Give it, free, to the head of a queue."""
         self.holder = queue
         queue.start_head()
+        if self.watch is not None:
+            self.watch()
 
     def wait(self, queue: CommandQueue) -> None:
         """Line up the head of a queue; who has the server is told."""
@@ -82,6 +86,8 @@ class Server:
         """Give it to whoever comes next."""
         self.holder = None
         self._serve()
+        if self.watch is not None and self.holder is None:
+            self.watch()
 
     def _serve(self) -> None:
         if not self._waiting:

@@ -16,7 +16,7 @@ from socsim.devices.energyaware import EnergyAware
 from socsim.devices.placement import balance_moves, choose_core, pull_source
 from socsim.devices.runqueue import FairQueue, RunQueue, SharedQueue
 from socsim.devices.threads import Thread
-from socsim.devices.tracked import TrackedFairQueue, TrackedSharedQueue
+from socsim.devices.tracked import TrackedFairQueue, TrackedQueue, TrackedSharedQueue
 
 __all__ = ["CPU_POLICIES", "Cores", "CpuPolicy"]
 
@@ -38,11 +38,13 @@ class Cores:
         ``"cfs"`` (default) or ``"processor_sharing"``.
     rules
         Settings of CFS; the device's by default.
+    tracked
+        Keep account of utilisation even where placement does not need it.
     """
 
     def __init__(
         self, env: simpy.Environment, device: Device, *, policy: CpuPolicy = "cfs",
-        rules: CfsParameters | None = None,
+        rules: CfsParameters | None = None, tracked: bool = False,
     ) -> None:  # fmt: skip
         self._env, self.policy = env, policy
         self.rules = rules or device.os
@@ -52,13 +54,18 @@ class Cores:
         """Speed of each core at its highest clock; the fastest core's is 1."""
         sequence: Callable[[], int] = count(1).__next__
         energy_aware = self.rules.placement == "eas" and is_asymmetric(device)
-        fair, shared = (TrackedFairQueue, TrackedSharedQueue) if energy_aware else (FairQueue, SharedQueue)
+        self._tracked = energy_aware or tracked
+        fair, shared = (TrackedFairQueue, TrackedSharedQueue) if self._tracked else (FairQueue, SharedQueue)
         self.queues: list[RunQueue] = [
             fair(env, core, pace, self.rules, sequence) if policy == "cfs" else shared(env, core, pace)
             for core, pace in enumerate(self.top_pace)
         ]
         self.new_thread: Callable[..., Thread] = Thread
         """Makes threads; who wants to watch them puts its own in the place."""
+        for queue, cluster in zip(self.queues, device.cores, strict=True):
+            if isinstance(queue, TrackedQueue):
+                queue.rate(cluster.capacity)
+        self._watchers: dict[int, Callable[[], None]] = {}
         self._runnable = [0] * len(self.queues)
         self._waiting = 0
         self._idle_since = [0.0] * len(self.queues)
@@ -109,15 +116,21 @@ class Cores:
             self._carry_vruntime(thread, last, core)
         thread.core, thread.runnable = core, True
         runnable[core] += 1
-        if eas is None and runnable[core] == 1 and last >= 0:
+        if not self._tracked and runnable[core] == 1 and last >= 0:
             self.queues[core].resume(thread)
-            return
-        self.queues[core].add(thread, fresh=last < 0)
+        else:
+            self.queues[core].add(thread, fresh=last < 0)
         if runnable[core] > 1:
             self._waiting += 1
             self._watch_balance()
         if eas is not None:
             eas.watch(core)
+        if core in self._watchers:
+            self._watchers[core]()
+
+    def watch(self, cores: Iterable[int], told: Callable[[], None]) -> None:
+        """Tell whenever a thread wakes up or goes to sleep on one of some cores."""
+        self._watchers |= dict.fromkeys(cores, told)
 
     def sleep(self, thread: Thread) -> None:
         """A thread has nothing to do; its core runs another, or takes one that waits elsewhere."""
@@ -127,10 +140,12 @@ class Cores:
         self.queues[core].remove(thread)
         if self._runnable[core]:
             self._waiting -= 1
-            return
-        self._idle_since[core] = self._env.now
-        if self._waiting or self._eas is not None:
-            self._pull(core)
+        else:
+            self._idle_since[core] = self._env.now
+            if self._waiting or self._eas is not None:
+                self._pull(core)
+        if core in self._watchers:
+            self._watchers[core]()
 
     def set_speed(self, cores: Iterable[int], speed: float) -> None:
         """Some cores run at another share of their highest clock."""

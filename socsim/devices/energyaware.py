@@ -56,8 +56,6 @@ class EnergyAware:
         self._queues = [cast(TrackedQueue, queue) for queue in queues]
         self._domains = energy_domains(device)
         self._capacities = [cluster.capacity for cluster in device.cores]
-        for queue, capacity in zip(self._queues, self._capacities, strict=True):
-            queue.rate(capacity)
         self._timer: Any = None
         self._due = inf
         self._resting = False

@@ -61,6 +61,11 @@ class RunQueue(ABC):
     def settle(self) -> None:
         """Bring the accounts up to now."""
 
+    def busy_until_now(self) -> float:
+        """Time in s that the core has worked; nothing changes."""
+        under_way = self.env.now - self._since if self._running() else 0.0
+        return sum(self.busy.values()) + under_way
+
     def set_pace(self, pace: float) -> None:
         """The core's clock has changed."""
         self.settle()

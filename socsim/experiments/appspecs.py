@@ -19,6 +19,7 @@ __all__ = [
     "KINDS",
     "AppSpec",
     "CompetitorSpec",
+    "Frequency",
     "InferenceSpec",
     "ReplaySpec",
     "Spec",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 Time = Annotated[float, BeforeValidator(lambda text: units.parse(text, "time")), Field(gt=0)]
+Frequency = Annotated[float, BeforeValidator(lambda text: units.parse(text, "frequency")), Field(gt=0)]
 Count = Annotated[int, Field(strict=True, gt=0)]
 Nice = Annotated[int, Field(strict=True, ge=-20, le=19)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ class Experiment:
         Applications, their networks not loaded yet.
     duration_s
         Simulated time in s; None runs until all counted inferences have finished.
-    seed, noise, mechanisms
+    seed, noise, mechanisms, governors, limits
         As for :func:`socsim.simulate`.
     config
         The file's content after overrides, to be kept beside the results.
@@ -47,6 +47,8 @@ class Experiment:
     noise: bool
     config: Mapping[str, Any]
     mechanisms: Mechanisms = ALL_MECHANISMS
+    governors: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def run(self, *, kernels: bool = False) -> Result:
         """Simulate it; ``kernels=True`` records every kernel."""
@@ -60,6 +62,8 @@ class Experiment:
             noise=self.noise,
             kernels=kernels,
             mechanisms=self.mechanisms,
+            governors=self.governors,
+            limits=self.limits,
             config=self.config,
         )
 
@@ -97,5 +101,6 @@ def make_experiment(document: yamlfile.Document, config: dict[str, Any]) -> Expe
         raise FileError(file, [document.fault(("apps",), "an application without a count needs a duration")])
     mechanisms = Mechanisms(**spec.mechanisms.model_dump())
     return Experiment(
-        Path(file).stem, spec.device, apps, spec.duration, spec.seed, spec.noise, config, mechanisms
-    )
+        Path(file).stem, spec.device, apps, spec.duration, spec.seed, spec.noise, config, mechanisms,
+        spec.governors, {name: own.model_dump(exclude_none=True) for name, own in spec.limits.items()},
+    )  # fmt: skip

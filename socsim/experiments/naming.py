@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from socsim import yamlfile
 from socsim.errors import SocsimError, UnknownNameError
 from socsim.experiments.experiment import Experiment
+from socsim.simulation.governing import check_limits, governors_by_domain
 from socsim.words import counted
 from socsim.workloads.apps import Inference
 from socsim.workloads.arrival_trace import read_trace
@@ -36,6 +37,10 @@ def named_things(
     from socsim.workloads.library import load_library
 
     yield ("device",), load_device, experiment.device
+    for name, spec in experiment.governors.items():
+        yield ("governors", name), partial(_check_governor, experiment.device, name), spec
+    for name, own in experiment.limits.items():
+        yield ("limits", name), partial(_check_limits, experiment.device, name), own
     for i, app in enumerate(experiment.apps):
         if not isinstance(app, Inference):
             yield ("apps", i), partial(_check_fit, experiment.device), app
@@ -49,6 +54,28 @@ def named_things(
             yield ("apps", i, "cores"), partial(_check_cores, experiment.device), app
         if isinstance(app.source, TraceFile):
             yield ("apps", i, "arrivals"), read_trace, app.source.file
+
+
+def _check_governor(device: str, name: str, spec: Any) -> None:
+    """Refuse clock domains that the device has not, and governors that are not for them; unknown devices pass."""
+    from socsim.devices.profile import load_device
+
+    try:
+        found = load_device(device)
+    except SocsimError:
+        return
+    governors_by_domain(found, {name: spec})
+
+
+def _check_limits(device: str, name: str, own: Mapping[str, float]) -> None:
+    """Refuse limits that the device's clock domains cannot have; unknown devices pass."""
+    from socsim.devices.profile import load_device
+
+    try:
+        found = load_device(device)
+    except SocsimError:
+        return
+    check_limits(found, {name: own})
 
 
 def _check_cores(name: str, app: Inference) -> None:

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from socsim import yamlfile
 from socsim.devices.cfs import PlacementPolicy
 from socsim.errors import nearest
-from socsim.experiments.appspecs import KINDS, AppSpec, Spec, Time
+from socsim.experiments.appspecs import KINDS, AppSpec, Frequency, Spec, Time
 
 __all__ = ["ExperimentSpec", "MechanismsSpec", "complaint"]
 
@@ -24,12 +24,21 @@ class MechanismsSpec(Spec):
     placement: PlacementPolicy | None = None
 
 
+class LimitSpec(Spec):
+    """Clocks that a domain may have."""
+
+    min: Frequency | None = None
+    max: Frequency | None = None
+
+
 class ExperimentSpec(Spec):
     """What an experiment file says."""
 
     device: str
     apps: Annotated[list[AppSpec], Field(min_length=1)]
     mechanisms: MechanismsSpec = MechanismsSpec()
+    governors: dict[str, Any] = Field(default_factory=dict)
+    limits: dict[str, LimitSpec] = Field(default_factory=dict)
     duration: Time | None = None
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     noise: bool = False

@@ -20,6 +20,7 @@ __all__ = [
     "TABLES",
     "TRACE_COLUMNS",
     "apps_frame",
+    "clocks_frame",
     "energy_frame",
     "frames_frame",
     "inferences_frame",
@@ -102,6 +103,11 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "process": "process of the application; the application itself where it is one",
         "processor": "where it ran",
         "busy_ms": "time for which it kept the processor busy; on the CPU the sum over its threads",
+    },
+    "clocks": {
+        "start_ms": "from when on",
+        "domain": "cpu.<cluster>, an accelerator, or dram",
+        "frequency_mhz": "its clock; the first rows are the clocks at the beginning",
     },
     "prediction_error": {
         "app": "application",
@@ -195,6 +201,11 @@ def energy_frame(outcome: Outcome) -> pd.DataFrame:
         for name, joules in readings.items()
     ]
     return _frame("energy", rows)
+
+
+def clocks_frame(outcome: Outcome) -> pd.DataFrame:
+    """One row per change of a clock, after the clocks at the beginning."""
+    return _frame("clocks", [(r.start_s * 1e3, r.domain, r.frequency_hz / 1e6) for r in outcome.clocks])
 
 
 def apps_frame(outcome: Outcome) -> pd.DataFrame:

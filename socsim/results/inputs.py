@@ -13,6 +13,7 @@ from typing import Any
 
 from socsim.devices.profile import device_names, profile_files
 from socsim.errors import SocsimError
+from socsim.schedulers.governors.registry import locate_governor
 from socsim.schedulers.registry import locate_scheduler, scheduler_files
 from socsim.workloads.library import library_names
 
@@ -92,6 +93,8 @@ def _with_paths(block: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         found["arrivals"] = {**spec, "file": _joined(folder, trace)}
     if "scheduler" in found:
         found["scheduler"] = locate_scheduler(found["scheduler"], folder)
+    if isinstance(found.get("governors"), Mapping):
+        found["governors"] = {name: locate_governor(g, folder) for name, g in found["governors"].items()}
     if isinstance(found.get("schedulers"), list):
         found["schedulers"] = [locate_scheduler(spec, folder) for spec in found["schedulers"]]
     return found

@@ -190,6 +190,11 @@ class Result:
         return frames.energy_frame(self.outcome)
 
     @cached_property
+    def clocks(self) -> pd.DataFrame:
+        """Every change of a clock, after the clocks at the beginning."""
+        return frames.clocks_frame(self.outcome)
+
+    @cached_property
     def apps(self) -> pd.DataFrame:
         """One row per application that infers: what it ran, and what its plan costs."""
         return frames.apps_frame(self.outcome)

@@ -52,12 +52,26 @@ def power_steps(outcome: Outcome) -> dict[str, Steps]:
 def _component_steps(outcome: Outcome, name: str) -> Steps:
     idle = outcome.power[name].idle_w if name in outcome.power else 0.0
     excess = outcome.energy_j[name] - idle * outcome.duration_s
-    activity = dram_traffic(outcome) if name == "dram" else _busy_count(outcome, name)
+    activity = dram_traffic(outcome) if name == "dram" else _busy_power(outcome, name)
     ends = np.append(activity.times[1:], outcome.duration_s)
     total = float(np.sum(activity.values * np.maximum(0.0, ends - activity.times)))
     if total <= 0.0:
         return Steps(np.zeros(1), np.full(1, outcome.energy_j[name] / outcome.duration_s))
     return Steps(activity.times, idle + activity.values * (excess / total))
+
+
+def _busy_power(outcome: Outcome, name: str) -> Steps:
+    """Number of busy units, each weighted by what it draws at the clock of the time."""
+    count = _busy_count(outcome, name)
+    watts = outcome.power[name].busy_w_at if name in outcome.power else {}
+    clock = [record for record in outcome.clocks if record.domain == name]
+    if len(clock) < 2 or not watts:
+        return count
+    changes = np.array([record.start_s for record in clock])
+    draws = np.array([watts[record.frequency_hz] for record in clock])
+    times = np.union1d(count.times, changes)
+    busy = count.values[np.searchsorted(count.times, times, side="right") - 1]
+    return Steps(times, busy * draws[np.searchsorted(changes, times, side="right") - 1])
 
 
 def _busy_count(outcome: Outcome, name: str) -> Steps:

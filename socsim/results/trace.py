@@ -179,8 +179,9 @@ def _counters(outcome: Outcome) -> Iterator[Event]:
     if outcome.kernels:
         traffic = dram_traffic(outcome)
         yield from _counter("DRAM traffic [GB/s]", Steps(traffic.times, traffic.values / 1e9))
-    for domain, hertz in outcome.frequencies.items():
-        yield _counter_event(f"clock {domain} [MHz]", 0, hertz / 1e6)
+    for record in outcome.clocks:
+        name = f"clock {record.domain} [MHz]"
+        yield _counter_event(name, nanoseconds(record.start_s), record.frequency_hz / 1e6)
 
 
 def _counter(name: str, steps: Steps) -> Iterator[Event]:

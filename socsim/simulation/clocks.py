@@ -29,7 +29,7 @@ class Clocks:
 
     def __init__(self, executor: Executor) -> None:
         self._executor, self._env = executor, executor.env
-        device = executor.device
+        self.device = device = executor.device
         self.domains = {
             f"cpu.{c.name}": ClockDomain(f"cpu.{c.name}", c.opps, c.transition_latency)
             for c in device.clusters
@@ -42,6 +42,7 @@ class Clocks:
         """Every clock from when on, in order of time."""
         self.before_change: Callable[[str], None] = _nobody
         """Called with a domain's name just before its clock changes, when its accounts still hold."""
+        self._told: dict[str, Callable[[], None]] = {}
         self._wanted: dict[str, float] = {}
         self._moving: set[str] = set()
         self._votes = False
@@ -60,6 +61,10 @@ class Clocks:
         if name not in self._moving and domain.pick(frequency) != domain.index:
             self._begin(domain)
 
+    def on_limits(self, name: str, told: Callable[[], None]) -> None:
+        """Tell whenever the limits of a domain may have changed."""
+        self._told[name] = told
+
     def limit(self, name: str, who: str, *, cap: float | None = None, floor: float | None = None) -> None:
         """Change what `who` allows; a clock outside the new limits moves at once.
 
@@ -72,6 +77,8 @@ class Clocks:
         domain.cap(who, cap)
         domain.floor(who, floor)
         self.request(name, self._wanted.get(name, domain.frequencies[-1]))
+        if name in self._told:
+            self._told[name]()
 
     def _begin(self, domain: ClockDomain) -> None:
         if domain.latency <= 0.0:

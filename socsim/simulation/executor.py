@@ -113,6 +113,8 @@ class Executor:
         Called with every finished :class:`Run` (a hand-over included); None for no records.
     mechanisms
         Which mechanisms of contention it has; all by default.
+    tracked
+        Keep account of the cores' utilisation, for governors that want to know it.
     """
 
     def __init__(
@@ -123,13 +125,14 @@ class Executor:
         stepwise: bool = False,
         on_run: Callable[[Run | Delay], None] | None = None,
         mechanisms: Mechanisms = ALL_MECHANISMS,
+        tracked: bool = False,
     ) -> None:
         self.env, self.device, self.stepwise, self.on_run = env, device, stepwise, on_run
         self.mechanisms = mechanisms
         rules = device.os
         if mechanisms.placement is not None:
             rules = replace(rules, placement=mechanisms.placement)
-        self.cores = Cores(env, device, policy=mechanisms.cpu, rules=rules)
+        self.cores = Cores(env, device, policy=mechanisms.cpu, rules=rules, tracked=tracked)
         self.speed = dict.fromkeys(device.accelerators, 1.0)
         self.dram_bandwidth = device.memory.bandwidth
         self.dram_bytes = 0.0
@@ -178,6 +181,13 @@ class Executor:
         self.speed[name] = speed
         for run in [run for run in self.active.values() if run.segment.queue == name]:
             run.replan()
+
+    def watch(self, name: str, told: Callable[[], None]) -> None:
+        """Tell whenever what runs in a clock domain changes: threads of a CPU policy, contexts of an accelerator."""
+        if name in self.servers:
+            self.servers[name].watch = told
+        elif name != "dram":
+            self.cores.watch(self.device.cluster_cores(name.removeprefix("cpu.")), told)
 
     def set_dram_bandwidth(self, bandwidth: float) -> None:
         """DRAM gives another bandwidth in B/s to all together."""

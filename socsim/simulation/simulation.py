@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
+from typing import Any
 
 import numpy as np
 import simpy
@@ -17,6 +18,13 @@ from socsim.simulation.delay import Delay
 from socsim.simulation.display import Display
 from socsim.simulation.energy import EnergyMeter, component_power, rail_energy
 from socsim.simulation.executor import Executor
+from socsim.simulation.governing import (
+    NO_GOVERNORS,
+    governors_by_domain,
+    set_limits,
+    start_governors,
+    wants_utilisation,
+)
 from socsim.simulation.instruments import KernelRecorder
 from socsim.simulation.invariants import (
     check_busy,
@@ -70,6 +78,11 @@ class Simulation:
         One event per kernel, for checking: same results, slower.
     mechanisms
         Which mechanisms of contention it has; all by default.
+    governors
+        Who sets the clock of which domain, as in :func:`socsim.simulation.governing.governors_by_domain`; clocks of
+        other domains are the highest allowed, and DRAM follows their votes if there are any governors.
+    limits
+        Clock domain -> ``{"min": Hz, "max": Hz}``, either of which may be missing.
 
     Raises
     ------
@@ -90,6 +103,8 @@ class Simulation:
         kernels: bool = False,
         stepwise: bool = False,
         mechanisms: Mechanisms = ALL_MECHANISMS,
+        governors: Mapping[str, Any] = NO_GOVERNORS,
+        limits: Mapping[str, Mapping[str, float]] = NO_GOVERNORS,
     ) -> None:
         inferences = [app for app in apps if isinstance(app, Inference)]
         _check(apps, inferences, duration, seed)
@@ -97,9 +112,12 @@ class Simulation:
         self.env = simpy.Environment()
         self._recorder = KernelRecorder() if kernels else None
         self._watch = ProcessLog(self.env) if kernels else None
+        self.governors = governors_by_domain(device, governors)
+        """Who sets the clock of which domain."""
         self.executor = Executor(
-            self.env, device, stepwise=stepwise, on_run=self._note, mechanisms=mechanisms
-        )
+            self.env, device, stepwise=stepwise, on_run=self._note, mechanisms=mechanisms,
+            tracked=any(wants_utilisation(governor) for governor in self.governors.values()),
+        )  # fmt: skip
         self.clocks = Clocks(self.executor)
         self._meter = EnergyMeter(self.executor, self.clocks)
         if self._watch is not None:
@@ -111,6 +129,8 @@ class Simulation:
         self.streams = maker.make(inferences, names)
         self._names = ProcessNames(names)
         self._add_others(apps)
+        set_limits(self.clocks, limits)
+        start_governors(self.env, self.executor, self.clocks, self.governors)
         self._outcome: Outcome | None = None
 
     def _add_others(self, apps: Sequence[Application]) -> None:

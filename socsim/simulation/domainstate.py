@@ -1,0 +1,133 @@
+"""A clock domain as its governor sees it, worked out when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import cast
+
+from socsim.devices.domain import ClockDomain
+from socsim.devices.tracked import TrackedQueue
+from socsim.schedulers.governors.opps import OppView
+from socsim.simulation.executor import Executor
+
+__all__ = ["DomainState"]
+
+_ROUNDING = 1e-9
+"""Share of a window below which idle time is rounding."""
+
+
+class DomainState:
+    """What :class:`socsim.schedulers.governors.DomainView` says, of a running device.
+
+    Parameters
+    ----------
+    executor
+        What runs.
+    domain
+        Which domain.
+    """
+
+    uclamp = (0.0, 1024.0)
+    iowait = False
+
+    def __init__(self, executor: Executor, domain: ClockDomain) -> None:
+        self._executor, self._domain = executor, domain
+        self.name, self.kind = domain.name, domain.name.split(".")[0]
+        self.opps = OppView(domain.frequencies)
+        self.transition_latency = domain.latency
+        self.limits_changed = False
+        self._cores: Sequence[int] = ()
+        self.capacity = 1024.0
+        if self.kind == "cpu":
+            self._cores = executor.device.cluster_cores(self.name.removeprefix("cpu."))
+            self.capacity = executor.device.cores[self._cores[0]].capacity
+        self._since = 0.0
+        self._before = self._times()
+
+    def begin_window(self) -> None:
+        """The governor has been told everything: from now on count anew."""
+        self._since, self._before, self.limits_changed = self.now, self._times(), False
+
+    @property
+    def frequency(self) -> float:
+        """The present clock in Hz."""
+        return self._domain.frequency
+
+    @property
+    def minimum(self) -> float:
+        """The least clock in Hz that is allowed now."""
+        return self._domain.minimum
+
+    @property
+    def maximum(self) -> float:
+        """The highest clock in Hz that is allowed now."""
+        return self._domain.maximum
+
+    @property
+    def now(self) -> float:
+        """The present instant in s."""
+        return float(self._executor.env.now)
+
+    @property
+    def elapsed(self) -> float:
+        """Time in s since the window began."""
+        return self.now - self._since
+
+    @property
+    def loads(self) -> Sequence[float]:
+        """Busy share of the window, by CPU."""
+        elapsed = self.elapsed
+        if elapsed <= 0.0:
+            return tuple(0.0 for _ in self._before)
+        pairs = zip(self._times(), self._before, strict=True)
+        return tuple(min(1.0, max(0.0, (now - before) / elapsed)) for now, before in pairs)
+
+    @property
+    def utilisation(self) -> float:
+        """The highest load."""
+        return max(self.loads)
+
+    @property
+    def utils(self) -> Sequence[float]:
+        """PELT utilisation of each CPU."""
+        return tuple(queue.usage().average for queue in self._queues)
+
+    @property
+    def estimates(self) -> Sequence[float]:
+        """Sum of util_est over each CPU's runnable threads."""
+        return tuple(queue.usage().expected for queue in self._queues)
+
+    @property
+    def was_idle(self) -> Sequence[bool]:
+        """Whether each CPU had nothing to run at some time in the window."""
+        return tuple(load < 1.0 - _ROUNDING for load in self.loads)
+
+    @property
+    def busy_s(self) -> float:
+        """Time in s that the unit was busy in the window."""
+        return max(now - before for now, before in zip(self._times(), self._before, strict=True))
+
+    @property
+    def total_s(self) -> float:
+        """Time in s that it was powered in the window: all of it."""
+        return self.elapsed
+
+    @property
+    def busy(self) -> bool:
+        """Whether something runs in the domain now."""
+        cores = self._executor.cores
+        return not all(cores.any_idle((core,)) for core in self._cores)
+
+    @cached_property
+    def _queues(self) -> list[TrackedQueue]:
+        return [cast(TrackedQueue, self._executor.cores.queues[core]) for core in self._cores]
+
+    def _times(self) -> tuple[float, ...]:
+        """Busy time in s since the beginning, by CPU; for DRAM the time that its traffic takes at full bandwidth."""
+        executor = self._executor
+        if self.kind == "cpu":
+            return tuple(executor.cores.queues[core].busy_until_now() for core in self._cores)
+        if self.kind == "dram":
+            return (executor.dram_bytes / executor.dram_bandwidth,)
+        return (executor.busy_times(self.name)[0],)
