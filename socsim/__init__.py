@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from socsim.errors import SocsimError
     from socsim.experiments import load_experiment
     from socsim.schedulers.base import OnlineScheduler, SplitScheduler, StaticScheduler
+    from socsim.schedulers.governors.base import Governor
     from socsim.schedulers.plan import Placement, Plan, Split
     from socsim.simulation.mechanisms import Mechanisms
     from socsim.sweeps.running import sweep
@@ -35,6 +36,7 @@ __all__ = [
     "Arrivals",
     "Competitor",
     "Device",
+    "Governor",
     "Inference",
     "Mechanisms",
     "ModelGraph",
@@ -67,6 +69,7 @@ _HOMES = {
     "errors": ("SocsimError",),
     "experiments": ("load_experiment",),
     "schedulers.base": ("OnlineScheduler", "SplitScheduler", "StaticScheduler"),
+    "schedulers.governors.base": ("Governor",),
     "schedulers.plan": ("Placement", "Plan", "Split"),
     "simulation.mechanisms": ("Mechanisms",),
     "sweeps.running": ("sweep",),

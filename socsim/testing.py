@@ -1,8 +1,10 @@
-"""For people who write schedulers: a conformance check, and random networks to test on.
+"""For people who write schedulers and governors: conformance checks, and random networks to test on.
 
 >>> from socsim.schedulers.greedy import Greedy
 >>> check_scheduler(Greedy)
 'greedy: sound on 5 networks'
+>>> check_governor("schedutil")
+'schedutil: sound on 12 domains'
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from socsim.devices.profile import load_device
 from socsim.errors import SimulationError, SocsimError
 from socsim.results.trace_check import read_trace, trace_faults
 from socsim.schedulers.base import OnlineScheduler, Scheduler, StaticScheduler
+from socsim.schedulers.governors.conformance import check_governor
 from socsim.schedulers.registry import make_scheduler
 from socsim.simulation.records import KernelRecord, Outcome
 from socsim.simulation.simulation import Simulation
@@ -25,7 +28,15 @@ from socsim.workloads.graph import ModelGraph
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-__all__ = ["check_causality", "check_scheduler", "networks", "read_trace", "sample_networks", "trace_faults"]
+__all__ = [
+    "check_causality",
+    "check_governor",
+    "check_scheduler",
+    "networks",
+    "read_trace",
+    "sample_networks",
+    "trace_faults",
+]
 
 
 def check_scheduler(scheduler: Any, *, device: Device | str = "xiaomi-9", library: str = "mace") -> str:

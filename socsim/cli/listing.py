@@ -48,6 +48,23 @@ def _schedulers() -> list[Row]:
     ]
 
 
+def _governors() -> list[Row]:
+    from socsim.schedulers.governors.registry import broken_governors, governor_class, governor_names
+
+    faults = broken_governors()
+    return [
+        {"name": name, "description": "", "fault": faults[name]}
+        if name in faults
+        else {"name": name, "description": _first_line(governor_class(name))}
+        for name in governor_names()
+    ]
+
+
+def _first_line(cls: type) -> str:
+    """The first line of a class's docstring, empty where it has none."""
+    return next(iter((cls.__doc__ or "").strip().splitlines()), "")
+
+
 def _experiments() -> list[Row]:
     from socsim.experiments import describe_experiment, experiment_names
 
@@ -57,8 +74,7 @@ def _experiments() -> list[Row]:
 def _predictors() -> list[Row]:
     from socsim.schedulers.predictors import predictor_class, predictor_names
 
-    docs = {name: predictor_class(name).__doc__ or "" for name in predictor_names()}
-    return [{"name": name, "description": doc.strip().splitlines()[0]} for name, doc in docs.items()]
+    return [{"name": name, "description": _first_line(predictor_class(name))} for name in predictor_names()]
 
 
 _KINDS: dict[str, Callable[[], list[Row]]] = {
@@ -67,10 +83,11 @@ _KINDS: dict[str, Callable[[], list[Row]]] = {
     "libraries": _libraries,
     "schedulers": _schedulers,
     "predictors": _predictors,
+    "governors": _governors,
     "experiments": _experiments,
 }
 
-_DESCRIBED = {"predictors": "what it believes", "experiments": "what it asks"}
+_DESCRIBED = {"predictors": "what it believes", "governors": "what it does", "experiments": "what it asks"}
 """Kinds whose rows have a description, and what its column is called."""
 
 
@@ -78,14 +95,14 @@ _DESCRIBED = {"predictors": "what it believes", "experiments": "what it asks"}
 @click.argument("kind", type=click.Choice(list(_KINDS)))
 @json_option
 def list_things(kind: str, as_json: bool) -> None:
-    """List what comes with socsim: devices, models, libraries, schedulers, predictors or experiments."""
+    """List what comes with socsim: devices, models, libraries, schedulers, predictors, governors or experiments."""
     rows = _KINDS[kind]()
     if as_json:
         emit_json(rows)
     elif kind == "devices":
         emit_table(("name", "SoC", "processors", "numbers by grade"), [_device_cells(row) for row in rows])
     elif kind in _DESCRIBED:
-        emit_table(("name", _DESCRIBED[kind]), [(row["name"], row["description"]) for row in rows])
+        emit_table(("name", _DESCRIBED[kind]), [_described_cells(row) for row in rows])
     else:
         click.echo(
             "\n".join(
@@ -93,6 +110,10 @@ def list_things(kind: str, as_json: bool) -> None:
                 for row in rows
             )
         )
+
+
+def _described_cells(row: Row) -> tuple[str, ...]:
+    return (row["name"], f"(unusable: {row['fault']})" if "fault" in row else row["description"])
 
 
 def _device_cells(row: Row) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What stands between the simulation and schedulers' code: settings are checked, failures say where they are."""
+"""What stands between the simulation and the code of schedulers and governors: checks, and where failures are."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import inspect
 from math import inf
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from socsim.errors import SimulationError, SocsimError, UsageError
 from socsim.schedulers.base import Scheduler
@@ -44,13 +45,23 @@ def check_times(scheduler: Scheduler) -> None:
             check_time(scheduler.title, setting, getattr(scheduler, setting))
 
 
+class Titled(Protocol):
+    """A scheduler, a governor: something with a name for tables."""
+
+    @property
+    def title(self) -> str:
+        """Name for tables."""
+
+
 class blamed:
-    """Tell failures of a scheduler's own code, inside a ``with`` block, as such, with the place in its file.
+    """Tell failures of a scheduler's or governor's own code, in a ``with`` block, as such, with the place in its file.
 
     Parameters
     ----------
-    scheduler, method, network
-        Whose code runs, which method of it, and on what.
+    decider, method, subject
+        Whose code runs, which method of it, and on what: a network, a clock domain.
+    kind
+        What it is, for messages; ``"scheduler"`` by default.
 
     Raises
     ------
@@ -58,8 +69,8 @@ class blamed:
         The code inside raised something that is not socsim's; the cause is kept.
     """
 
-    def __init__(self, scheduler: Scheduler, method: str, network: str) -> None:
-        self._scheduler, self._method, self._network = scheduler, method, network
+    def __init__(self, decider: Titled, method: str, subject: str, kind: str = "scheduler") -> None:
+        self._decider, self._method, self._subject, self._kind = decider, method, subject, kind
 
     def __enter__(self) -> None:
         """Let the code run."""
@@ -68,11 +79,11 @@ class blamed:
         """Pass on what is socsim's, or no failure; tell the rest."""
         if not isinstance(error, Exception) or isinstance(error, SocsimError):
             return
-        cls, title = type(self._scheduler), self._scheduler.title
+        cls, title = type(self._decider), self._decider.title
         who = title if cls.__module__.startswith("socsim.") else f"{cls.__module__}:{cls.__name__}"
         where, what = _place(trace, cls), f"{type(error).__name__}: {error}"
         raise SimulationError(
-            f"scheduler {who!r} failed in {self._method}() on {self._network!r} ({where}): {what}"
+            f"{self._kind} {who!r} failed in {self._method}() on {self._subject!r} ({where}): {what}"
         ) from error
 
 

@@ -1,0 +1,177 @@
+"""What a governor is told of its clock domain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from socsim.schedulers.governors.opps import OppView
+
+__all__ = ["CAPACITY", "KINDS", "DomainSample", "DomainView"]
+
+KINDS = ("cpu", "gpu", "dsp", "npu", "dram")
+"""Kinds of clock domains."""
+
+CAPACITY = 1024.0
+"""Capacity of the biggest core at its highest clock; utilisation is on this scale."""
+
+
+class DomainView(Protocol):
+    """A clock domain at one call of its governor: frequencies in Hz, times in s.
+
+    "Since the last call" is since the last call of :meth:`Governor.next_frequency`, whatever that returned.
+    """
+
+    @property
+    def name(self) -> str:
+        """``"cpu.gold"``, ``"gpu"``, ``"dram"``."""
+
+    @property
+    def kind(self) -> str:
+        """One of :data:`KINDS`."""
+
+    @property
+    def opps(self) -> OppView:
+        """All frequencies that the hardware has."""
+
+    @property
+    def frequency(self) -> float:
+        """The present clock."""
+
+    @property
+    def minimum(self) -> float:
+        """The least clock that is allowed now."""
+
+    @property
+    def maximum(self) -> float:
+        """The highest clock that is allowed now, by the user, the power mode and the heat."""
+
+    @property
+    def now(self) -> float:
+        """The present instant."""
+
+    @property
+    def elapsed(self) -> float:
+        """Time since the last call: the window that loads are measured in."""
+
+    @property
+    def loads(self) -> Sequence[float]:
+        """Busy share of that window, 0 to 1, of each CPU of the domain; one entry for other kinds."""
+
+    @property
+    def utilisation(self) -> float:
+        """The highest load."""
+
+    @property
+    def transition_latency(self) -> float:
+        """Time that a change of the clock takes; 0 if not known."""
+
+    @property
+    def utils(self) -> Sequence[float]:
+        """PELT utilisation of each CPU, 0 to 1024 on the scale of the biggest core; empty for other kinds."""
+
+    @property
+    def estimates(self) -> Sequence[float]:
+        """Sum over each CPU's runnable tasks of what they usually use (util_est); empty for other kinds."""
+
+    @property
+    def capacity(self) -> float:
+        """Capacity of a CPU of the domain at its highest clock; 1024 is the biggest core."""
+
+    @property
+    def was_idle(self) -> Sequence[bool]:
+        """Whether each CPU had nothing to run at some time since the last call."""
+
+    @property
+    def uclamp(self) -> tuple[float, float]:
+        """Least and highest utilisation asked for, each the maximum over the runnable tasks; (0, 1024) if unset."""
+
+    @property
+    def iowait(self) -> bool:
+        """Whether a task has woken up from waiting for input or output since the last call."""
+
+    @property
+    def limits_changed(self) -> bool:
+        """Whether `minimum` or `maximum` have changed since the last call."""
+
+    @property
+    def busy_s(self) -> float:
+        """Time that the unit was busy since the last call."""
+
+    @property
+    def total_s(self) -> float:
+        """Time that it was powered since the last call; 0 if it was not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class DomainSample:
+    """A :class:`DomainView` of plain values, to try governors on; best made by :meth:`of`."""
+
+    name: str
+    kind: str
+    opps: OppView
+    frequency: float
+    minimum: float
+    maximum: float
+    now: float
+    elapsed: float
+    loads: tuple[float, ...]
+    utils: tuple[float, ...]
+    estimates: tuple[float, ...]
+    was_idle: tuple[bool, ...]
+    busy_s: float
+    total_s: float
+    transition_latency: float = 0.0
+    capacity: float = CAPACITY
+    uclamp: tuple[float, float] = (0.0, CAPACITY)
+    iowait: bool = False
+    limits_changed: bool = False
+
+    @property
+    def utilisation(self) -> float:
+        """The highest load."""
+        return max(self.loads)
+
+    @classmethod
+    def of(
+        cls,
+        opps: Iterable[float],
+        frequency: float = 0.0,
+        *loads: float,
+        kind: str = "cpu",
+        elapsed: float = 0.0,
+        **more: Any,
+    ) -> DomainSample:
+        """A sample of which only what matters is said.
+
+        Parameters
+        ----------
+        opps
+            Frequencies in Hz.
+        frequency
+            The present one; 0 for the lowest.
+        loads
+            Busy shares of the CPUs, or of the unit; an idle one if none is given.
+        kind, elapsed
+            As in :class:`DomainView`.
+        more
+            Other fields. By default all of the table is allowed, utilisation is the load at the present clock,
+            and the unit was powered all the time.
+        """
+        table = opps if isinstance(opps, OppView) else OppView(opps)
+        shares = loads or (0.0,)
+        clock = frequency or table.lowest
+        scale = float(more.get("capacity", CAPACITY)) * clock / table.highest
+        fields: dict[str, Any] = {
+            "name": kind,
+            "minimum": table.lowest,
+            "maximum": table.highest,
+            "now": elapsed,
+            "utils": tuple(scale * share for share in shares) if kind == "cpu" else (),
+            "estimates": (0.0,) * len(shares) if kind == "cpu" else (),
+            "was_idle": tuple(share < 1.0 for share in shares),
+            "busy_s": max(shares) * elapsed,
+            "total_s": elapsed,
+        }
+        return cls(kind=kind, opps=table, frequency=clock, elapsed=elapsed, loads=shares, **(fields | more))
