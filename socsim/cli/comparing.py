@@ -94,6 +94,7 @@ def compare(
     from socsim import api
     from socsim.results.inputs import located
     from socsim.results.store import check_output
+    from socsim.workloads.library import load_library
 
     if output:
         check_output(output)
@@ -104,7 +105,7 @@ def compare(
         "dtype": dtype or "",
         "cores": cores or "",
     }
-    graph = load(model, shapes, no_fuse)
+    graph = load(model, shapes, no_fuse or not load_library(library).fuses)
     comparison = api.compare(
         device, graph, names, **options, noise=noise, seed=seed, kernels=output is not None
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from socsim.cli.show_device import show_device
+from socsim.cli.show_family import show_family
 from socsim.cli.show_library import show_library
 from socsim.cli.show_model import show_model
 from socsim.cli.show_scheduler import show_scheduler
@@ -14,8 +15,8 @@ __all__ = ["show"]
 
 @click.group()
 def show() -> None:
-    """Show one device, model, library or scheduler."""
+    """Show one device, model, family, library or scheduler."""
 
 
-for _command in (show_device, show_model, show_library, show_scheduler):
+for _command in (show_device, show_model, show_family, show_library, show_scheduler):
     show.add_command(_command)

@@ -103,6 +103,9 @@ class Library:
         Time in s that a worker thread waits busily for the others before it sleeps.
     tiles
         Tiles of an operator per worker; with more than one, workers that are done take over others' tiles.
+    fuses
+        Whether it fuses networks when it converts them (:func:`socsim.workloads.transforms.fuse`), as mobile libraries
+        do; False for frameworks that run operator by operator.
     """
 
     name: str
@@ -116,6 +119,7 @@ class Library:
     splits: tuple[Rule, ...]
     spin: float = 0.0
     tiles: int = 1
+    fuses: bool = True
 
     @property
     def processors(self) -> tuple[str, ...]:
@@ -328,6 +332,7 @@ class LibrarySpec(_Block):
     threads: Annotated[int, Field(ge=1)] | None = None
     chunking: Literal["static", "capacity"]
     host: Literal["shared", "own"]
+    fuses: Annotated[bool, Field(strict=True)] = True
     workers: WorkersSpec | None = None
     processors: dict[Processor, BackendSpec]
     kernel_classes: list[ClassSpec]
@@ -347,5 +352,6 @@ class LibrarySpec(_Block):
         splits = tuple(spec.rule(*spec.dimensions) for spec in self.splits)
         return Library(
             self.name, self.title, self.cores, self.threads, self.chunking, self.host,
-            backends, classes, splits, *((self.workers.spin, self.workers.tiles) if self.workers else ()),
+            backends, classes, splits, *((self.workers.spin, self.workers.tiles) if self.workers else (0.0, 1)),
+            self.fuses,
         )  # fmt: skip
