@@ -26,6 +26,7 @@ from socsim.simulation.simulation import Application, Simulation
 from socsim.units import parse
 from socsim.workloads.apps import Inference
 from socsim.workloads.competitors import Competitor
+from socsim.workloads.dynamic import is_member, load_member
 from socsim.workloads.frames import FrameApp
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.library import load_library
@@ -44,22 +45,33 @@ def load_model(
     Parameters
     ----------
     model
-        A zoo name (``"resnet50"``, ``"mobilenet_v1_0.5_160"``), the path of an ``.onnx`` file, or a network (returned).
+        A zoo name (``"resnet50"``, ``"mobilenet_v1_0.5_160"``), a level of a family
+        (``"dynamic_ofa@4"``, ``"own.yaml@2"``), the path of an ``.onnx`` file, or a network (returned).
     shapes
         Input name -> shape, for files with dynamic dimensions.
     fuse
-        Fold batch normalisation and fuse activations of an ONNX file, as inference converters do.
+        Fold batch normalisation and fuse activations of an ONNX file or of a family's network, as inference converters
+        do; networks of the zoo are written as converters leave them.
 
     Raises
     ------
     UnknownNameError
         No such network.
+    UsageError
+        A family without a level, or with one that it does not have.
     ModelError
         A file that cannot be read, or needs operators that socsim does not know.
     """
     if isinstance(model, ModelGraph):
         return model
     text = str(model)
+    if is_member(text):
+        if shapes:
+            raise UsageError(
+                f"shapes are for ONNX files; {text!r} is a network of a family with a fixed shape"
+            )
+        member = load_member(text)
+        return member.fused if fuse else member.graph
     if text.endswith(".onnx") or isinstance(model, Path) or "/" in text:
         from socsim.workloads.onnx import load_onnx
         from socsim.workloads.transforms import fuse as fused
@@ -140,8 +152,10 @@ def _hertz(clock: float | str) -> float:
 
 
 def _loaded(app: Application) -> Application:
-    """An application with its network loaded."""
-    return replace(app, model=load_model(app.model)) if isinstance(app, Inference) else app
+    """An application with its network loaded, fused where its library fuses."""
+    if not isinstance(app, Inference):
+        return app
+    return replace(app, model=load_model(app.model, fuse=load_library(app.library).fuses))
 
 
 def _alone_s(device: Device, apps: Mapping[str, Inference]) -> dict[str, float]:
@@ -190,7 +204,9 @@ def profile(
         A step outside (0, 1], or fewer than one repetition.
     """
     target = device if isinstance(device, Device) else load_device(device)
-    pricer = Pricer(target, load_library(library), load_model(model), dtype, cores)
+    converter = load_library(library)
+    graph = load_model(model, fuse=converter.fuses)
+    pricer = Pricer(target, converter, graph, dtype, cores)
     return list(take_profile(pricer, step=step, repetitions=repetitions, noise=noise, seed=seed))
 
 
@@ -227,7 +243,7 @@ def compare(
     if isinstance(schedulers, str) or not isinstance(schedulers, Sequence):
         raise UsageError(f"compare takes a list of schedulers, got {schedulers!r}; put it in brackets")
     target = device if isinstance(device, Device) else load_device(device)
-    graph = load_model(model)
+    graph = load_model(model, fuse=load_library(library).fuses)
     shared = {"device": target.source or target.name, "seed": seed, "noise": noise}
     results = []
     for spec, scheduler in zip(schedulers, _told_apart(schedulers), strict=True):

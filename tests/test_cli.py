@@ -114,6 +114,7 @@ def network(tmp_path):
     [
         ("devices", "xiaomi-9"),
         ("models", "resnet50"),
+        ("families", "dynamic_ofa"),
         ("libraries", "mace"),
         ("schedulers", "codl"),
         ("predictors", "online"),
@@ -134,7 +135,7 @@ def test_devices_are_listed_with_their_processors_and_grades(cli):
     assert set(row["grades"]) <= set("ABCDF")
 
 
-@pytest.mark.parametrize("kind", ["devices", "models", "libraries", "schedulers"])
+@pytest.mark.parametrize("kind", ["devices", "models", "families", "libraries", "schedulers"])
 def test_lists_do_not_wait_for_heavy_imports(kind):
     heavy = "{'pandas', 'simpy', 'matplotlib', 'pyarrow', 'onnx', 'scipy', 'ortools'}"
     code = (

@@ -107,8 +107,8 @@ def test_a_file_of_no_kind_is_told_its_keys(here: Path, text: str, keys: str) ->
     with pytest.raises(UsageError) as caught:
         check_file("x.yaml")
     assert str(caught.value) == (
-        "x.yaml: neither a device (clusters, soc, extends), a library (processors, kernel_classes) "
-        f"nor an experiment (device, apps or schedulers); its keys: {keys}"
+        "x.yaml: neither a device (clusters, soc, extends), a library (processors, kernel_classes), "
+        f"a family (levels, skeleton) nor an experiment (device, apps or schedulers); its keys: {keys}"
     )
 
 

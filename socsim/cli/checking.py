@@ -13,11 +13,11 @@ from socsim.words import counted
 __all__ = ["check", "check_file"]
 
 
-@click.command(short_help="Check device, library, experiment and ONNX files.")
+@click.command(short_help="Check device, library, family, experiment and ONNX files.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but faults.")
 def check(files: tuple[str, ...], quiet: bool) -> None:
-    """Check device, library and experiment files (YAML) and networks (ONNX), and tell all their faults."""
+    """Check device, library, family and experiment files (YAML) and networks (ONNX), and tell all their faults."""
     failed = 0
     for file in files:
         try:
@@ -60,9 +60,10 @@ def check_file(file: str) -> str:
 def _hint(name: str) -> str:
     from socsim.devices.profile import device_names
     from socsim.experiments import experiment_names
+    from socsim.workloads.dynamic import family_names
     from socsim.workloads.library import library_names
 
-    shipped = name in (*device_names(), *library_names(), *experiment_names())
+    shipped = name in (*device_names(), *library_names(), *family_names(), *experiment_names())
     return (
         f"; check takes paths of files, and {name!r} is the name of one that comes with socsim"
         if shipped
@@ -97,6 +98,15 @@ def _library(file: str) -> str:
     return f"library {library.title!r} for {', '.join(library.processors)}"
 
 
+def _family(file: str) -> str:
+    from socsim.workloads.dynamic import load_family
+
+    family = load_family(file)
+    for member in family.levels:
+        member.graph  # noqa: B018 - building it finds what does not fit
+    return f"family {family.title!r} of {counted(len(family), 'network')}"
+
+
 def _experiment(file: str) -> str:
     from socsim.sweeps.checking import check_sweep
     from socsim.sweeps.plan import load_sweep
@@ -110,7 +120,13 @@ def _comparison(file: str) -> str:
     return check_comparison(file)
 
 
-_KINDS = {"device": _device, "library": _library, "experiment": _experiment, "comparison": _comparison}
+_KINDS = {
+    "device": _device,
+    "library": _library,
+    "family": _family,
+    "experiment": _experiment,
+    "comparison": _comparison,
+}
 
 
 def _kind(path: Path) -> str:
@@ -132,9 +148,12 @@ def _kind(path: Path) -> str:
         return "experiment"
     if keys & {"kernel_classes", "processors"}:
         return "library"
+    if keys & {"levels", "skeleton"}:
+        return "family"
     if keys & {"clusters", "accelerators", "soc", "extends"}:
         return "device"
     raise UsageError(
-        f"{path}: neither a device (clusters, soc, extends), a library (processors, kernel_classes) "
-        f"nor an experiment (device, apps or schedulers); its keys: {', '.join(sorted(keys)) or 'none'}"
+        f"{path}: neither a device (clusters, soc, extends), a library (processors, kernel_classes), "
+        "a family (levels, skeleton) nor "
+        f"an experiment (device, apps or schedulers); its keys: {', '.join(sorted(keys)) or 'none'}"
     )

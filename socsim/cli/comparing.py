@@ -97,11 +97,12 @@ def compare(
     from socsim import api
     from socsim.results.inputs import located
     from socsim.results.store import check_output
+    from socsim.workloads.library import load_library
 
     if output:
         check_output(output)
     names = split_names(schedulers)
-    graph = load(model, shapes, no_fuse)
+    graph = load(model, shapes, no_fuse or not load_library(library).fuses)
     comparison = api.compare(
         device, graph, names, library=library, inferences=inferences, dtype=dtype or "", cores=cores or "",
         noise=noise, seed=seed, kernels=output is not None,

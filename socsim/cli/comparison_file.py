@@ -41,7 +41,10 @@ class ComparisonSpec(BaseModel):
     def network(self) -> ModelGraph:
         """Load the network that is compared on."""
         shapes = {name: tuple(shape) for name, shape in self.shapes.items()}
-        return api.load_model(self.model, shapes=shapes or None, fuse=self.fuse)
+        from socsim.workloads.library import load_library
+
+        fuse = self.fuse and load_library(self.library).fuses
+        return api.load_model(self.model, shapes=shapes or None, fuse=fuse)
 
 
 def is_comparison(path: str | Path) -> bool:

@@ -39,6 +39,13 @@ def _libraries() -> list[Row]:
     return [{"name": name} for name in library_names()]
 
 
+def _families() -> list[Row]:
+    from socsim.workloads.dynamic import family_names, load_family
+
+    families = (load_family(name) for name in family_names())
+    return [{"name": f.name, "description": f.title, "levels": len(f)} for f in families]
+
+
 def _schedulers() -> list[Row]:
     from socsim.schedulers.registry import broken_schedulers, scheduler_names
 
@@ -80,6 +87,7 @@ def _predictors() -> list[Row]:
 _KINDS: dict[str, Callable[[], list[Row]]] = {
     "devices": _devices,
     "models": _models,
+    "families": _families,
     "libraries": _libraries,
     "schedulers": _schedulers,
     "predictors": _predictors,
@@ -87,7 +95,12 @@ _KINDS: dict[str, Callable[[], list[Row]]] = {
     "experiments": _experiments,
 }
 
-_DESCRIBED = {"predictors": "what it believes", "governors": "what it does", "experiments": "what it asks"}
+_DESCRIBED = {
+    "families": "what its networks are",
+    "predictors": "what it believes",
+    "governors": "what it does",
+    "experiments": "what it asks",
+}
 """Kinds whose rows have a description, and what its column is called."""
 
 
@@ -95,7 +108,7 @@ _DESCRIBED = {"predictors": "what it believes", "governors": "what it does", "ex
 @click.argument("kind", type=click.Choice(list(_KINDS)))
 @json_option
 def list_things(kind: str, as_json: bool) -> None:
-    """List what comes with socsim: devices, models, libraries, schedulers, predictors, governors or experiments."""
+    """List what comes with socsim: devices, models, families, libraries, schedulers, governors and so on."""
     rows = _KINDS[kind]()
     if as_json:
         emit_json(rows)

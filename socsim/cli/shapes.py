@@ -25,7 +25,9 @@ def model_options(command: Command) -> Command:
         help="Shape of an input of an ONNX file; repeat it for several inputs.",
     )
     fuse = click.option(
-        "--no-fuse", is_flag=True, help="Keep batch normalisations and activations of an ONNX file."
+        "--no-fuse",
+        is_flag=True,
+        help="Keep batch normalisations and activations of an ONNX file or a family.",
     )
     return shape(fuse(command))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from socsim.cli.show_device import show_device
+from socsim.cli.show_family import show_family
 from socsim.cli.show_governor import show_governor
 from socsim.cli.show_library import show_library
 from socsim.cli.show_model import show_model
@@ -15,8 +16,8 @@ __all__ = ["show"]
 
 @click.group()
 def show() -> None:
-    """Show one device, model, library, scheduler or governor."""
+    """Show one device, model, family, library, scheduler or governor."""
 
 
-for _command in (show_device, show_model, show_library, show_scheduler, show_governor):
+for _command in (show_device, show_model, show_family, show_library, show_scheduler, show_governor):
     show.add_command(_command)

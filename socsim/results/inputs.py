@@ -15,6 +15,7 @@ from socsim.devices.profile import device_names, profile_files
 from socsim.errors import SocsimError
 from socsim.schedulers.governors.registry import locate_governor
 from socsim.schedulers.registry import locate_scheduler, scheduler_files
+from socsim.workloads.dynamic import split_level
 from socsim.workloads.library import library_names
 
 __all__ = ["changed_inputs", "input_hashes", "located"]
@@ -83,7 +84,7 @@ def _with_paths(block: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         found["device"] = _absolute(found["device"], folder, device_names(), ".yaml", ".yml")
     if isinstance(found.get("library"), str):
         found["library"] = _absolute(found["library"], folder, library_names(), ".yaml", ".yml")
-    if isinstance(found.get("model"), str) and _is_path(found["model"], ".onnx"):
+    if isinstance(found.get("model"), str) and _is_network_file(found["model"]):
         found["model"] = _joined(folder, found["model"])
     if found.get("kind") == "replay" and found.get("file"):
         found["file"] = _joined(folder, str(found["file"]))
@@ -117,6 +118,12 @@ def _is_path(name: str, *suffixes: str) -> bool:
     return name.endswith(suffixes) or "/" in name
 
 
+def _is_network_file(model: str) -> bool:
+    """Whether a model is a file: an ONNX one, or a family's with a level."""
+    base, level = split_level(model)
+    return _is_path(model, ".onnx") or (level is not None and _is_path(base, ".yaml", ".yml"))
+
+
 def _joined(folder: Path, name: str) -> str:
     return str((folder / name).absolute())
 
@@ -144,7 +151,9 @@ def _swept_blocks(sweep: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _files(block: Mapping[str, Any]) -> Iterator[Path]:
     if _is_absolute(block.get("device")):
         yield from _device_files(block["device"])
-    yield from (Path(block[key]) for key in ("model", "library", "file") if _is_absolute(block.get(key)))
+    yield from (Path(block[key]) for key in ("library", "file") if _is_absolute(block.get(key)))
+    if _is_absolute(model := block.get("model")):
+        yield Path(str(model) if str(model).endswith(".onnx") else split_level(str(model))[0])
     if _is_absolute(trace := _arrival_file(block.get("arrivals"))):
         yield Path(str(trace))
     for spec in (block.get("scheduler"), *(block.get("schedulers") or ())):

@@ -92,6 +92,9 @@ class Library:
         Time in s that a worker thread waits busily for the others before it sleeps.
     tiles
         Tiles of an operator per worker; with more than one, workers that are done take over others' tiles.
+    fuses
+        Whether it fuses networks when it converts them (:func:`socsim.workloads.transforms.fuse`), as mobile libraries
+        do; False for frameworks that run operator by operator.
     """
 
     name: str
@@ -105,6 +108,7 @@ class Library:
     splits: tuple[Rule, ...]
     spin: float = 0.0
     tiles: int = 1
+    fuses: bool = True
 
     @property
     def processors(self) -> tuple[str, ...]:

@@ -115,6 +115,7 @@ class LibrarySpec(_Block):
     threads: Annotated[int, Field(ge=1)] | None = None
     chunking: Literal["static", "capacity"]
     host: Literal["shared", "own"]
+    fuses: Annotated[bool, Field(strict=True)] = True
     workers: WorkersSpec | None = None
     processors: dict[Processor, BackendSpec]
     kernel_classes: list[ClassSpec]
@@ -135,5 +136,6 @@ class LibrarySpec(_Block):
         splits = tuple(spec.rule(*spec.dimensions) for spec in self.splits)
         return Library(
             self.name, self.title, self.cores, self.threads, self.chunking, self.host,
-            backends, classes, splits, *((self.workers.spin, self.workers.tiles) if self.workers else ()),
+            backends, classes, splits, *((self.workers.spin, self.workers.tiles) if self.workers else (0.0, 1)),
+            self.fuses,
         )  # fmt: skip

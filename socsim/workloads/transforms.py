@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
+from socsim.workloads.editor import GraphEditor
 from socsim.workloads.graph import ModelGraph, Operator
+from socsim.workloads.idioms import recognised
 
 __all__ = ["FUSABLE_ACTIVATIONS", "fuse"]
 
@@ -54,6 +56,8 @@ def fuse(graph: ModelGraph) -> ModelGraph:
       ``eltwise`` sum, as its attribute ``activation``;
     - ``x * sigmoid(x)`` and ``x * hsigmoid(x)`` become the ``activation`` functions ``swish`` and ``hswish``.
 
+    Before that, what several operators spell out becomes one: see :func:`socsim.workloads.idioms.recognised`.
+
     The host keeps its name, MACs and elementary operations, and takes over the output tensor of what joins
     it, whose operations cost nothing any more. Scale and shift disappear into its weights, which grow by a
     bias per channel where something is added to a host without bias; slopes of a ``prelu`` move to the host.
@@ -68,62 +72,14 @@ def fuse(graph: ModelGraph) -> ModelGraph:
     ModelGraph
         Same name, inputs, outputs (names and shapes) and MACs.
     """
-    editor = _Editor(graph)
+    graph = recognised(graph)
+    editor = GraphEditor(graph)
     for op in graph:
         _join(editor, _merge_gate(editor, op))
     return editor.build()
 
 
-class _Editor:
-    """A graph's operators while some of them merge.
-
-    Parameters
-    ----------
-    graph
-        Where they come from.
-    """
-
-    def __init__(self, graph: ModelGraph) -> None:
-        self.graph = graph
-        self._operators = dict(graph.operators)
-        self._producer = dict(graph.producer)
-        self._readers: dict[str, set[str]] = {}
-        for op in graph:
-            for tensor in op.inputs:
-                self._readers.setdefault(tensor, set()).add(op.name)
-
-    def shape(self, tensor: str) -> tuple[int, ...]:
-        """Shape of a tensor."""
-        return self.graph.tensors[tensor].shape
-
-    def source(self, tensor: str, reader: Operator) -> Operator | None:
-        """The producer of a tensor that nobody but `reader` needs."""
-        if tensor in self.graph.outputs or self._readers[tensor] != {reader.name}:
-            return None
-        producer = self._operators[self._producer[tensor]] if tensor in self._producer else None
-        return producer if producer and len(producer.outputs) == 1 else None
-
-    def merge(self, gone: Operator, merged: Operator) -> Operator:
-        """Remove an operator, and put `merged` in the place of its neighbour of the same name."""
-        del self._operators[gone.name]
-        for tensor in gone.inputs:
-            self._readers[tensor].discard(gone.name)
-        for tensor in merged.inputs:
-            self._readers[tensor].add(merged.name)
-        self._producer.update(dict.fromkeys(merged.outputs, merged.name))
-        self._operators[merged.name] = merged
-        return merged
-
-    def build(self) -> ModelGraph:
-        """The graph of what is left."""
-        operators = list(self._operators.values())
-        used = {*self.graph.inputs, *self.graph.outputs}
-        used.update(tensor for op in operators for tensor in (*op.inputs, *op.outputs))
-        tensors = [tensor for name, tensor in self.graph.tensors.items() if name in used]
-        return ModelGraph(self.graph.name, operators, tensors, self.graph.inputs, self.graph.outputs)
-
-
-def _merge_gate(editor: _Editor, op: Operator) -> Operator:
+def _merge_gate(editor: GraphEditor, op: Operator) -> Operator:
     """Turn a product of a tensor and its sigmoid into one activation; return `op` or what it became."""
     if op.type != "eltwise" or op.get("function") != "mul" or len(op.inputs) != 2 or op.get("activation"):
         return op
@@ -135,7 +91,7 @@ def _merge_gate(editor: _Editor, op: Operator) -> Operator:
     return op
 
 
-def _join(editor: _Editor, op: Operator) -> None:
+def _join(editor: GraphEditor, op: Operator) -> None:
     """Merge `op` into its host, where it has one."""
     if len(op.inputs) != 1 or len(op.outputs) != 1:
         return
@@ -159,7 +115,7 @@ def _takes_activation(host: Operator) -> bool:
     return host.type in _PRODUCTS or host.type == "batch_norm" or added
 
 
-def _folds(editor: _Editor, op: Operator, host: Operator) -> bool:
+def _folds(editor: GraphEditor, op: Operator, host: Operator) -> bool:
     """Whether `op` is a scale and shift that the weights of `host` can take in."""
     if op.type == "batch_norm":
         axis = 1
@@ -180,12 +136,12 @@ def _shifts(op: Operator) -> bool:
     return op.type == "batch_norm" or op.get("function") in ("add", "sub")
 
 
-def _channel_axis(editor: _Editor, host: Operator) -> int:
+def _channel_axis(editor: GraphEditor, host: Operator) -> int:
     """Axis of the host's result along which its bias varies."""
     return len(editor.shape(host.outputs[0])) - 1 if host.type in ("fully_connected", "matmul") else 1
 
 
-def _matrix(editor: _Editor, host: Operator) -> int:
+def _matrix(editor: GraphEditor, host: Operator) -> int:
     """Number of weights of a host without its bias, which are those that one output position needs."""
     if host.type == "deconv2d":
         shape = editor.shape(host.inputs[0])
@@ -194,7 +150,7 @@ def _matrix(editor: _Editor, host: Operator) -> int:
     return host.macs // (prod(shape) // shape[_channel_axis(editor, host)])
 
 
-def _has_matrix(editor: _Editor, host: Operator) -> bool:
+def _has_matrix(editor: GraphEditor, host: Operator) -> bool:
     """Whether a host has a bank of filters or one constant matrix on the right, with a bias or without."""
     if len(host.inputs) != 1 or host.type != "matmul":
         return len(host.inputs) == 1
@@ -202,7 +158,7 @@ def _has_matrix(editor: _Editor, host: Operator) -> bool:
     return not host.get("constant_left") and bias in (0, editor.shape(host.outputs[0])[-1])
 
 
-def _missing_bias(editor: _Editor, host: Operator) -> int:
+def _missing_bias(editor: GraphEditor, host: Operator) -> int:
     """Channels of a host without bias, 0 where it has one."""
     if host.type not in _PRODUCTS or host.weights > _matrix(editor, host):
         return 0
