@@ -12,6 +12,7 @@ from functools import cached_property
 from socsim.devices.calibration import Calibration, KernelRate
 from socsim.devices.cfs import CfsParameters
 from socsim.devices.opp import IdleState, Opp, PowerModel
+from socsim.devices.thermal import ThermalModel
 from socsim.errors import UnknownNameError, UsageError
 from socsim.words import counted
 
@@ -30,7 +31,6 @@ __all__ = [
     "PowerModel",
     "Sharing",
     "SyncTime",
-    "Trip",
 ]
 
 
@@ -199,26 +199,6 @@ class Sharing:
     copy_per_byte: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Trip:
-    """A temperature at which the platform acts.
-
-    Parameters
-    ----------
-    zone
-        Thermal zone: ``"cpu"``, ``"gpu"``, ...
-    kind
-        ``"passive"`` (clocks are capped), ``"hot"`` (the system is told) or ``"critical"`` (it shuts down).
-    temperature, hysteresis
-        In degrees Celsius, and in kelvin below.
-    """
-
-    zone: str
-    kind: str
-    temperature: float
-    hysteresis: float = 0.0
-
-
 @dataclass(frozen=True)
 class Device:
     """A phone or board.
@@ -246,7 +226,7 @@ class Device:
     grades
         How many numbers of the profile have each confidence grade.
     thermal
-        Trip points.
+        How it warms up and throttles; None where its file does not tell.
     os
         How its kernel shares a core among threads.
     cpusets
@@ -271,7 +251,7 @@ class Device:
     rails: Mapping[str, tuple[str, ...]]
     calibrations: Mapping[tuple[str, str, str, str], Calibration]
     grades: Mapping[str, int] = field(default_factory=dict)
-    thermal: tuple[Trip, ...] = ()
+    thermal: ThermalModel | None = None
     os: CfsParameters = field(default_factory=CfsParameters)
     cpusets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     source: str = field(default="", init=False, compare=False)
