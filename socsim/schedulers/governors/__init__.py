@@ -1,0 +1,1 @@
+"""Governors of clocks: who decides how fast, and how hot, a device runs."""
