@@ -31,6 +31,7 @@ _TABLE = {
     "temperature": "C=1 | degC=1 °C=1",
     "temperature difference": "K=1",
     "thermal resistance": "K/W=1",
+    "thermal conductance": "W/K=1 mW/K=1e-3",
     "heat capacity": "J/K=1",
     "rate": "fps=1 | /s=1 1/s=1",
     "ratio": "=1 | %=1e-2 x=1",

@@ -22,7 +22,6 @@ from socsim.devices.device import (
     PowerModel,
     Sharing,
     SyncTime,
-    Trip,
 )
 from socsim.devices.provenance import GRADES, Origin, rows
 from socsim.devices.spec import (
@@ -34,6 +33,7 @@ from socsim.devices.spec import (
     OppSpec,
     SharingSpec,
 )
+from socsim.devices.thermal_spec import build_thermal
 from socsim.errors import FileError, SocsimError
 from socsim.yamlfile import Document, FileFault, Loc
 
@@ -67,7 +67,7 @@ def build(name: str, spec: DeviceSpec, document: Document) -> Device:
         rails=MappingProxyType({rail: tuple(names) for rail, names in spec.rails.items()}),
         calibrations=MappingProxyType({c.key: c for c in _calibrations(spec, document)}),
         grades=MappingProxyType({grade: counts[grade] for grade in GRADES if counts[grade]}),
-        thermal=tuple(Trip(t.zone, t.kind, t.temperature, t.hysteresis) for t in spec.thermal),
+        thermal=build_thermal(spec.thermal) if spec.thermal else None,
         os=CfsParameters(**spec.os.model_dump(exclude={"cpusets"})),
     )
     return replace(device, cpusets=MappingProxyType(_cpusets(device, spec, document)))

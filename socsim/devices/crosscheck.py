@@ -27,6 +27,8 @@ def faults(document: Document) -> Iterator[FileFault]:
     yield from _floors(root)
     yield from _sharing(root)
     yield from _calibration(root)
+    yield from _heat(root)
+    yield from _throttled(root)
 
 
 def _items(node: Node | None) -> list[tuple[Any, Node]]:
@@ -151,6 +153,47 @@ def _layouts(dtypes: Node, loc: Loc, unit: Node) -> Iterator[FileFault]:
             if layout in ("image", "buffer") and layout not in known:
                 message = f"{loc[-1]} has the layouts {', '.join(map(str, known))}"
                 yield fault_at(node, (*loc, dtype, layout), message, key=True)
+
+
+def _heat(root: Node) -> Iterator[FileFault]:
+    """All power of every component turns into heat somewhere."""
+    nodes, known, found = (
+        _at(root, "thermal", "nodes"),
+        _components(root),
+        dict[str, list[tuple[Loc, Node]]](),
+    )
+    for name, node in _items(nodes):
+        for component, share in _items(_at(node, "heated_by")):
+            loc: Loc = ("thermal", "nodes", name, "heated_by", component)
+            found.setdefault(component, []).append((loc, share))
+    for component, shares in found.items():
+        loc, last = shares[-1]
+        total = sum(_share(share) for _, share in shares)
+        if component not in known:
+            yield fault_at(last, loc, _unknown("component", component, known), key=True)
+        elif abs(total - 1) > ROUNDING:
+            yield fault_at(last, loc, f"shares of {component} must add up to 1, got {total:g}")
+    missing = [component for component in known if component not in found]
+    if nodes and missing:
+        yield fault_at(nodes, ("thermal", "nodes"), f"no node is heated by {', '.join(missing)}", key=True)
+
+
+def _throttled(root: Node) -> Iterator[FileFault]:
+    """Thermal governors act on clocks that the device has."""
+    known = [name for name in _components(root) if name not in ("dram", "board")]
+    for zone, spec in _items(_at(root, "thermal", "zones")):
+        for i, trip in _items(_at(spec, "trips")):
+            for j, node in _items(_at(trip, "throttles")):
+                if node.value not in known:
+                    loc: Loc = ("thermal", "zones", zone, "trips", i, "throttles", j)
+                    yield fault_at(node, loc, _unknown("clock domain", node.value, known))
+
+
+def _share(node: Node) -> float:
+    try:
+        return units.parse(node.value, "ratio")
+    except UnitError:
+        return 0.0
 
 
 def _hertz(node: Node | None) -> float | None:

@@ -12,7 +12,8 @@ from functools import cached_property
 from socsim.devices.calibration import Calibration, KernelRate
 from socsim.devices.cfs import CfsParameters
 from socsim.devices.opp import IdleState, Opp, PowerModel
-from socsim.devices.parts import Accelerator, Clocked, Cluster, Memory, MemoryOpp, Sharing, SyncTime, Trip
+from socsim.devices.parts import Accelerator, Clocked, Cluster, Memory, MemoryOpp, Sharing, SyncTime
+from socsim.devices.thermal import ThermalModel
 from socsim.errors import UnknownNameError, UsageError
 from socsim.words import counted
 
@@ -31,7 +32,6 @@ __all__ = [
     "PowerModel",
     "Sharing",
     "SyncTime",
-    "Trip",
 ]
 
 
@@ -62,7 +62,7 @@ class Device:
     grades
         How many numbers of the profile have each confidence grade.
     thermal
-        Trip points.
+        How it warms up and throttles; None where its file does not tell.
     os
         How its kernel shares a core among threads.
     cpusets
@@ -87,7 +87,7 @@ class Device:
     rails: Mapping[str, tuple[str, ...]]
     calibrations: Mapping[tuple[str, str, str, str], Calibration]
     grades: Mapping[str, int] = field(default_factory=dict)
-    thermal: tuple[Trip, ...] = ()
+    thermal: ThermalModel | None = None
     os: CfsParameters = field(default_factory=CfsParameters)
     cpusets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     source: str = field(default="", init=False, compare=False)

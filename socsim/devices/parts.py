@@ -181,23 +181,3 @@ class Sharing:
     post_sync: float = 0.0
     unmap: float = 0.0
     copy_per_byte: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Trip:
-    """A temperature at which the platform acts.
-
-    Parameters
-    ----------
-    zone
-        Thermal zone: ``"cpu"``, ``"gpu"``, ...
-    kind
-        ``"passive"`` (clocks are capped), ``"hot"`` (the system is told) or ``"critical"`` (it shuts down).
-    temperature, hysteresis
-        In degrees Celsius, and in kelvin below.
-    """
-
-    zone: str
-    kind: str
-    temperature: float
-    hysteresis: float = 0.0

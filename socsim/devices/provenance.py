@@ -31,7 +31,7 @@ GRADES: Mapping[str, str] = MappingProxyType(
 """Confidence grades."""
 
 _OWN = frozenset({"grade", "source", "except"})
-_TEXT = frozenset({"title", "soc", "name", "core", "model", "zone", "kind", "extends", "sources"})
+_TEXT = frozenset({"title", "soc", "name", "core", "model", "extends", "sources"})
 
 
 class Provenance(NamedTuple):
@@ -98,7 +98,8 @@ class _Stripper:
             return self._wrapped(node, loc, origin)
         items: dict[str, Node] = {}
         for key, child in node.value.items():
-            if key in _TEXT:
+            # in the block of heat, keys are names of its own: a node may be called "soc"
+            if key in _TEXT and loc[:1] != ("thermal",):
                 items[key] = child
             elif key not in _OWN:
                 items[key] = self.node(child, (*loc, key), origin.under(key))

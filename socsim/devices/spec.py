@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from socsim import units
 from socsim.devices.cfs import CfsParameters, PlacementPolicy
+from socsim.devices.thermal_spec import ThermalSpec
 from socsim.yamlfile import Loc, RelativeFaults
 
 __all__ = [
@@ -31,7 +32,6 @@ __all__ = [
     "PowerSpec",
     "SharingSpec",
     "SyncSpec",
-    "TripSpec",
 ]
 
 
@@ -60,8 +60,6 @@ Size = Annotated[float, _in("size"), Field(gt=0)]
 EnergyPerByte = Annotated[float, _in("energy per byte"), Field(ge=0)]
 TimePerByte = Annotated[float, _in("time per byte"), Field(ge=0)]
 Work = Annotated[float, _in("work"), Field(ge=0)]
-Temperature = Annotated[float, _in("temperature"), Field(gt=-273.15)]
-TemperatureDifference = Annotated[float, _in("temperature difference"), Field(ge=0)]
 DType = Literal["fp32", "fp16", "int8"]
 Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
@@ -227,15 +225,6 @@ class OsSpec(_Block):
     cpusets: dict[Text, Text] = {}
 
 
-class TripSpec(_Block):
-    """A temperature at which the platform acts."""
-
-    zone: Text
-    kind: Literal["active", "passive", "hot", "critical"]
-    temperature: Temperature
-    hysteresis: TemperatureDifference = 0.0
-
-
 class KernelSpec(_Block):
     """Rate of one kernel class."""
 
@@ -283,7 +272,7 @@ class DeviceSpec(_Block):
     rails: dict[Name, list[Text]]
     accelerators: dict[AcceleratorName, AcceleratorSpec] = {}
     sharing: dict[AcceleratorName, SharingSpec] = {}
-    thermal: list[TripSpec] = []
+    thermal: ThermalSpec | None = None
     os: OsSpec = OsSpec()
     calibration: dict[Name, LibrarySpec] = {}
     sources: dict[Text, Text] = {}
