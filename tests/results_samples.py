@@ -9,6 +9,7 @@ from typing import Any
 
 from socsim.simulation.records import (
     AppRecord,
+    ClockRecord,
     ComponentPower,
     InferenceRecord,
     KernelRecord,
@@ -96,6 +97,7 @@ def mixed_outcome(**more: Any) -> Outcome:
             "board": ComponentPower(1.0, 0.0),
         },
         frequencies={"cpu.gold": 2.42e9, "gpu": 585e6},
+        clocks=(ClockRecord(0.0, "cpu.gold", 2.42e9), ClockRecord(0.0, "gpu", 585e6)),
         core_names=CORES,
         predictions=(
             PredictionRecord("app", "flops", "cpu", "softmax", 1, 0.05, -0.05, 1),

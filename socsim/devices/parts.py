@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from socsim.devices.opp import IdleState, Opp, PowerModel
 
-__all__ = ["Accelerator", "Clocked", "Cluster", "Memory", "MemoryOpp", "Sharing", "SyncTime", "Trip"]
+__all__ = ["Accelerator", "Clocked", "Cluster", "Memory", "MemoryOpp", "Sharing", "SyncTime"]
 
 
 class Clocked:

@@ -53,7 +53,10 @@ class Governor(ABC):
         return self.written or self.name or type(self).__name__
 
     def interval(self, domain: DomainView) -> float:
-        """Time in s from now to the next call; asked after :meth:`start` and after each call. By default `period`."""
+        """Time in s from now to the next call; by default `period`.
+
+        Asked of those with the trigger ``"timer"``, after :meth:`start` and after each call.
+        """
         return seconds(self.title, "period", self.period)
 
     def start(self, domain: DomainView) -> float | None:

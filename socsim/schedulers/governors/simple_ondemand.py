@@ -13,6 +13,10 @@ from socsim.schedulers.governors.view import DomainView
 __all__ = ["DRIVERS", "SimpleOndemand"]
 
 
+_ROUNDED = 1.0 - 1e-9
+"""So that a load that is computed a little too high is not above a threshold."""
+
+
 class _Driver(NamedTuple):
     upthreshold: int
     downdifferential: int
@@ -59,7 +63,7 @@ class SimpleOndemand(Governor):
     def __init__(
         self, upthreshold: float | None = None, downdifferential: float | None = None, driver: str = ""
     ) -> None:
-        self.driver = choice(self.name, "driver", driver, tuple(DRIVERS)) if driver else ""
+        self.driver = choice(self.name, "driver", driver, tuple(filter(None, DRIVERS))) if driver else ""
         up, down = DRIVERS[self.driver]
         self.upthreshold = number(
             self.name, "upthreshold", up if upthreshold is None else upthreshold, 0.0, 100.0, above=True
@@ -75,7 +79,7 @@ class SimpleOndemand(Governor):
 
     def next_frequency(self, domain: DomainView) -> float | None:
         """Highest, the same, or in proportion to the load."""
-        busy, total = 100.0 * domain.busy_s, domain.total_s
+        busy, total = 100.0 * domain.busy_s * _ROUNDED, domain.total_s
         if total <= 0.0 or busy > total * self.upthreshold:
             return domain.maximum
         if busy > total * (self.upthreshold - self.downdifferential):
