@@ -11,7 +11,6 @@ import numpy as np
 from simpy.events import Timeout
 
 from socsim.devices.threads import Thread
-from socsim.errors import UnknownNameError
 from socsim.simulation.burst import Burst
 from socsim.simulation.context import Context
 from socsim.simulation.executor import Executor, Fragment
@@ -39,8 +38,7 @@ def start_competitor(
     UnknownNameError
         The device has no such processor.
     """
-    if competitor.processor not in executor.device.processors:
-        raise UnknownNameError("processor", competitor.processor, executor.device.processors)
+    executor.device.check_processor(competitor.processor)
     kind = CpuRival if competitor.processor == "cpu" else AcceleratorRival
     for name in names or competitor.processes:
         kind(executor, competitor, name, rng)
