@@ -9,9 +9,11 @@ import click
 
 from socsim.cli.comparing import report, report_options, saved
 from socsim.cli.output import emit, emit_json
+from socsim.errors import SimulationError, SocsimError
 
 if TYPE_CHECKING:
     from socsim.results.result import Result
+    from socsim.sweeps.plan import Sweep
 
 __all__ = ["run"]
 
@@ -64,11 +66,25 @@ def run(
             plan, changes, slowdown=slowdown, output=output, as_json=as_json, verbose=verbose, quiet=quiet
         )
     else:
-        result = plan.experiment(0).run(kernels=output is not None)
+        result = _run_single(plan, kernels=output is not None, changed=bool(changes))
         _report(result, slowdown=slowdown, as_json=as_json, verbose=verbose, quiet=quiet)
         written = result.save(output, overrides=changes) if output else None
     if written:
         saved(written, as_json or quiet)
+
+
+def _run_single(plan: Sweep, *, kernels: bool, changed: bool) -> Result:
+    """Run the only point; what keeps it from running is told with its place in the file, unless that was changed."""
+    from socsim.sweeps.checking import check_sweep
+
+    try:
+        return plan.experiment(0).run(kernels=kernels)
+    except SimulationError:
+        raise
+    except SocsimError:
+        if not changed:
+            check_sweep(plan)
+        raise
 
 
 def _resolve(experiment: str) -> str:
