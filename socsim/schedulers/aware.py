@@ -20,8 +20,8 @@ class Aware(OnlineScheduler):
     whose belief is the last observation); of a job that is overdue it believes that it takes as long again. It
     serialises work: a job waits for the processor where it should finish first instead of queueing behind another, so
     that what has begun, and then the most urgent, is next. It shrinks work on the GPU: kernels are cut into short
-    blocks of a low priority, and a frame's draw waits for one block at most; a program that never leaves the GPU starves
-    it there.
+    blocks of a low priority, and a frame's draw waits for one block at most; a program that never leaves the GPU
+    starves it there.
 
     Parameters
     ----------
