@@ -50,7 +50,8 @@ class UnknownNameError(SocsimError, LookupError):
     def __str__(self) -> str:
         guess = nearest(self.name, self.known)
         stop = "." if self.hint[:1].isupper() else ""
-        tail = f"did you mean {guess!r}?" if guess else f"known: {', '.join(self.known) or 'none'}{stop}"
+        known = ", ".join(repr(name) if "," in name else name for name in self.known) or "none"
+        tail = f"did you mean {guess!r}?" if guess else f"known: {known}{stop}"
         return f"unknown {self.kind} {self.name!r}; {tail}{' ' + self.hint if self.hint else ''}"
 
 

@@ -76,6 +76,11 @@ def _step(target: Any, part: str, shown: str) -> str | int:
         raise UsageError(f"unknown key {shown!r}; {tail}")
     if isinstance(target, dict) and part in target:
         return part
+    if shown == "mechanisms":
+        raise UsageError(
+            "the file has no block 'mechanisms' of which one key could be changed; give a block, such as "
+            "'mechanisms={barriers: false}'"
+        )
     known = target if isinstance(target, dict) else ()
     guess = nearest(part, known)
     tail = f"did you mean {guess!r}?" if guess else f"known: {', '.join(known) or 'none'}"

@@ -551,6 +551,14 @@ def test_run_says_what_cannot_keep_up(cli):
     assert "arrivals dropped (" in dropped and "outrun" not in dropped
 
 
+def test_run_tells_what_a_device_lacks_with_its_place_unless_it_was_changed(cli, here):
+    text = "device: xiaomi-9\nduration: 1 s\napps:\n  - {kind: competitor, affinity: bigg}\n"
+    (here / "busy.yaml").write_text(text)
+    message = "unknown cluster 'bigg'; did you mean 'big'?"
+    assert cli("run", "busy.yaml") == (2, "", f"socsim: busy.yaml:4:5: apps.0: {message}\n")
+    assert cli("run", "busy.yaml", "-s", "seed=1") == (2, "", f"socsim: {message}\n")
+
+
 def test_run_takes_the_experiments_that_come_with_socsim(cli):
     assert cli("run", "noisy-resnet50", "-s", "apps.0.count=2", "-q") == (0, "", "")
 

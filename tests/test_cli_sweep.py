@@ -67,6 +67,23 @@ def test_columns_that_say_nothing_are_left_out(cli: Cli, here: Path) -> None:
     assert "slow-" in cli("run", "s.yaml", "-s", "apps.busy.count=0", "--slowdown")[1]
 
 
+def test_overload_and_drops_are_said(cli: Cli, here: Path) -> None:
+    (here / "camera.yaml").write_text(
+        "device: xiaomi-9\nduration: 1 s\napps:\n"
+        "  - {kind: inference, name: net, model: squeezenet_1.1, scheduler: gpu, "
+        "arrivals: {kind: poisson, period: 5 ms}}\n"
+        "sweep: {apps.net.queue: [queue, skip], apps.net.arrivals.period: [5 ms, 200 ms], seed: 0..1}\n"
+    )
+    _, out, _ = cli("run", "camera.yaml")
+    assert "loaded" in out and "drops %" in out
+    said = {(row[0], row[1]): "yes" in row for row in cells(out)[3:]}
+    assert said == {
+        ("queue", "5 ms"): True, ("queue", "200 ms"): False, ("skip", "5 ms"): False, ("skip", "200 ms"): False
+    }  # fmt: skip
+    found = json.loads(cli("run", "camera.yaml", "--json")[1])
+    assert [row["overloaded"] for row in found] == [True] * 2 + [False] * 6
+
+
 def test_json_has_every_run(cli: Cli, here: Path) -> None:
     code, out, err = cli("run", "film.yaml", "--json", "-s", "sweep.seed=0..1")
     rows = json.loads(out)

@@ -276,6 +276,14 @@ def test_who_pauses_moves_nothing_while_dram_is_full() -> None:
     assert bench.executor.dram_bytes == pytest.approx(1.0 * GB)
 
 
+def test_work_that_outlasts_its_time_moves_its_bytes() -> None:
+    """On until 10; the threads' only bursts last 18 and end at 18."""
+    bench = Rivals()
+    bench.rival(threads=2, duty=0.9, traffic="1 GB/s", affinity="big", on="10 ms", off="90 ms")
+    assert bench.busy(60) == [18.0, 18.0, 0.0, 0.0]
+    assert bench.executor.dram_bytes == pytest.approx(0.018 * GB)
+
+
 def test_traffic_takes_bandwidth_from_a_kernel() -> None:
     """10 GB/s for both: the kernel wants 10, the rival 4. It has 6: 10 ms of bytes take 10/6 as long."""
     bench = Rivals()

@@ -67,7 +67,7 @@ def test_all_masks_that_a_device_lacks_are_told_with_their_places(tmp_path) -> N
         load_device(mine(tmp_path, "background: bronze, camera: 'gold:4'"))
     file = tmp_path / "mine.yaml"
     assert str(told.value).splitlines() == [
-        f"{file}:5:25: os.cpusets.background: unknown cluster 'bronze'; known: gold, prime, silver",
+        f"{file}:5:25: os.cpusets.background: unknown cluster 'bronze'; known: all, big, gold, little, prime, silver",
         f"{file}:5:41: os.cpusets.camera: cores 'gold:4': cluster 'gold' has 3 cores, got '4'",
     ]
 

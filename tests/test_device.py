@@ -129,6 +129,10 @@ def test_wrong_masks_are_refused(device: Device) -> None:
         device.parse_cores("middle:٢")
     with pytest.raises(UsageError, match="name a cluster twice"):
         device.parse_cores("middle:1+middle:2")
+    with pytest.raises(UnknownNameError, match="unknown cluster 'al'; did you mean 'all'"):
+        device.parse_cores("al")
+    with pytest.raises(UnknownNameError, match="unknown cluster 'all'; known: big, little, middle"):
+        device.parse_cores("all:1")
     with pytest.raises(UnknownNameError, match="unknown cluster ''"):
         device.parse_cores("")
 

@@ -88,6 +88,7 @@ def test_every_error_is_told_about() -> None:
     [
         ("pixel-9", ["xiaomi-9", "pixel-6"], "", "unknown device 'pixel-9'; did you mean 'pixel-6'?"),
         ("zzz", ["xiaomi-9", "pixel-6"], "", "unknown device 'zzz'; known: pixel-6, xiaomi-9"),
+        ("zzz", ["a, b", "a"], "", "unknown device 'zzz'; known: a, 'a, b'"),
         ("zzz", [], "", "unknown device 'zzz'; known: none"),
         ("zzz", ["a"], "(or a path)", "unknown device 'zzz'; known: a (or a path)"),
         ("pixel", ["pixel-6"], "Or a path.", "unknown device 'pixel'; did you mean 'pixel-6'? Or a path."),

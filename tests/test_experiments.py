@@ -119,7 +119,7 @@ def test_checking_says_what_a_file_is(file: Path) -> None:
         ("device: xiaomi-9", "device: xiaomi-8", "unknown device 'xiaomi-8'; did you mean 'xiaomi-9'?"),
         ("resnet18", "resnet19", "unknown model 'resnet19'; did you mean 'resnet18'?"),
         ("scheduler: gpu", "scheduler: gqu", "unknown scheduler 'gqu'; did you mean"),
-        ("period: 20 ms", "cores: bog", "unknown cluster 'bog'; known: "),
+        ("period: 20 ms", "cores: bog", "unknown cluster 'bog'; did you mean 'big'?"),
         ("period: 20 ms", "library: maze", "unknown library 'maze'; did you mean 'mace'?"),
     ],
 )
@@ -147,7 +147,18 @@ def test_checking_tells_all_that_cannot_be_loaded_at_once(file: Path) -> None:
     ("old", "new", "message"),
     [
         ("seed", "sead", "two.yaml:2:1: sead: unknown key 'sead', did you mean 'seed'?"),
-        ("count: 2", "cuont: 2", "two.yaml:4:81: apps.0.cuont: unknown key 'cuont', did you mean 'count'?"),
+        (
+            "count: 2",
+            "cuont: 2",
+            "two.yaml:4:81: apps.0.cuont: unknown key 'cuont' of kind 'inference', did you mean 'count'?",
+        ),
+        (
+            "count: 2",
+            "fps: 2",
+            "two.yaml:4:81: apps.0.fps: unknown key 'fps' of kind 'inference', known: after, arrivals, "
+            "concurrency, cores, count, cpuset, deadline, dtype, kernel_limit, kind, library, model, name, nice, "
+            "period, priority, queue, queue_limit, queue_window, scheduler",
+        ),
         ("seed: 1", "seed: -1", "two.yaml:2:7: seed: should be greater than or equal to 0, got -1"),
         ("seed: 1", "seed: one", "two.yaml:2:7: seed: should be a valid integer, got 'one'"),
         ("count: 2", "count: 0", "two.yaml:4:88: apps.0.count: should be greater than 0, got 0"),
@@ -181,7 +192,7 @@ def test_checking_tells_all_that_cannot_be_loaded_at_once(file: Path) -> None:
         (
             ", count: 1}",
             "}",
-            "two.yaml:4:3: apps: an application without a count needs a duration",
+            "two.yaml:4:3: apps: an application without a count needs a duration; 'mobilenet_v1' has none",
         ),
         ("device: xiaomi-9\n", "", "two.yaml:1:1: device: is required"),
         (
@@ -478,3 +489,10 @@ def test_recognition_follows_detection() -> None:
     rows = {row["app"]: row for row in load_experiment("detect-then-recognise").run().rows()}
     assert rows["recognise"]["arrived"] > rows["detect"]["finished"]
     assert rows["recognise"]["chain_ms_mean"] > rows["detect"]["latency_ms_mean"]
+
+
+def test_a_run_that_nothing_ends_needs_a_duration(tmp_path: Path) -> None:
+    file = tmp_path / "busy.yaml"
+    file.write_text("device: xiaomi-9\napps:\n  - {kind: competitor, count: 3}\n")
+    with pytest.raises(FileError, match="needs a duration; no application infers, so nothing ends the run"):
+        load_experiment(file)

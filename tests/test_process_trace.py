@@ -107,7 +107,10 @@ def test_all_bad_rows_are_told_at_once(tmp_path: Path) -> None:
 
 def test_a_thread_keeps_its_nice_value_and_its_cores(tmp_path: Path) -> None:
     path = csv(tmp_path, "a,0,cpu,1,0", "b,0,cpu,1,1", "a,0,gpu,1,3", "a,1,cpu,1,2", header=HEADER + ",nice")
-    assert faults(path) == [":5:1: thread '' of 'a' has nice 0 and affinity '' in 2; neither can change"]
+    assert faults(path) == [
+        ":5:1: thread '' of 'a' has nice 2 and affinity '', but nice 0 and affinity '' in its first burst (2); "
+        "neither can change"
+    ]
 
 
 def test_no_file(tmp_path: Path) -> None:
@@ -149,7 +152,7 @@ def test_rows_are_mappings_tables_or_bursts() -> None:
         ),
         (
             [ProcessBurst("a", 0.0, "cpu", 1.0), ProcessBurst("a", 0.0, "cpu", 1.0, nice=1)],
-            "row 1: thread '' of 'a' has nice None",
+            "row 1: thread '' of 'a' has nice 1 and affinity '', but nice None",
         ),
     ],
 )
@@ -204,8 +207,8 @@ def test_what_a_device_lacks_is_told_with_lines(tmp_path: Path) -> None:
     with pytest.raises(FileError) as told:
         Replay(path).bursts(device())
     assert [line.partition("trace.csv")[2] for line in str(told.value).splitlines()] == [
-        ":2:1: toy cannot run it: unknown processor 'npu'; did you mean 'gpu'?",
-        ":3:1: toy cannot run it: unknown cluster 'tiny'; known: big, little",
+        ":2:1: toy cannot run it: unknown processor 'npu'; did you mean 'gpu'? (toy has cpu, gpu, dsp)",
+        ":3:1: toy cannot run it: unknown cluster 'tiny'; known: all, big, little",
     ]
     with pytest.raises(UsageError, match="'replay': row 0: toy cannot run it: unknown processor 'npu'"):
         Replay(rows=[{**ROW, "processor": "npu"}]).bursts(device())

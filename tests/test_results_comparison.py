@@ -236,6 +236,13 @@ def test_every_application_that_finished_something_has_a_picture(tmp_path):
     assert [name for name in files(saved) if name.endswith(".png")] == ["gantt-a-b.png"]
 
 
+def test_a_run_without_applications_says_what_the_device_did():
+    lines = render_run(Result(mixed_outcome(apps={}, inferences=(), kernels=(), duration_s=1.0)))
+    assert len(lines) == 2
+    power = sum(mixed_outcome().energy_j.values())
+    assert lines[1].startswith(f"{power:.2f} W; busy: cpu ")
+
+
 def test_a_run_without_applications_is_saved(tmp_path):
     saved = Result(mixed_outcome(apps={}, inferences=(), kernels=())).save(tmp_path / "out")
     assert "summary.parquet" not in files(saved)

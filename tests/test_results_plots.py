@@ -75,6 +75,12 @@ def test_rows_say_how_busy_they_are():
     ]
 
 
+def test_the_title_says_how_long_the_inference_waited():
+    waited = mixed_outcome().inferences[0]._replace(arrival_s=-0.0025)
+    title = gantt_figure(mixed_outcome(inferences=(waited,))).axes[0].get_title(loc="left")
+    assert title.endswith(": 8.00 ms after waiting 2.50 ms")
+
+
 def test_title_and_axis_say_what_is_shown():
     figure = gantt_figure(mixed_outcome())
     assert figure.axes[0].get_title(loc="left") == "tiny on toy, scheduler gpu (mace, fp32): 8.00 ms"

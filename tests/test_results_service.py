@@ -54,6 +54,7 @@ def test_all_values_of_a_small_run() -> None:
         "throughput_per_s": pytest.approx(0.2),
         "backlog": 2,
         "backlog_growth_per_s": pytest.approx((2 - 1) / 5.0),
+        "overloaded": False,
     }  # fmt: skip
 
 
@@ -103,6 +104,7 @@ def served(period: float, service_time: float, duration: float) -> Outcome:
 def test_overload_is_seen(period: float, service_time: float, overloaded: bool) -> None:
     done = served(period, service_time, 40.0)
     assert outrun(done.inferences_of("app"), 40.0) is overloaded
+    assert service(done)["overloaded"] is overloaded
 
 
 def test_growth_is_arrivals_less_completions() -> None:

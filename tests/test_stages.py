@@ -102,7 +102,7 @@ def test_chains_and_trees_are_sound(chain: list[str | None]) -> None:
         (["a"], "applications follow each other in a circle: a after a"),
         (["b", "a"], "applications follow each other in a circle: a after b after a"),
         (["b", "c", "b"], "applications follow each other in a circle: a after b after c after b"),
-        ([None, "e"], "unknown application 'e'; known: a, b (named by after)"),
+        ([None, "e"], "unknown application 'e'; known: a, b (named by after, of kind inference)"),
     ],
 )
 def test_circles_and_strangers_are_refused(chain: list[str | None], sentence: str) -> None:

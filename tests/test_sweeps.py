@@ -233,9 +233,13 @@ def test_what_variants_set_cannot_be_changed_behind_them(here: Path) -> None:
         ("  v: {a: {device: xiaomi9}}\n",
          "6:19: sweep.v.a.device: unknown device 'xiaomi9'; did you mean 'xiaomi-9'?"),
         ("  apps.busy.processor: [cpu, npu]\n",
-         "4:5: apps.1: unknown processor 'npu'; did you mean 'gpu'? (with processor=npu)"),
+         "4:5: apps.1: unknown processor 'npu'; did you mean 'gpu'? (xiaomi-9 has cpu, gpu, dsp) (with processor=npu)"),
         ("  apps.busy.name: [net]\n",
          "4:30: apps.1.name: an application before is named 'net' too; give each a name of its own"),
+        ("  apps.net: [{count: 2}]\n", "6:14: sweep.apps.net.0: apps.net.kind: is required"),
+        ("  mechanisms.barriers: [false]\n",
+         "6:3: sweep.mechanisms.barriers: the file has no block 'mechanisms' of which one key could be changed; "
+         "give a block, such as 'mechanisms={barriers: false}'"),
         ("  3: [1]\n", "6:3: sweep: key '3' is not a string to YAML; quote it"),
     ],
 )  # fmt: skip

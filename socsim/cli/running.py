@@ -9,9 +9,11 @@ import click
 
 from socsim.cli.comparing import report, report_options, saved, say_fallbacks
 from socsim.cli.output import emit, emit_json
+from socsim.errors import SimulationError, SocsimError
 
 if TYPE_CHECKING:
     from socsim.results.result import Result
+    from socsim.sweeps.plan import Sweep
 
 __all__ = ["run"]
 
@@ -62,7 +64,7 @@ def run(
             plan, changes, slowdown=slowdown, output=output, as_json=as_json, verbose=verbose, quiet=quiet
         )
     else:
-        result = plan.experiment(0).run(kernels=output is not None)
+        result = _run_single(plan, kernels=output is not None, changed=bool(changes))
         _report(result, slowdown=slowdown, as_json=as_json, verbose=verbose, quiet=quiet)
         written = result.save(output, overrides=changes) if output else None
     if written:
@@ -74,6 +76,20 @@ def _changes(overrides: tuple[str, ...], seed: int | None) -> list[str]:
     if seed is not None and any(text.startswith("seed=") for text in overrides):
         raise click.UsageError("--seed and -s seed=... say the same; give one of them")
     return [*overrides, *([] if seed is None else [f"seed={seed}"])]
+
+
+def _run_single(plan: Sweep, *, kernels: bool, changed: bool) -> Result:
+    """Run the only point; what keeps it from running is told with its place in the file, unless that was changed."""
+    from socsim.sweeps.checking import check_sweep
+
+    try:
+        return plan.experiment(0).run(kernels=kernels)
+    except SimulationError:
+        raise
+    except SocsimError:
+        if not changed:
+            check_sweep(plan)
+        raise
 
 
 def _resolve(experiment: str) -> str:

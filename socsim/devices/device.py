@@ -122,6 +122,18 @@ class Device:
             first += cluster.count
         raise UnknownNameError("cluster", name, [c.name for c in self.clusters])
 
+    def check_processor(self, name: str) -> None:
+        """Pass if the device has a processor.
+
+        Raises
+        ------
+        UnknownNameError
+            It has none of that name; says which it has.
+        """
+        if name not in self.processors:
+            has = f"({self.name} has {', '.join(self.processors)})"
+            raise UnknownNameError("processor", name, self.processors, has)
+
     def parse_cores(self, text: str) -> tuple[int, ...]:
         """Core numbers, fastest first, from a mask.
 
@@ -145,13 +157,18 @@ class Device:
             return tuple(i for c in ranked[:-1] or ranked for i in self.cluster_cores(c.name))
         if text == "little":
             return tuple(self.cluster_cores(ranked[-1].name))
-        chosen = tuple(i for part in text.split("+") for i in self._parse_part(part.strip()))
+        parts = text.split("+")
+        nested = len(parts) > 1 or ":" in text
+        chosen = tuple(i for part in parts for i in self._parse_part(part.strip(), nested=nested))
         if len(set(chosen)) != len(chosen):
             raise UsageError(f"cores {text!r} name a cluster twice")
         return tuple(sorted(chosen, key=lambda i: (-self.cores[i].peak("fp32"), i)))
 
-    def _parse_part(self, part: str) -> tuple[int, ...]:
+    def _parse_part(self, part: str, *, nested: bool) -> tuple[int, ...]:
         name, _, count = part.partition(":")
+        names = [cluster.name for cluster in self.clusters]
+        if name not in names:
+            raise UnknownNameError("cluster", name, {*names, *(() if nested else ("all", "big", "little"))})
         ids = tuple(self.cluster_cores(name))
         if not count:
             return ids

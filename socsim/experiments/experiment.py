@@ -97,8 +97,13 @@ def make_experiment(document: yamlfile.Document, config: dict[str, Any]) -> Expe
         check_stages(application_names(inferences), [app.stage for app in inferences])
     except SocsimError as error:
         raise FileError(file, [document.fault(("apps",), str(error))]) from None
-    if spec.duration is None and (not inferences or any(app.endless for app in inferences)):
-        raise FileError(file, [document.fault(("apps",), "an application without a count needs a duration")])
+    endless = [
+        name for name, app in zip(application_names(inferences), inferences, strict=True) if app.endless
+    ]
+    if spec.duration is None and (endless or not inferences):
+        why = f"{endless[0]!r} has none" if endless else "no application infers, so nothing ends the run"
+        message = f"an application without a count needs a duration; {why}"
+        raise FileError(file, [document.fault(("apps",), message)])
     mechanisms = Mechanisms(**spec.mechanisms.model_dump())
     return Experiment(
         Path(file).stem, spec.device, apps, spec.duration, spec.seed, spec.noise, config, mechanisms,

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from socsim import yamlfile
-from socsim.errors import SocsimError, UnknownNameError
+from socsim.errors import SocsimError
 from socsim.experiments.experiment import Experiment
 from socsim.simulation.governing import check_limits, governors_by_domain
 from socsim.words import counted
@@ -103,7 +103,5 @@ def _check_fit(name: str, app: Competitor | FrameApp | Replay) -> None:
     if isinstance(app, Replay):
         app.bursts(device)
         return
-    needed = app.processor if isinstance(app, Competitor) else "gpu"
-    if needed not in device.processors:
-        raise UnknownNameError("processor", needed, device.processors)
+    device.check_processor(app.processor if isinstance(app, Competitor) else "gpu")
     device.allowed_cores(app.affinity, app.cpuset)

@@ -54,7 +54,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "kernel_class": "class of the kernel, empty for the other kinds",
         "processor": "where it runs; for map, sync and call who receives the data",
         "source": "for transform, map and sync where the data come from",
-        "cores": "numbers of the CPU cores kept busy, joined by +",
+        "cores": "numbers of CPU cores that its threads prefer, joined by +; on a busy phone they may run elsewhere",
         "start_ms": "start",
         "end_ms": "end",
         "duration_ms": "end - start",

@@ -255,9 +255,11 @@ def _clean(axes: Axes) -> None:
 
 def _title(outcome: Outcome, app: str, inference: InferenceRecord) -> str:
     record = outcome.apps[app]
-    latency = (inference.finish_s - inference.arrival_s) * 1e3
+    took = (inference.finish_s - inference.start_s) * 1e3
+    waited = (inference.start_s - inference.arrival_s) * 1e3
+    after = f" after waiting {waited:.2f} ms" if round(waited, 2) else ""
     who = f"scheduler {record.scheduler} ({record.library}, {record.dtype})"
-    return f"{record.model} on {outcome.device}, {who}: {latency:.2f} ms"
+    return f"{record.model} on {outcome.device}, {who}: {took:.2f} ms{after}"
 
 
 def _legend(figure: Figure, own: Sequence[KernelRecord], colours: dict[str, str], others: set[str]) -> None:

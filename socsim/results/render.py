@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from socsim.results.service import outrun
+from socsim.results.metrics import device_row
 from socsim.results.shown import frame_apps
 from socsim.words import counted
 
@@ -93,7 +93,15 @@ def render_applications(result: Result, *, slowdown: bool = False) -> Group:
     ]
     notes = (*_loads(result), *lines, *_notes(result, None))
     spaced = [part for table in tables for part in (Text(), table)][1:]
-    return Group(*([] if rows else [title]), *spaced, *(Text(line) for line in notes))
+    return Group(
+        *([] if rows else [title, Text(_device(device_row(o)))]), *spaced, *(Text(line) for line in notes)
+    )
+
+
+def _device(row: Mapping[str, Any]) -> str:
+    """Mean power and busy shares, where no table of applications has them."""
+    busy = ", ".join(f"{processor} {share:.0%}" for processor, share in row["utilization"].items())
+    return f"{_number(row['power_w'], '.2f')} W; busy: {busy}"
 
 
 def _inferring(title: Text, rows: list[dict[str, Any]]) -> list[Table]:
@@ -119,7 +127,7 @@ def _loads(result: Result) -> Iterator[str]:
     """Which applications could not keep up with their arrivals."""
     for app in result.outcome.apps:
         row, seconds = result.service(app), result.outcome.duration_s
-        if outrun(result.outcome.inferences_of(app), seconds):
+        if row["overloaded"]:
             backlog, growth = row["backlog"], row["backlog_growth_per_s"]
             yield (
                 f"{app}: arrivals outrun service: backlog {backlog} after {seconds:g} s, growing by {growth:.3g} per s"

@@ -31,6 +31,7 @@ SERVICE: Mapping[str, str] = {
     "throughput_per_s": "finished inferences per second of the run",
     "backlog": "inferences that had arrived and not ended at the end of the run: running and queued",
     "backlog_growth_per_s": "what the backlog grew by in the second half of the run, per second",
+    "overloaded": "whether arrivals outran service; latencies are then those of a queue that grows as long as the run",
 }
 """What each key of a row means, in the order of the columns."""
 
@@ -68,6 +69,7 @@ def service(outcome: Outcome, app: str | None = None) -> Row:
         "throughput_per_s": counts["finished"] / duration if duration > 0 else None,
         "backlog": counts["running"] + counts["queued"],
         "backlog_growth_per_s": backlog_growth_per_s(own, duration) if duration > 0 else None,
+        "overloaded": outrun(own, duration) if duration > 0 else None,
     }
     return {key: row[key] for key in SERVICE}
 

@@ -11,7 +11,6 @@ import numpy as np
 from simpy.events import Timeout
 
 from socsim.devices.threads import Thread
-from socsim.errors import UnknownNameError
 from socsim.simulation.burst import Burst
 from socsim.simulation.context import Context
 from socsim.simulation.executor import Executor, Fragment
@@ -41,8 +40,7 @@ def start_competitor(
     UnknownNameError
         The device has no such processor.
     """
-    if competitor.processor not in executor.device.processors:
-        raise UnknownNameError("processor", competitor.processor, executor.device.processors)
+    executor.device.check_processor(competitor.processor)
     kind = CpuRival if competitor.processor == "cpu" else AcceleratorRival
     for name in names or competitor.processes:
         kind(executor, competitor, name, rng)
@@ -107,7 +105,7 @@ class CpuRival(_Rival):
         ]
         for thread in self._threads:
             thread.traffic = competitor.number("traffic") / competitor.threads
-        self._memory = ThreadTraffic(executor, self._threads)
+        self._memory, self._moving = ThreadTraffic(executor, self._threads), False
         self._duty, self._period = competitor.duty, competitor.seconds("period")
         self._rng = rng
         self._offsets = [float(rng.uniform(0.0, self._period)) for _ in self._threads]
@@ -116,7 +114,9 @@ class CpuRival(_Rival):
 
     def begin(self) -> None:
         """Wake all threads."""
-        self._memory.join()
+        if not self._moving:
+            self._moving = True
+            self._memory.join()
         for thread, offset in zip(self._threads, self._offsets, strict=True):
             if thread not in self._going:
                 self._going.add(thread)
@@ -126,12 +126,19 @@ class CpuRival(_Rival):
             self._offsets = [0.0] * len(self._threads)
 
     def end(self) -> None:
-        """Send the threads that compute without a pause to sleep."""
+        """Send the threads that compute without a pause to sleep; others finish what is under way."""
         for thread in self._threads:
             if self._duty == 1.0 and thread.runnable:
                 thread.on_change = self._ignore
                 self.executor.cores.sleep(thread)
-        self._memory.leave()
+        if self._duty == 1.0:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Move no more bytes."""
+        if self._moving:
+            self._moving = False
+            self._memory.leave()
 
     def _forever(self, thread: Thread, event: Any) -> None:
         """Let a thread compute without a pause."""
@@ -149,6 +156,8 @@ class CpuRival(_Rival):
         executor = self.executor
         if executor.env.now >= self.until:
             self._going.discard(thread)
+            if not self._going:
+                self._leave()
             return
 
         def done() -> None:

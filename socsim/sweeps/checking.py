@@ -62,7 +62,7 @@ def _missing(
         if isinstance(error, FileError):
             yield from (yamlfile.in_file(fault, error.file) for fault in error.faults)
         elif error is not None:
-            place, _ = sweep.origin(sweep.grid[number], dict(experiment.config), loc)
+            place, _ = sweep.origin(sweep.grid[number], loc)
             yield sweep.fault(place, str(error))
 
 

@@ -16,7 +16,7 @@ from socsim.errors import Fault, FileError, UnknownNameError, UsageError
 from socsim.experiments import Experiment, complaint, make_experiment, overridden, read_experiment
 from socsim.overrides import locate, parse_override, put
 from socsim.results.inputs import located
-from socsim.sweeps.axes import Axis, make_axes
+from socsim.sweeps.axes import Axis, Setting, make_axes
 from socsim.sweeps.grid import Grid, Point
 from socsim.sweeps.pins import pin
 
@@ -92,30 +92,32 @@ class Sweep:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             unknown = first["type"] == "extra_forbidden"
-            place, key = self.origin(point, config, yamlfile.plain_loc(config, first), key=unknown)
+            place, key = self.origin(point, yamlfile.plain_loc(config, first), key=unknown)
             message = complaint(key, first).removeprefix(f"{key}: " if key in place else "")
             raise FileError(self.document.path, [self.fault(place, message, key=unknown)]) from None
 
-    def origin(
-        self, point: Point, config: dict[str, Any], loc: yamlfile.Loc, *, key: bool = False
-    ) -> tuple[yamlfile.Loc, str]:
+    def origin(self, point: Point, loc: yamlfile.Loc, *, key: bool = False) -> tuple[yamlfile.Loc, str]:
         """Where the file says what a point's content has at a place, and its key as it is written there.
 
         Parameters
         ----------
-        point, config
-            A point, and the content that it makes.
+        point
+            Of the grid.
         loc
-            Place in `config`.
+            Place in the content that it makes.
         key
             Ask for the place of the key instead of the value.
         """
-        for setting in reversed(point.settings):
-            own = locate(config, setting.key)
+        for setting, own in reversed(self._places(point)):
             if loc[: len(own)] == own:
                 end = setting.place.index(setting.key) + 1 if key and loc == own else None
                 return ("sweep", *setting.place[:end]), ".".join([setting.key, *map(str, loc[len(own) :])])
         return loc, yamlfile.dotted(loc)
+
+    def _places(self, point: Point) -> list[tuple[Setting, yamlfile.Loc]]:
+        """What a point sets, and where: names of applications lead there as long as no setting has replaced them."""
+        config = deepcopy(dict(self.base))
+        return [(setting, put(config, setting.key, deepcopy(setting.value))) for setting in point.settings]
 
     def fault(self, place: yamlfile.Loc, message: str, *, key: bool = False) -> Fault:
         """A fault at a place of the file's content; ``key=True`` at the key instead of the value."""

@@ -22,6 +22,8 @@ _COLUMNS = (
     ("latency\nms", "latency_ms_mean", ".2f"),
     ("p95\nms", "latency_ms_p95", ".2f"),
     ("slow-\ndown", "slowdown", ".2f"),
+    ("over-\nloaded", "overloaded", ""),
+    ("queue\ndrops %", "drop_share", ".1%"),
     ("missed\n%", "deadline_miss_share", ".1%"),
     ("drops\n%", "frame_drop_share", ".1%"),
     ("late or\ndropped %", "missed_share", ".1%"),
@@ -87,10 +89,18 @@ def _cell(group: Sequence[Row], key: str, form: str) -> str:
     values = [row[key] for row in group if row.get(key) is not None]
     if not values:
         return "-"
+    if key == "overloaded":
+        return _often([bool(value) for value in values])
     found: Mean = mean(values)
     text = _number(found.value, form)
     width = None if found.half_width is None else _number(found.half_width, form)
     return text if width is None or not width.strip("0.,%") else f"{text} ±{width}"
+
+
+def _often(values: Sequence[bool]) -> str:
+    """In how many repetitions something was so: ``-`` for never, ``yes`` for always."""
+    share = f"{sum(values)} of {len(values)}"
+    return "-" if not any(values) else "yes" if all(values) else share
 
 
 def _number(value: float, form: str) -> str:

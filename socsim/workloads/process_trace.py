@@ -218,6 +218,9 @@ def _unlike(bursts: Sequence[ProcessBurst], columns: Sequence[int]) -> Iterator[
             continue
         known = first.setdefault((burst.process, burst.thread), burst)
         if (known.nice, known.affinity) != (burst.nice, burst.affinity):
-            told = f"nice {known.nice} and affinity {known.affinity!r} in {known.line}"
+            here, first_told = (f"nice {b.nice} and affinity {b.affinity!r}" for b in (burst, known))
             whose = f"thread {burst.thread!r} of {burst.process!r}"
-            yield Fault(burst.line, column, "", f"{whose} has {told}; neither can change")
+            message = (
+                f"{whose} has {here}, but {first_told} in its first burst ({known.line}); neither can change"
+            )
+            yield Fault(burst.line, column, "", message)

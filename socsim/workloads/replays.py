@@ -9,7 +9,7 @@ from typing import Any
 
 from socsim.devices.cfs import nice_weight
 from socsim.devices.device import Device
-from socsim.errors import Fault, FileError, SocsimError, UnknownNameError, UsageError
+from socsim.errors import Fault, FileError, SocsimError, UsageError
 from socsim.units import exact_seconds, parse
 from socsim.workloads.process_trace import ProcessBurst, process_bursts, read_process_trace
 
@@ -140,8 +140,7 @@ class Replay:
 def _obstacle(burst: ProcessBurst, device: Device) -> str:
     """Why a device cannot run a burst; ``""`` if it can."""
     try:
-        if burst.processor not in device.processors:
-            raise UnknownNameError("processor", burst.processor, device.processors)
+        device.check_processor(burst.processor)
         device.parse_cores(burst.affinity)
     except SocsimError as error:
         return f"{device.name} cannot run it: {error}"

@@ -156,7 +156,7 @@ def check_stages(names: Sequence[str], befores: Iterable[After | None]) -> None:
     before = {name: after.app for name, after in zip(names, befores, strict=True) if after}
     for earlier in before.values():
         if earlier not in names:
-            raise UnknownNameError("application", earlier, names, "(named by after)")
+            raise UnknownNameError("application", earlier, names, "(named by after, of kind inference)")
     for name in before:
         path = list(_path(name, before))
         if path[-1] in before:

@@ -31,11 +31,7 @@ _USUAL = {"cores": "count", "number": "count", "frequency": "freq", "clock": "fr
 
 def known_keys(model: type[BaseModel], loc: Iterable[str | int]) -> set[str]:
     """The keys that `model` allows in the mapping at `loc`."""
-    types: list[Any] = [model]
-    for part in loc:
-        types = [inner for outer in types for inner in _inside(outer, part)]
-    models = [found for one in types for found in _models(one)]
-    return {info.alias or name for found in models for name, info in found.model_fields.items()}
+    return _keys(_models_at(model, loc))
 
 
 def literals(detail: ErrorDetails) -> list[str]:
@@ -51,13 +47,24 @@ def words(detail: ErrorDetails) -> str:
     return message[:1].lower() + message[1:]
 
 
-def unknown_key(model: type[BaseModel], loc: Sequence[str | int]) -> str:
-    """What to say of a key that `model` does not allow, with the nearest right one."""
-    known = known_keys(model, loc[:-1])
+def unknown_key(model: type[BaseModel], loc: Sequence[str | int], woven: Sequence[str | int] = ()) -> str:
+    """What to say of a key that `model` does not allow, with the nearest right one.
+
+    Parameters
+    ----------
+    model, loc
+        Class of the whole file, and the place of the key.
+    woven
+        The place as pydantic gives it, with the kind of the mapping that has the key, if it is one of several.
+    """
+    models = _models_at(model, loc[:-1])
+    kind = woven[-2] if len(woven) > len(loc) else None
+    chosen = [found for found in models if kind in _kinds(found)]
+    known, whose = _keys(chosen or models), f" of kind {kind!r}" if chosen else ""
     usual = _USUAL.get(str(loc[-1]), "")
     guess = usual if usual in known else nearest(str(loc[-1]), known)
     tail = f"did you mean {guess!r}?" if guess else f"known: {', '.join(sorted(known))}"
-    return f"unknown key {loc[-1]!r}, {tail}"
+    return f"unknown key {loc[-1]!r}{whose}, {tail}"
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -67,6 +74,23 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
     elif get_origin(annotation) not in (list, tuple, dict):
         for argument in get_args(annotation):
             yield from _models(argument)
+
+
+def _models_at(model: type[BaseModel], loc: Iterable[str | int]) -> list[type[BaseModel]]:
+    """The models that the mapping at `loc` may be of."""
+    types: list[Any] = [model]
+    for part in loc:
+        types = [inner for outer in types for inner in _inside(outer, part)]
+    return [found for one in types for found in _models(one)]
+
+
+def _keys(models: Iterable[type[BaseModel]]) -> set[str]:
+    return {info.alias or name for found in models for name, info in found.model_fields.items()}
+
+
+def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
+    """The values of the key ``kind`` by which a model is chosen among several; none where it has no such key."""
+    return get_args(model.model_fields["kind"].annotation) if "kind" in model.model_fields else ()
 
 
 def _inside(annotation: Any, part: str | int) -> Iterator[Any]:

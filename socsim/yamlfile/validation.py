@@ -65,7 +65,7 @@ def _faults(document: Document, model: type[BaseModel], detail: ErrorDetails) ->
     if isinstance(cause, RelativeFaults):
         return [document.fault((*loc, *inner), message) for inner, message in cause.faults]
     if kind == "extra_forbidden":
-        return [document.fault(loc, keys.unknown_key(model, loc), key=True)]
+        return [document.fault(loc, keys.unknown_key(model, loc, detail["loc"]), key=True)]
     if kind == "missing":
         return [document.fault(loc, "is required")]
     if kind == "union_tag_not_found":
