@@ -45,6 +45,8 @@ class Calibration:
     dispatch
         CPU time in s, on the device's fastest core at its highest clock, that the host needs to enqueue a
         kernel.
+    host_overhead
+        The same for every inference (or subgraph handed over), before its first kernel: an interpreter's own work.
     serial_share
         Share of a kernel's work that one thread does while the others wait.
     fork_join
@@ -64,6 +66,7 @@ class Calibration:
     kernel_overhead: float = 0.0
     inference_overhead: float = 0.0
     dispatch: float = 0.0
+    host_overhead: float = 0.0
     serial_share: float = 0.0
     fork_join: float = 0.0
     noise: float = 0.0

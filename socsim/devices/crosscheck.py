@@ -13,7 +13,7 @@ from socsim import units
 from socsim.errors import UnitError, nearest
 from socsim.yamlfile import Document, FileFault, Loc, Node, fault_at
 
-__all__ = ["ROUNDING", "faults"]
+__all__ = ["ROUNDING", "faults", "unknown"]
 
 ROUNDING = 1e-3
 """Relative slack when clocks are compared that different sources round differently."""
@@ -80,7 +80,7 @@ def _rails(root: Node) -> Iterator[FileFault]:
             if not isinstance(node.value, str):
                 continue
             if node.value not in known:
-                yield fault_at(node, loc, _unknown("component", node.value, known))
+                yield fault_at(node, loc, unknown("component", node.value, known))
             elif node.value in on:
                 yield fault_at(node, loc, f"component {node.value!r} is already on rail {on[node.value]!r}")
             else:
@@ -112,7 +112,7 @@ def _sharing(root: Node) -> Iterator[FileFault]:
     for name, node in sharing.items():
         if name not in accelerators:
             yield fault_at(
-                node, ("sharing", name), _unknown("accelerator", name, list(accelerators)), key=True
+                node, ("sharing", name), unknown("accelerator", name, list(accelerators)), key=True
             )
     for name, node in accelerators.items():
         if name not in sharing:
@@ -160,7 +160,8 @@ def _hertz(node: Node | None) -> float | None:
         return None
 
 
-def _unknown(kind: str, name: object, known: list[str]) -> str:
+def unknown(kind: str, name: object, known: list[str]) -> str:
+    """The sentence on a name that is not among those known."""
     guess = nearest(str(name), known)
     tail = f"did you mean {guess!r}?" if guess else f"known: {', '.join(known) or 'none'}"
     return f"unknown {kind} {name!r}; {tail}"
