@@ -35,7 +35,9 @@ class Eager(GraphBuilder):
         gate = self.activation(self.eltwise("add", x), "relu6")
         return self.mul(x, gate)
 
-    def layer(self, x: str, channels: int, kernel: int = 1, stride: int = 1, function: str = "", *, groups: int = 1) -> str:
+    def layer(
+        self, x: str, channels: int, kernel: int = 1, stride: int = 1, function: str = "", *, groups: int = 1
+    ) -> str:  # fmt: skip
         """Convolution, normalisation, activation."""
         x = self.batch_norm(self.conv(x, channels, kernel, stride, groups=groups, bias=False))
         return self.activate(x, function) if function else x
@@ -48,7 +50,9 @@ class Eager(GraphBuilder):
         gate = self.activation(self.eltwise("add", self.conv(gate, channels)), "relu6")
         return self.mul(x, gate)
 
-    def block(self, x: str, channels: int, kernel: int, expansion: int, stride: int, function: str, excited: bool) -> str:
+    def block(
+        self, x: str, channels: int, kernel: int, expansion: int, stride: int, function: str, excited: bool
+    ) -> str:  # fmt: skip
         """Inverted residual; the shortcut where shapes allow."""
         middle = self.channels(x) * expansion
         y = self.layer(x, middle, function=function) if expansion > 1 else x
@@ -70,7 +74,13 @@ def sub_network(level: int) -> ModelGraph:
             at = 4 * stage + i
             stride = STRIDES[stage] if i == 0 else 1
             x = b.block(
-                x, WIDTHS[stage], int(kernels[at]), int(expansions[at]), stride, FUNCTIONS[stage], EXCITED[stage]
+                x,
+                WIDTHS[stage],
+                int(kernels[at]),
+                int(expansions[at]),
+                stride,
+                FUNCTIONS[stage],
+                EXCITED[stage],
             )
     x = b.layer(x, 1152, 1, 1, "hswish")
     x = b.activate(b.conv(b.global_avg_pool(x), 1536, bias=False), "hswish")

@@ -80,7 +80,9 @@ def build(name: str, spec: DeviceSpec, document: Document) -> Device:
 
 def _modes(spec: PowerModesSpec | None) -> dict[str, PowerMode]:
     return {
-        name: PowerMode(name, *(MappingProxyType(part) for part in (mode.cores, mode.caps, mode.floors)))
+        name: PowerMode(
+            name, MappingProxyType(mode.cores), MappingProxyType(mode.caps), MappingProxyType(mode.floors)
+        )
         for name, mode in (spec.modes if spec else {}).items()
     }
 

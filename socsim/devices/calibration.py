@@ -45,8 +45,6 @@ class Calibration:
     dispatch
         CPU time in s, on the device's fastest core at its highest clock, that the host needs to enqueue a
         kernel.
-    host_overhead
-        The same for every inference (or subgraph handed over), before its first kernel: an interpreter's own work.
     serial_share
         Share of a kernel's work that one thread does while the others wait.
     fork_join
@@ -55,6 +53,9 @@ class Calibration:
         Standard deviation of the logarithm of an inference's time.
     grade, source
         Confidence and origin.
+    host_overhead
+        CPU time as of `dispatch`, for every inference (or subgraph handed over) before its first kernel: an
+        interpreter's own work.
     """
 
     library: str
@@ -66,12 +67,12 @@ class Calibration:
     kernel_overhead: float = 0.0
     inference_overhead: float = 0.0
     dispatch: float = 0.0
-    host_overhead: float = 0.0
     serial_share: float = 0.0
     fork_join: float = 0.0
     noise: float = 0.0
     grade: str = "D"
     source: str = ""
+    host_overhead: float = 0.0
 
     @property
     def key(self) -> tuple[str, str, str, str]:

@@ -318,6 +318,10 @@ class Device:
         whole = self.whole or self
         return cut(whole, mode_named(whole, name)) if name else whole
 
+    def metered(self, rails: Mapping[str, float]) -> dict[str, float]:
+        """Sums by meter of what its rails have, power or energy."""
+        return {meter: sum(rails[name] for name in seen) for meter, seen in self.meters.items()}
+
     def cluster_cores(self, name: str) -> range:
         """Core numbers of a cluster.
 
@@ -354,7 +358,9 @@ class Device:
             return tuple(i for c in ranked for i in self.cluster_cores(c.name))
         if text in ("big", "little"):
             weakest = [c for c in ranked if c.peak("fp32") == ranked[-1].peak("fp32")]
-            chosen_clusters = weakest if text == "little" else [c for c in ranked if c not in weakest] or ranked
+            chosen_clusters = (
+                weakest if text == "little" else [c for c in ranked if c not in weakest] or ranked
+            )
             return tuple(i for c in chosen_clusters for i in self.cluster_cores(c.name))
         chosen = tuple(i for part in text.split("+") for i in self._parse_part(part.strip()))
         if len(set(chosen)) != len(chosen):

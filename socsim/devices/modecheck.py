@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from socsim import units
 from socsim.devices.crosscheck import ROUNDING, unknown
+from socsim.devices.modes import PowerMode
 from socsim.devices.spec import DeviceSpec, PowerModeSpec
 from socsim.yamlfile import Document, FileFault, Loc
 
@@ -60,20 +61,24 @@ def _clocks(spec: DeviceSpec, mode: PowerModeSpec, at: Loc) -> Iterator[tuple[Lo
                 yield (*at, block, domain), unknown("clock domain", domain, list(domains))
             elif message := _no_point(domains[domain], clock):
                 yield (*at, block, domain), message
-    for domain, floor in mode.floors.items():
-        cap = mode.caps.get(domain, floor)
-        if floor > cap * (1 + ROUNDING):
-            shown = units.format(cap, "frequency")
-            yield (*at, "floors", domain), f"is {units.format(floor, 'frequency')}, above the cap of {shown}"
+    limits = PowerMode(str(at[-1]), mode.cores, mode.caps, mode.floors)
+    crossed: dict[Loc, str] = {}
+    for unit in list(domains)[1:]:
+        low, high = limits.bounds(unit, cpu=unit in domains["cpu"])
+        if low > high * (1 + ROUNDING):
+            got, cap = (units.format(clock, "frequency") for clock in (low, high))
+            domain = unit if unit in mode.floors else "cpu"
+            crossed[(*at, "floors", domain)] = f"is {got}, above the cap of {cap}"
+    yield from crossed.items()
 
 
 def _domains(spec: DeviceSpec, mode: PowerModeSpec) -> dict[str, dict[str, list[float]]]:
     """What a bound may be of -> what it holds for, and the clocks of that."""
     clusters = {c.name: [o.freq for o in c.opps] for c in spec.clusters}
     cpu = {name: clocks for name, clocks in clusters.items() if name in mode.cores}
-    units_ = {name: [o.freq for o in a.opps] for name, a in spec.accelerators.items()}
-    units_["dram"] = [o.freq for o in spec.memory.opps]
-    return {"cpu": cpu, **{name: {name: clocks} for name, clocks in (clusters | units_).items()}}
+    others = {str(name): [o.freq for o in a.opps] for name, a in spec.accelerators.items()}
+    others["dram"] = [o.freq for o in spec.memory.opps]
+    return {"cpu": cpu, **{name: {name: clocks} for name, clocks in (clusters | others).items()}}
 
 
 def _no_point(bounded: Mapping[str, list[float]], clock: float) -> str:

@@ -156,9 +156,7 @@ def _voting(unit: Voter, top: float) -> Voter:
 def _online(device: Device, mode: PowerMode) -> Mapping[str, tuple[int, ...]]:
     """Cpusets without the cores that are off, in new numbers; those that lose all cores are gone."""
     online = [
-        core
-        for c in device.clusters
-        for core in device.cluster_cores(c.name)[: mode.cores.get(c.name, 0)]
+        core for c in device.clusters for core in device.cluster_cores(c.name)[: mode.cores.get(c.name, 0)]
     ]
     number = {core: index for index, core in enumerate(online)}
     kept = {name: tuple(number[i] for i in cores if i in number) for name, cores in device.cpusets.items()}
@@ -176,7 +174,10 @@ def _fed(device: Device, clusters: list[str]) -> Mapping[str, tuple[str, ...]]:
 def _slowed(device: Device, left: Device) -> Mapping[tuple[str, str, str, str], Calibration]:
     host = _fastest(device) / _fastest(left)
     return MappingProxyType(
-        {key: _slower(c, host, _slowness(c.processor, device, left, host)) for key, c in device.calibrations.items()}
+        {
+            key: _slower(c, host, _slowness(c.processor, device, left, host))
+            for key, c in device.calibrations.items()
+        }
     )
 
 

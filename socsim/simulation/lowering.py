@@ -272,7 +272,7 @@ class _Lowering:
         return self._emit(Step(processor, entries, deps, team, self._weights(team, placement)))
 
     def _fixed(self, placement: Placement) -> tuple[float, float]:
-        """The fixed costs of an invocation, of its processor and of the host, due at the first kernel of a processor."""
+        """The fixed costs of an invocation on its processor and its host, due at the first kernel of a processor."""
         if placement.processor in self.opened:
             return 0.0, 0.0
         self.opened.add(placement.processor)

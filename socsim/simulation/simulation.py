@@ -320,6 +320,7 @@ class Simulation:
     def _conclude(self) -> Outcome:
         executor, now = self.executor, float(self.env.now)
         energy = component_energy(executor, now)
+        rails = rail_energy(self.device, energy)
         domains = {f"cpu.{c.name}": c.max_opp.frequency for c in self.device.clusters}
         domains |= {a.name: a.max_opp.frequency for a in self.device.accelerators.values()}
         return Outcome(
@@ -331,7 +332,8 @@ class Simulation:
             apps={s.name: s.record() for s in self.streams},
             busy_s=_busy(executor),
             energy_j=energy,
-            rails_j=rail_energy(self.device, energy),
+            rails_j=rails,
+            meters_j=self.device.metered(rails),
             power=component_power(self.device),
             frequencies=domains | {"dram": self.device.memory.opps[-1].frequency},
             core_names=tuple(c.name for c in self.device.cores),
