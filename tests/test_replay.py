@@ -13,7 +13,7 @@ import yaml
 
 import socsim
 from socsim.cli import main
-from socsim.devices.profile import load_device, profile_files
+from socsim.devices.profile import device_names, load_device, profile_files
 from socsim.results.environment import commit, versions
 from socsim.results.inputs import changed_inputs, input_hashes, located
 from socsim.schedulers.predictors import ExactPredictor
