@@ -119,6 +119,9 @@ def test_a_device_as_json(cli: Cli, device: Path) -> None:
         "dram_gb_per_s": 12.8,
         "board_w": 1.25,
         "rails": {"cpu": ["cpu.big"], "rest": ["gpu", "dram", "board"]},
+        "meters": {},
+        "mode": "",
+        "modes": [],
         "calibrations": [
             {"library": "mace", "processor": p, "dtype": "fp32", "layout": layout, "grade": "B"}
             for p, layout in (("cpu", ""), ("gpu", "image"), ("gpu", "buffer"))

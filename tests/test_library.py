@@ -64,7 +64,7 @@ def mace():
 
 
 def test_libraries_that_come_with_socsim():
-    assert library_names() == ["mace", "ncnn", "tflite"]
+    assert library_names() == ["mace", "ncnn", "pytorch_eager", "tensorrt", "tflite"]
     assert [load_library(name).name for name in library_names()] == library_names()
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import socsim
-from socsim.devices.profile import load_device, profile_files
+from socsim.devices.profile import device_names, load_device, profile_files
 from socsim.results.environment import commit, versions
 from socsim.results.inputs import changed_inputs, input_hashes, located
 from socsim.schedulers.predictors import ExactPredictor
@@ -305,4 +305,5 @@ def test_a_missing_module_file_is_told(files):
 
 def test_the_hint_of_an_unknown_name_is_a_sentence_of_its_own(cli):
     _, _, err = cli("compare", "-d", "zzz", "-m", "resnet50", "-s", "cpu")
-    assert err.endswith("known: honor-v30-pro, xiaomi-9. Or give the path of a device file.\n")
+    known = ", ".join(device_names())
+    assert err.endswith(f"known: {known}. Or give the path of a device file.\n")

@@ -49,6 +49,9 @@ def _device(device: Device) -> dict[str, Any]:
         "dram_gb_per_s": device.memory.bandwidth / 1e9,
         "board_w": device.board_power,
         "rails": {rail: list(components) for rail, components in device.rails.items()},
+        "meters": {meter: list(rails) for meter, rails in device.meters.items()},
+        "mode": device.mode,
+        "modes": list(device.modes),
         "calibrations": [
             {key: getattr(c, key) for key in ("library", "processor", "dtype", "layout", "grade")}
             for c in device.calibrations.values()
@@ -79,11 +82,18 @@ def _print_device(device: Device) -> None:
     headers = ("processor", "model", "clock MHz", "points", "peak GMAC/s (CPU: one core)", "layouts")
     emit_table(headers, rows, title="\nprocessors")
     memory = [("DRAM", f"{data['dram_gb_per_s']:.1f} GB/s usable"), ("board", f"{data['board_w']:.2f} W")]
-    show_fields([*memory, *((f"rail {rail}", ", ".join(parts)) for rail, parts in data["rails"].items())])
+    seen = [(kind, name, parts) for kind in ("rail", "meter") for name, parts in data[f"{kind}s"].items()]
+    fields = [*memory, *((f"{kind} {name}", ", ".join(parts)) for kind, name, parts in seen)]
+    show_fields([*fields, *_modes(data)])
     calibrated = [tuple(c.values()) for c in data["calibrations"]]
     emit_table(
         ("library", "processor", "data type", "layout", "grade"), calibrated, title="\ncalibrated kernels"
     )
+
+
+def _modes(data: dict[str, Any]) -> list[tuple[str, str]]:
+    others = [name for name in data["modes"] if name != data["mode"]]
+    return [("power mode", f"{data['mode'] or 'none'} (others: {', '.join(others)})")] if others else []
 
 
 def _unit_cells(unit: dict[str, Any]) -> tuple[str, ...]:

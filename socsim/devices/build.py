@@ -23,6 +23,7 @@ from socsim.devices.device import (
     Sharing,
     SyncTime,
 )
+from socsim.devices.modes import PowerMode
 from socsim.devices.provenance import GRADES, Origin, rows
 from socsim.devices.spec import (
     AcceleratorSpec,
@@ -31,6 +32,7 @@ from socsim.devices.spec import (
     DeviceSpec,
     MemorySpec,
     OppSpec,
+    PowerModesSpec,
     SharingSpec,
 )
 from socsim.devices.thermal_spec import build_thermal
@@ -69,8 +71,20 @@ def build(name: str, spec: DeviceSpec, document: Document) -> Device:
         grades=MappingProxyType({grade: counts[grade] for grade in GRADES if counts[grade]}),
         thermal=build_thermal(spec.thermal) if spec.thermal else None,
         os=CfsParameters(**spec.os.model_dump(exclude={"cpusets"})),
+        meters=MappingProxyType({meter: tuple(names) for meter, names in spec.meters.items()}),
+        modes=MappingProxyType(_modes(spec.power_modes)),
+        default_mode=spec.power_modes.default if spec.power_modes else "",
     )
     return replace(device, cpusets=MappingProxyType(_cpusets(device, spec, document)))
+
+
+def _modes(spec: PowerModesSpec | None) -> dict[str, PowerMode]:
+    return {
+        name: PowerMode(
+            name, MappingProxyType(mode.cores), MappingProxyType(mode.caps), MappingProxyType(mode.floors)
+        )
+        for name, mode in (spec.modes if spec else {}).items()
+    }
 
 
 def _cpusets(device: Device, spec: DeviceSpec, document: Document) -> dict[str, tuple[int, ...]]:

@@ -53,6 +53,9 @@ class Calibration:
         Standard deviation of the logarithm of an inference's time.
     grade, source
         Confidence and origin.
+    host_overhead
+        CPU time as of `dispatch`, for every inference (or subgraph handed over) before its first kernel: an
+        interpreter's own work.
     """
 
     library: str
@@ -69,6 +72,7 @@ class Calibration:
     noise: float = 0.0
     grade: str = "D"
     source: str = ""
+    host_overhead: float = 0.0
 
     @property
     def key(self) -> tuple[str, str, str, str]:

@@ -13,7 +13,7 @@ from socsim import units
 from socsim.errors import UnitError, nearest
 from socsim.yamlfile import Document, FileFault, Loc, Node, fault_at
 
-__all__ = ["ROUNDING", "faults"]
+__all__ = ["ROUNDING", "faults", "unknown"]
 
 ROUNDING = 1e-3
 """Relative slack when clocks are compared that different sources round differently."""
@@ -82,7 +82,7 @@ def _rails(root: Node) -> Iterator[FileFault]:
             if not isinstance(node.value, str):
                 continue
             if node.value not in known:
-                yield fault_at(node, loc, _unknown("component", node.value, known))
+                yield fault_at(node, loc, unknown("component", node.value, known))
             elif node.value in on:
                 yield fault_at(node, loc, f"component {node.value!r} is already on rail {on[node.value]!r}")
             else:
@@ -114,7 +114,7 @@ def _sharing(root: Node) -> Iterator[FileFault]:
     for name, node in sharing.items():
         if name not in accelerators:
             yield fault_at(
-                node, ("sharing", name), _unknown("accelerator", name, list(accelerators)), key=True
+                node, ("sharing", name), unknown("accelerator", name, list(accelerators)), key=True
             )
     for name, node in accelerators.items():
         if name not in sharing:
@@ -170,7 +170,7 @@ def _heat(root: Node) -> Iterator[FileFault]:
         loc, last = shares[-1]
         total = sum(_share(share) for _, share in shares)
         if component not in known:
-            yield fault_at(last, loc, _unknown("component", component, known), key=True)
+            yield fault_at(last, loc, unknown("component", component, known), key=True)
         elif abs(total - 1) > ROUNDING:
             yield fault_at(last, loc, f"shares of {component} must add up to 1, got {total:g}")
     missing = [component for component in known if component not in found]
@@ -186,7 +186,7 @@ def _throttled(root: Node) -> Iterator[FileFault]:
             for j, node in _items(_at(trip, "throttles")):
                 if node.value not in known:
                     loc: Loc = ("thermal", "zones", zone, "trips", i, "throttles", j)
-                    yield fault_at(node, loc, _unknown("clock domain", node.value, known))
+                    yield fault_at(node, loc, unknown("clock domain", node.value, known))
 
 
 def _share(node: Node) -> float:
@@ -203,7 +203,8 @@ def _hertz(node: Node | None) -> float | None:
         return None
 
 
-def _unknown(kind: str, name: object, known: list[str]) -> str:
+def unknown(kind: str, name: object, known: list[str]) -> str:
+    """The sentence on a name that is not among those known."""
     guess = nearest(str(name), known)
     tail = f"did you mean {guess!r}?" if guess else f"known: {', '.join(known) or 'none'}"
     return f"unknown {kind} {name!r}; {tail}"

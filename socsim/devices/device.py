@@ -11,6 +11,7 @@ from functools import cached_property
 
 from socsim.devices.calibration import Calibration, KernelRate
 from socsim.devices.cfs import CfsParameters
+from socsim.devices.modes import PowerMode, cut, mode_named
 from socsim.devices.opp import IdleState, Opp, PowerModel
 from socsim.devices.parts import Accelerator, Clocked, Cluster, Memory, MemoryOpp, Sharing, SyncTime
 from socsim.devices.thermal import ThermalModel
@@ -29,6 +30,7 @@ __all__ = [
     "Memory",
     "MemoryOpp",
     "Opp",
+    "PowerMode",
     "PowerModel",
     "Sharing",
     "SyncTime",
@@ -67,6 +69,13 @@ class Device:
         How its kernel shares a core among threads.
     cpusets
         Cores that groups of applications may use, by name (``"background"``).
+    meters
+        Meter -> rails that it sees together (``vdd_in``: all of a board's).
+    modes, default_mode, mode
+        Power modes by name; which holds unless told otherwise; the one that this device is in, ``""`` for none: all
+        cores and clocks that the hardware has.
+    whole
+        The hardware that a device in a mode is a part of.
 
     Attributes
     ----------
@@ -90,6 +99,11 @@ class Device:
     thermal: ThermalModel | None = None
     os: CfsParameters = field(default_factory=CfsParameters)
     cpusets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    meters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    modes: Mapping[str, PowerMode] = field(default_factory=dict)
+    default_mode: str = ""
+    mode: str = ""
+    whole: Device | None = field(default=None, compare=False, repr=False)
     source: str = field(default="", init=False, compare=False)
 
     @property
@@ -106,6 +120,23 @@ class Device:
     def fastest_core(self) -> int:
         """Number of the core with the highest peak rate."""
         return max(range(len(self.cores)), key=lambda i: (self.cores[i].peak("fp32"), -i))
+
+    def in_mode(self, name: str) -> Device:
+        """The device in one of its power modes, whichever it is in now; ``""`` is the whole hardware.
+
+        Raises
+        ------
+        UsageError
+            It has no power modes.
+        UnknownNameError
+            No mode of that name.
+        """
+        whole = self.whole or self
+        return cut(whole, mode_named(whole, name)) if name else whole
+
+    def metered(self, rails: Mapping[str, float]) -> dict[str, float]:
+        """Sums by meter of what its rails have, power or energy."""
+        return {meter: sum(rails[name] for name in seen) for meter, seen in self.meters.items()}
 
     def cluster_cores(self, name: str) -> range:
         """Core numbers of a cluster.
@@ -140,8 +171,8 @@ class Device:
         Parameters
         ----------
         text
-            ``"all"``, ``"big"`` (every cluster but the weakest), ``"little"`` (the weakest), or counts by
-            cluster: ``"prime:1+gold:3"``; a bare cluster name means all of its cores.
+            ``"all"``, ``"big"`` (every cluster but the weakest ones; all where they are alike), ``"little"`` (the
+            weakest ones), or counts by cluster: ``"prime:1+gold:3"``; a bare cluster name means all of its cores.
 
         Raises
         ------
@@ -153,10 +184,12 @@ class Device:
         ranked = sorted(self.clusters, key=lambda cluster: cluster.peak("fp32"), reverse=True)
         if text == "all":
             return tuple(i for c in ranked for i in self.cluster_cores(c.name))
-        if text == "big":
-            return tuple(i for c in ranked[:-1] or ranked for i in self.cluster_cores(c.name))
-        if text == "little":
-            return tuple(self.cluster_cores(ranked[-1].name))
+        if text in ("big", "little"):
+            weakest = [c for c in ranked if c.peak("fp32") == ranked[-1].peak("fp32")]
+            chosen_clusters = (
+                weakest if text == "little" else [c for c in ranked if c not in weakest] or ranked
+            )
+            return tuple(i for c in chosen_clusters for i in self.cluster_cores(c.name))
         parts = text.split("+")
         nested = len(parts) > 1 or ":" in text
         chosen = tuple(i for part in parts for i in self._parse_part(part.strip(), nested=nested))

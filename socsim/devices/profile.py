@@ -9,10 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from socsim import resources, yamlfile
-from socsim.devices import crosscheck
+from socsim.devices import crosscheck, modecheck
 from socsim.devices import provenance as origins
 from socsim.devices.build import build
 from socsim.devices.device import Device
+from socsim.devices.modes import split_mode
 from socsim.devices.provenance import Provenance
 from socsim.devices.spec import DeviceSpec
 from socsim.errors import FileError, UnknownNameError
@@ -33,17 +34,21 @@ def load_device(name: str | os.PathLike[str]) -> Device:
     ----------
     name
         One of :func:`device_names`, or the path of a file. A file is read again when it has changed; a change
-        only to a file that it extends goes unnoticed within one process.
+        only to a file that it extends goes unnoticed within one process. ``"name(mode=10W_2CORE)"`` is the device in
+        a power mode; without one it is in the default of those that it has.
 
     Raises
     ------
     UnknownNameError
-        Neither a name nor a file.
+        Neither a name nor a file, or no such mode.
+    UsageError
+        Options of another form, or a device without power modes.
     FileError
         The file breaks its rules; all faults are told at once, with their places.
     """
-    path = _find(name)
-    return _load(path, path.resolve(), path.stat().st_mtime_ns)
+    path, mode = _named_mode(name)
+    device = _load(path, path.resolve(), path.stat().st_mtime_ns)
+    return device if mode is None else _in_mode(device, mode)
 
 
 def provenance(name: str | os.PathLike[str]) -> list[Provenance]:
@@ -54,7 +59,7 @@ def provenance(name: str | os.PathLike[str]) -> list[Provenance]:
     UnknownNameError, FileError
         As :func:`load_device`.
     """
-    return origins.rows(read_profile(_find(name))[1].root)
+    return origins.rows(read_profile(_named_mode(name)[0])[1].root)
 
 
 def profile_files(name: str | os.PathLike[str]) -> list[Path]:
@@ -66,7 +71,7 @@ def profile_files(name: str | os.PathLike[str]) -> list[Path]:
         As :func:`load_device`.
     """
     gathered = _Gathered()
-    gathered.merged(_find(name), ())
+    gathered.merged(_named_mode(name)[0], ())
     files = (Path(stripped.root.place.file) for stripped in gathered.files)
     return [file for file in files if not _shipped(file.resolve())]
 
@@ -102,7 +107,8 @@ def _validated(document: Document, others: list[FileFault]) -> DeviceSpec:
         misplaced = [f.path for f in own if f.message.startswith(("unknown key", "should be a "))]
         kept = [f for f in others if not (" has no " in f.message and _is_under(f.path, misplaced))]
         raise FileError(document.path, [*kept, *own]) from None
-    faults = [*others, *_named(crosscheck.faults(document), document.root)]
+    found = [*crosscheck.faults(document), *modecheck.faults(spec, document)]
+    faults = [*others, *_named(found, document.root)]
     if faults:
         raise FileError(document.path, faults)
     return spec
@@ -142,11 +148,23 @@ def _load(path: Path, resolved: Path, changed: int) -> Device:
     device = build(path.stem, spec, document)
     if not _shipped(resolved):
         object.__setattr__(device, "source", str(path.absolute()))
-    return device
+    return device.in_mode(device.default_mode) if device.default_mode else device
 
 
 def _shipped(path: Path) -> bool:
     return path.is_relative_to(resources.data_dir("device_profiles").resolve())
+
+
+def _in_mode(device: Device, mode: str) -> Device:
+    return device if mode == device.mode else device.in_mode(mode)
+
+
+def _named_mode(name: str | os.PathLike[str]) -> tuple[Path, str | None]:
+    """The file that a device's name or path means, and the power mode that it asks for."""
+    if not Path(name).is_file():
+        plain, mode = split_mode(os.fspath(name))
+        return _find(plain), mode
+    return _find(name), None
 
 
 def _find(name: str | os.PathLike[str]) -> Path:

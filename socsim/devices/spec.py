@@ -29,6 +29,8 @@ __all__ = [
     "MemorySpec",
     "OppSpec",
     "OsSpec",
+    "PowerModeSpec",
+    "PowerModesSpec",
     "PowerSpec",
     "SharingSpec",
     "SyncSpec",
@@ -225,6 +227,21 @@ class OsSpec(_Block):
     cpusets: dict[Text, Text] = {}
 
 
+class PowerModeSpec(_Block):
+    """Cores that are online, by cluster, and bounds of clocks: ``cpu``, clusters, accelerators, ``dram``."""
+
+    cores: Annotated[dict[Name, Count], Field(min_length=1)]
+    caps: dict[Name, Frequency] = {}
+    floors: dict[Name, Frequency] = {}
+
+
+class PowerModesSpec(_Block):
+    """Settings among which the board's software chooses, and the one that holds unless told otherwise."""
+
+    default: Text
+    modes: Annotated[dict[Text, PowerModeSpec], Field(min_length=1)]
+
+
 class KernelSpec(_Block):
     """Rate of one kernel class."""
 
@@ -240,6 +257,7 @@ class CalibrationSpec(_Block):
     kernel_overhead: Time = 0.0
     inference_overhead: Time = 0.0
     dispatch: Time = 0.0
+    host_overhead: Time = 0.0
     serial_share: Share = 0.0
     fork_join: Time = 0.0
     noise: Annotated[float, _in("ratio"), Field(ge=0, le=2)] = 0.0
@@ -270,6 +288,8 @@ class DeviceSpec(_Block):
     cpu_bandwidth: Bandwidth
     board_power: Power
     rails: dict[Name, list[Text]]
+    meters: dict[Name, list[Text]] = {}
+    power_modes: PowerModesSpec | None = None
     accelerators: dict[AcceleratorName, AcceleratorSpec] = {}
     sharing: dict[AcceleratorName, SharingSpec] = {}
     thermal: ThermalSpec | None = None

@@ -77,8 +77,8 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "power_w": "power in it; without kernel records one span per component, its mean",
     },
     "energy": {
-        "meter": "component or rail; either kind sums to the whole device",
-        "name": "component, or rail as the board's meter names it",
+        "meter": "component or rail, either kind sums to the whole device; or meter, where one sees several rails",
+        "name": "component, or rail or meter as the device names it",
         "energy_mj": "energy over the run",
         "power_w": "mean power over the run",
     },
@@ -193,11 +193,12 @@ def power_frame(outcome: Outcome) -> pd.DataFrame:
 
 
 def energy_frame(outcome: Outcome) -> pd.DataFrame:
-    """One row per component, and one per rail of the board's meter."""
+    """One row per component, one per rail, and one per meter of several rails."""
     duration = outcome.duration_s
+    kinds = {"component": outcome.energy_j, "rail": outcome.rails_j, "meter": outcome.meters_j}
     rows = [
         (meter, name, joules * 1e3, joules / duration if duration > 0 else np.nan)
-        for meter, readings in (("component", outcome.energy_j), ("rail", outcome.rails_j))
+        for meter, readings in kinds.items()
         for name, joules in readings.items()
     ]
     return _frame("energy", rows)

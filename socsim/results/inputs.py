@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from socsim.devices.modes import split_mode
 from socsim.devices.profile import device_names, profile_files
 from socsim.errors import SocsimError
 from socsim.schedulers.governors.registry import locate_governor
@@ -81,7 +82,7 @@ def _tail(key: str) -> list[str]:
 def _with_paths(block: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     found = dict(block)
     if isinstance(found.get("device"), str):
-        found["device"] = _absolute(found["device"], folder, device_names(), ".yaml", ".yml")
+        found["device"] = _absolute_device(found["device"], folder)
     if isinstance(found.get("library"), str):
         found["library"] = _absolute(found["library"], folder, library_names(), ".yaml", ".yml")
     if isinstance(found.get("model"), str) and _is_network_file(found["model"]):
@@ -107,6 +108,12 @@ def _arrival_file(arrivals: Any) -> str | None:
         file = arrivals.get("file") if arrivals.get("kind") == "trace" else None
         return file if isinstance(file, str) else None
     return arrivals if isinstance(arrivals, str) and _is_path(arrivals, ".csv") else None
+
+
+def _absolute_device(spec: str, folder: Path) -> str:
+    """A device's name or file with its power mode, if it has one: ``/folder/board.yaml(mode=eco)``."""
+    name = spec if (folder / spec).is_file() else split_mode(spec)[0]
+    return _absolute(name, folder, device_names(), ".yaml", ".yml") + spec[len(name) :]
 
 
 def _absolute(name: str, folder: Path, known: list[str] | tuple[str, ...], *suffixes: str) -> str:

@@ -230,7 +230,8 @@ class View:
         if processor == "cpu":
             return self._pricer.calibration("cpu").inference_overhead
         accelerator = self._pricer.device.accelerators[processor]
-        return self._pricer.calibration(processor, layout).inference_overhead + accelerator.call_latency
+        calibration = self._pricer.calibration(processor, layout)
+        return calibration.inference_overhead + calibration.host_overhead + accelerator.call_latency
 
     def transfer(
         self, elements: float, source: str, target: str, *, layout: str = "", target_layout: str = ""

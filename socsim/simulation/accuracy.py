@@ -210,9 +210,10 @@ class PredictionLog:
     def _kernel(self, index: int, entry: Entry, placement: Placement) -> _Kernel:
         op, p, part = self._pricer.graph[entry.operator], placement, entry.part
         dispatch = self._pricer.cost(op, p.processor, p.layout, p.dtype, p.cores, part).dispatch
-        fixed = entry.fixed if self._predictor.sharing else 0.0
+        invocation = entry.fixed + entry.host
+        fixed = invocation if self._predictor.sharing else 0.0
         errors = self._errors.setdefault((entry.target, entry.kernel_class), _Errors())
-        return _Kernel(index, (op, placement, part), fixed, entry.fixed + dispatch, errors)
+        return _Kernel(index, (op, placement, part), fixed, invocation + dispatch, errors)
 
 
 def _disturbed(run: Run | Delay) -> bool:

@@ -40,6 +40,8 @@ class Entry:
         What of its operator a kernel computes, and where, as a latency predictor is asked.
     fixed
         The part of a kernel's `overhead` that is the fixed cost of an invocation.
+    host
+        The part of its `dispatch` that is.
     """
 
     kind: str
@@ -61,6 +63,7 @@ class Entry:
     placement: Placement | None = None
     part: Part = WHOLE
     fixed: float = 0.0
+    host: float = 0.0
 
     @property
     def demand(self) -> float:

@@ -231,7 +231,7 @@ class _Lowering(Handovers):
         """A part of an operator on one processor."""
         processor = placement.processor
         cost = self.pricer.cost(op, processor, placement.layout, placement.dtype, placement.cores, part)
-        fixed = self._fixed(placement)
+        fixed, host = self._fixed(placement)
         entry = Entry(
             "kernel",
             op.name,
@@ -242,10 +242,11 @@ class _Lowering(Handovers):
             compute=cost.compute,
             bytes=cost.bytes,
             reach=cost.bandwidth,
-            dispatch=0.0 if dispatched and part.share < 1.0 else cost.dispatch,
+            dispatch=host + (0.0 if dispatched and part.share < 1.0 else cost.dispatch),
             placement=placement,
             part=part,
             fixed=fixed,
+            host=host,
         )
         team = self.pricer.team(placement.cores) if processor == "cpu" else ()
         entries: tuple[Entry, ...] = (entry,)
@@ -253,16 +254,16 @@ class _Lowering(Handovers):
             entries = self._pacer.commands(entry, cost.overhead)
         return self._emit(Step(processor, entries, deps, team, self._weights(team, placement)))
 
-    def _fixed(self, placement: Placement) -> float:
-        """The fixed cost of an invocation, due at the first kernel of a processor."""
+    def _fixed(self, placement: Placement) -> tuple[float, float]:
+        """The fixed costs of an invocation on its processor and its host, due at the first kernel of a processor."""
         if placement.processor in self.opened:
-            return 0.0
+            return 0.0, 0.0
         self.opened.add(placement.processor)
-        fixed = self.pricer.calibration(
-            placement.processor, placement.layout, placement.dtype
-        ).inference_overhead
+        found = self.pricer.calibration(placement.processor, placement.layout, placement.dtype)
         accelerator = self.device.accelerators.get(placement.processor)
-        return fixed + (accelerator.call_latency if accelerator else 0.0)
+        if accelerator is None:
+            return found.inference_overhead, 0.0
+        return found.inference_overhead + accelerator.call_latency, found.host_overhead
 
     def _weights(self, team: Sequence[int], placement: Placement) -> tuple[float, ...]:
         if not team or self.pricer.library.chunking == "capacity":

@@ -62,7 +62,8 @@ class Pacer:
             entry, share=entry.share / blocks, compute=entry.compute / blocks, bytes=entry.bytes / blocks,
             placement=None,
         )  # fmt: skip
-        parts = [block, *[replace(block, overhead=kernel_overhead)] * (blocks - 1)] if blocks > 1 else [entry]
+        later = replace(block, overhead=kernel_overhead, dispatch=entry.dispatch - entry.host)
+        parts = [block, *[later] * (blocks - 1)] if blocks > 1 else [entry]
         return tuple(self._windowed(part) for part in parts)
 
     def _windowed(self, entry: Entry) -> Entry:

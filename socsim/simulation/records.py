@@ -261,6 +261,8 @@ class Outcome:
         By component: ``cpu.<cluster>``, accelerator names, ``dram``, ``board``. Sums to the whole device's.
     rails_j
         By meter rail; sums to the same.
+    meters_j
+        By meter that sees several rails.
     power
         By component, to draw power over time from kernel records.
     frequencies
@@ -285,6 +287,7 @@ class Outcome:
     busy_s: Mapping[str, float]
     energy_j: Mapping[str, float]
     rails_j: Mapping[str, float]
+    meters_j: Mapping[str, float] = field(default_factory=dict)
     power: Mapping[str, ComponentPower] = field(default_factory=dict)
     frequencies: Mapping[str, float] = field(default_factory=dict)
     core_names: tuple[str, ...] = ()

@@ -238,6 +238,7 @@ class Simulation:
     def _conclude(self) -> Outcome:
         executor, now = self.executor, float(self.env.now)
         energy = self._meter.energy()
+        rails = rail_energy(self.device, energy)
         return Outcome(
             device=self.device.name,
             seed=self.seed,
@@ -247,7 +248,8 @@ class Simulation:
             apps={s.name: s.record() for s in self.streams},
             busy_s=_busy(executor),
             energy_j=energy,
-            rails_j=rail_energy(self.device, energy),
+            rails_j=rails,
+            meters_j=self.device.metered(rails),
             power=component_power(self.device),
             frequencies={name: domain.frequency for name, domain in self.clocks.domains.items()},
             clocks=tuple(self.clocks.records),
