@@ -94,6 +94,7 @@ def simulate(
     mechanisms: Mechanisms = ALL_MECHANISMS,
     governors: Mapping[str, Any] | None = None,
     limits: Mapping[str, Mapping[str, float | str]] | None = None,
+    heat: bool | float | str = False,
     config: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run applications on a device.
@@ -119,6 +120,9 @@ def simulate(
         policies. By default every clock is the highest that is allowed.
     limits
         Clocks that the user allows, in Hz or with a unit: ``{"cpu.gold": {"max": "1.8 GHz"}}``.
+    heat
+        Whether the device warms up and its thermal governors cap clocks (default: not). A temperature (``"30 C"``, or
+        degrees Celsius) is where all of it begins; True begins at what the idle device settles at.
     config
         What to keep beside the results; made from the arguments by default.
 
@@ -132,13 +136,16 @@ def simulate(
     loaded = [_loaded(app) for app in apps]
     seconds = parse(duration, "time") if isinstance(duration, str) else duration
     hertz = {name: {key: _hertz(clock) for key, clock in own.items()} for name, own in (limits or {}).items()}
+    warmth = parse(heat, "temperature") if isinstance(heat, str) else heat
     simulation = Simulation(
         target, loaded, duration=seconds, seed=seed, noise=noise, kernels=kernels, mechanisms=mechanisms,
-        governors=governors or {}, limits=hertz,
+        governors=governors or {}, limits=hertz, heat=warmth,
     )  # fmt: skip
     outcome = simulation.run()
     simulation.validate()
-    described = config or describe_run(target, apps, seconds, seed, noise, mechanisms, governors or {}, hertz)
+    described = config or describe_run(
+        target, apps, seconds, seed, noise, mechanisms, governors or {}, hertz, warmth
+    )
     if isinstance(described.get("apps"), list):
         described = {**described, "apps": settled(described["apps"], simulation)}
     streams = {s.name: s.app for s in simulation.streams}

@@ -41,6 +41,7 @@ def describe_run(
     mechanisms: Mechanisms,
     governors: Mapping[str, Any],
     limits: Mapping[str, Mapping[str, float]],
+    heat: bool | float,
 ) -> dict[str, Any]:
     """What was simulated, as an experiment file has it."""
     described: dict[str, Any] = {
@@ -51,6 +52,7 @@ def describe_run(
         **({"mechanisms": _switches(mechanisms)} if mechanisms != ALL_MECHANISMS else {}),
         **({"governors": {name: describe_governor(g) for name, g in governors.items()}} if governors else {}),
         **({"limits": {name: _clocks(own) for name, own in limits.items()}} if limits else {}),
+        **({} if heat is False else {"heat": True if heat is True else f"{heat!r} C"}),
         "apps": [describe(app) for app in apps],
     }
     return located(described, Path.cwd())

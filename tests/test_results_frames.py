@@ -10,7 +10,7 @@ from socsim.results import frames
 from socsim.results.result import Result
 from socsim.simulation.framelog import FrameRecord
 from socsim.simulation.processlog import ProcessRecord
-from socsim.simulation.records import ClockRecord, InferenceRecord
+from socsim.simulation.records import ClockRecord, InferenceRecord, TemperatureRecord
 
 TABLES = frames.TABLES
 
@@ -19,8 +19,11 @@ TABLES = frames.TABLES
 def test_columns_are_the_documented_ones(table):
     record = FrameRecord("video", 0, 0.0, 0.04, 0.03, "presented")
     used = ProcessRecord("app", "inference", "app", "gpu", 0.005)
-    clock = ClockRecord(0.0, "gpu", 1e9)
-    frame = getattr(Result(mixed_outcome(frames=(record,), processes=(used,), clocks=(clock,))), table)
+    clock, read = ClockRecord(0.0, "gpu", 1e9), TemperatureRecord(0.0, "cpu", 40.0)
+    frame = getattr(
+        Result(mixed_outcome(frames=(record,), processes=(used,), clocks=(clock,), temperatures=(read,))),
+        table,
+    )
     assert list(frame.columns) == list(frames.COLUMNS[table])
     assert len(frame)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from math import inf
 
 from socsim.devices.device import MemoryOpp
 from socsim.devices.opp import Opp
@@ -68,6 +69,10 @@ class ClockDomain:
     def cap(self, who: str, frequency: float | None) -> None:
         """Let `who` allow no more than a clock in Hz; None for no limit any more."""
         _set(self._caps, who, frequency)
+
+    def cap_but(self, who: str) -> float:
+        """Highest clock in Hz that all but `who` allow; infinite for no limit."""
+        return min((cap for other, cap in self._caps.items() if other != who), default=inf)
 
     def floor(self, who: str, frequency: float | None) -> None:
         """Let `who` want at least a clock in Hz; None for no limit any more."""

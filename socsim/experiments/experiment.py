@@ -33,7 +33,7 @@ class Experiment:
         Applications, their networks not loaded yet.
     duration_s
         Simulated time in s; None runs until all counted inferences have finished.
-    seed, noise, mechanisms, governors, limits
+    seed, noise, mechanisms, governors, limits, heat
         As for :func:`socsim.simulate`.
     config
         The file's content after overrides, to be kept beside the results.
@@ -49,6 +49,7 @@ class Experiment:
     mechanisms: Mechanisms = ALL_MECHANISMS
     governors: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    heat: bool | float = False
 
     def run(self, *, kernels: bool = False) -> Result:
         """Simulate it; ``kernels=True`` records every kernel."""
@@ -64,6 +65,7 @@ class Experiment:
             mechanisms=self.mechanisms,
             governors=self.governors,
             limits=self.limits,
+            heat=self.heat,
             config=self.config,
         )
 
@@ -108,4 +110,5 @@ def make_experiment(document: yamlfile.Document, config: dict[str, Any]) -> Expe
     return Experiment(
         Path(file).stem, spec.device, apps, spec.duration, spec.seed, spec.noise, config, mechanisms,
         spec.governors, {name: own.model_dump(exclude_none=True) for name, own in spec.limits.items()},
+        spec.heat,
     )  # fmt: skip

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_core import ErrorDetails
 
-from socsim import yamlfile
+from socsim import units, yamlfile
 from socsim.devices.cfs import PlacementPolicy
 from socsim.errors import nearest
 from socsim.experiments.appspecs import KINDS, AppSpec, Frequency, Spec, Time
@@ -22,6 +22,10 @@ class MechanismsSpec(Spec):
     barriers: bool = True
     dram: bool = True
     placement: PlacementPolicy | None = None
+
+
+def _warmth(value: Any) -> Any:
+    return value if isinstance(value, bool) else units.parse(value, "temperature")
 
 
 class LimitSpec(Spec):
@@ -39,6 +43,7 @@ class ExperimentSpec(Spec):
     mechanisms: MechanismsSpec = MechanismsSpec()
     governors: dict[str, Any] = Field(default_factory=dict)
     limits: dict[str, LimitSpec] = Field(default_factory=dict)
+    heat: Annotated[bool | float, BeforeValidator(_warmth)] = False
     duration: Time | None = None
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     noise: bool = False

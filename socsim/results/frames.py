@@ -29,6 +29,7 @@ __all__ = [
     "prediction_error_frame",
     "process_trace_frame",
     "processes_frame",
+    "temperatures_frame",
 ]
 
 COLUMNS: Mapping[str, Mapping[str, str]] = {
@@ -108,6 +109,11 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "start_ms": "from when on",
         "domain": "cpu.<cluster>, an accelerator, or dram",
         "frequency_mhz": "its clock; the first rows are the clocks at the beginning",
+    },
+    "temperatures": {
+        "time_ms": "when the zone was read",
+        "zone": "thermal zone of the device",
+        "temperature_c": "its temperature in degrees Celsius",
     },
     "prediction_error": {
         "app": "application",
@@ -207,6 +213,12 @@ def energy_frame(outcome: Outcome) -> pd.DataFrame:
 def clocks_frame(outcome: Outcome) -> pd.DataFrame:
     """One row per change of a clock, after the clocks at the beginning."""
     return _frame("clocks", [(r.start_s * 1e3, r.domain, r.frequency_hz / 1e6) for r in outcome.clocks])
+
+
+def temperatures_frame(outcome: Outcome) -> pd.DataFrame:
+    """One row per reading of a thermal zone; empty unless simulated with heat."""
+    rows = [(r.time_s * 1e3, r.zone, r.temperature_c) for r in outcome.temperatures]
+    return _frame("temperatures", rows)
 
 
 def apps_frame(outcome: Outcome) -> pd.DataFrame:

@@ -195,6 +195,11 @@ class Result:
         return frames.clocks_frame(self.outcome)
 
     @cached_property
+    def temperatures(self) -> pd.DataFrame:
+        """Readings of the thermal zones; empty unless simulated with ``heat=True``."""
+        return frames.temperatures_frame(self.outcome)
+
+    @cached_property
     def apps(self) -> pd.DataFrame:
         """One row per application that infers: what it ran, and what its plan costs."""
         return frames.apps_frame(self.outcome)

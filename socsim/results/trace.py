@@ -179,6 +179,9 @@ def _counters(outcome: Outcome) -> Iterator[Event]:
     if outcome.kernels:
         traffic = dram_traffic(outcome)
         yield from _counter("DRAM traffic [GB/s]", Steps(traffic.times, traffic.values / 1e9))
+    for reading in outcome.temperatures:
+        name = f"temperature {reading.zone} [C]"
+        yield _counter_event(name, nanoseconds(reading.time_s), reading.temperature_c)
     for record in outcome.clocks:
         name = f"clock {record.domain} [MHz]"
         yield _counter_event(name, nanoseconds(record.start_s), record.frequency_hz / 1e6)

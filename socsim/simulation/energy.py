@@ -61,6 +61,10 @@ class EnergyMeter:
         self._busy[name] += (unit.power.busy(point, kernels=False) - idle) * (dispatching - before[1])
         self._seen[name] = computing, dispatching
 
+    def idle_power(self) -> dict[str, float]:
+        """Power in W of every component of the idle device."""
+        return {name: p.idle_w for name, p in component_power(self._executor.device).items()}
+
     def energy(self) -> dict[str, float]:
         """Energy in J of every component from the beginning of the run until now."""
         executor, now = self._executor, float(self._executor.env.now)

@@ -24,6 +24,7 @@ __all__ = [
     "KernelRecord",
     "Outcome",
     "PredictionRecord",
+    "TemperatureRecord",
 ]
 
 
@@ -230,6 +231,14 @@ class ComponentPower:
     busy_w_at: Mapping[float, float] = field(default_factory=dict)
 
 
+class TemperatureRecord(NamedTuple):
+    """A thermal zone was read."""
+
+    time_s: float
+    zone: str
+    temperature_c: float
+
+
 class ClockRecord(NamedTuple):
     """A clock domain runs at a clock in Hz from an instant on."""
 
@@ -273,6 +282,8 @@ class Outcome:
         Predicted against actual times by application, processor and kernel class.
     clocks
         Every change of a clock, and the clocks at the beginning, in order of time.
+    temperatures
+        Readings of the thermal zones, in order of time; empty without heat.
     processes, spans, bursts
         Where kernels were asked for: busy times by process and processor, times on cores of processes that are no
         inferences, and what every process asked for and when.
@@ -297,6 +308,7 @@ class Outcome:
     spans: tuple[SpanRecord, ...] = ()
     bursts: tuple[BurstRecord, ...] = ()
     clocks: tuple[ClockRecord, ...] = ()
+    temperatures: tuple[TemperatureRecord, ...] = ()
 
     def inferences_of(self, app: str) -> Inferences:
         """An application's inferences as arrays."""

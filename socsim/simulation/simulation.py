@@ -25,6 +25,7 @@ from socsim.simulation.governing import (
     start_governors,
     wants_utilisation,
 )
+from socsim.simulation.heating import Heating
 from socsim.simulation.instruments import KernelRecorder
 from socsim.simulation.invariants import (
     check_busy,
@@ -83,6 +84,9 @@ class Simulation:
         other domains are the highest allowed, and DRAM follows their votes if there are any governors.
     limits
         Clock domain -> ``{"min": Hz, "max": Hz}``, either of which may be missing.
+    heat
+        Whether the device warms up and its thermal governors act (default: not); a number is the temperature in
+        degrees Celsius of all of it at the beginning, which by default is that of the idle device.
 
     Raises
     ------
@@ -105,6 +109,7 @@ class Simulation:
         mechanisms: Mechanisms = ALL_MECHANISMS,
         governors: Mapping[str, Any] = NO_GOVERNORS,
         limits: Mapping[str, Mapping[str, float]] = NO_GOVERNORS,
+        heat: bool | float = False,
     ) -> None:
         inferences = [app for app in apps if isinstance(app, Inference)]
         _check(apps, inferences, duration, seed)
@@ -131,6 +136,10 @@ class Simulation:
         self._add_others(apps)
         set_limits(self.clocks, limits)
         start_governors(self.env, self.executor, self.clocks, self.governors)
+        self._heating = None
+        if heat is not False:
+            self._heating = Heating(self.executor, self.clocks, self._meter, None if heat is True else heat)
+            self._heating.start()
         self._outcome: Outcome | None = None
 
     def _add_others(self, apps: Sequence[Application]) -> None:
@@ -253,6 +262,7 @@ class Simulation:
             power=component_power(self.device),
             frequencies={name: domain.frequency for name, domain in self.clocks.domains.items()},
             clocks=tuple(self.clocks.records),
+            temperatures=tuple(self._heating.records) if self._heating else (),
             core_names=tuple(c.name for c in self.device.cores),
             frames=tuple(record for d in self._displays for record in d.log.records(now)),
             predictions=tuple(r for log in self._predictions.values() for r in log.records()),
