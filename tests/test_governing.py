@@ -202,6 +202,13 @@ def test_dram_follows_votes_once_there_are_governors() -> None:
     assert own.frequencies["dram"] == device.memory.opps[-1].frequency
 
 
+def test_dram_stays_as_it_is_where_nobody_votes() -> None:
+    board = socsim.load_device("jetson-xavier-nx")
+    app = Inference(socsim.load_model("mobilenet_v1"), "gpu", library="tensorrt", count=1)
+    done = Simulation(board, [app], governors={"cpu": "powersave", "gpu": "powersave"}).run()
+    assert done.frequencies["dram"] == board.memory.opps[-1].frequency
+
+
 # --- from the outside -----------------------------------------------------------------------------------------
 
 

@@ -126,7 +126,7 @@ def _mhz(frequency: float) -> str:
 def start_governors(
     env: simpy.Environment, executor: Executor, clocks: Clocks, governors: Mapping[str, Governor]
 ) -> None:
-    """Let governors set the clocks of their domains; DRAM without one follows the others' votes.
+    """Let governors set the clocks of their domains; DRAM without one follows the others' votes, if there are any.
 
     Raises
     ------
@@ -135,8 +135,14 @@ def start_governors(
     """
     for name, governor in governors.items():
         Governed(env, executor, clocks, name, governor).start()
-    if governors and "dram" not in governors:
+    if governors and "dram" not in governors and _votes(clocks.device):
         clocks.follow_votes()
+
+
+def _votes(device: Device) -> bool:
+    """Whether any operating point votes for a DRAM clock."""
+    units: list[Cluster | Accelerator] = [*device.clusters, *device.accelerators.values()]
+    return any(opp.dram_floor for unit in units for opp in unit.opps)
 
 
 class Governed:
