@@ -328,3 +328,21 @@ def test_wrong_options_are_refused(cli, options, fault: str) -> None:
     )
     assert (code, out) == (2, "")
     assert fault in err
+
+
+def test_what_cannot_keep_up_is_said() -> None:
+    text = str(
+        socsim.compare(
+            "xiaomi-9",
+            "squeezenet_1.1",
+            ["cpu"],
+            governors=["performance", "powersave"],
+            inferences=4,
+            period="15 ms",
+        )
+    )
+    notes = [line for line in text.splitlines() if "outrun" in line]
+    assert notes == [
+        "cpu, powersave: arrivals outrun service; latencies are those of a queue that grows as long as the run"
+    ]
+    assert "outrun" not in str(socsim.compare("xiaomi-9", "squeezenet_1.1", ["cpu"], inferences=4))

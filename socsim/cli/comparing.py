@@ -50,7 +50,7 @@ def report_options(command: Any) -> Any:
     return command
 
 
-@click.command()
+@click.command(short_help="Run one network under several schedulers and governors.")
 @device_option
 @model_option
 @click.option(

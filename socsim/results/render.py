@@ -79,7 +79,7 @@ def render_comparison(comparison: Comparison) -> Group:
     )
     wanted = comparison.wanted_dtype
     notes = dict.fromkeys(note for result in comparison.results for note in _notes(result, wanted))
-    return Group(table, *map(Text, notes))
+    return Group(table, *map(Text, [*_queues(comparison, rows), *notes]))
 
 
 def render_applications(result: Result, *, slowdown: bool = False) -> Group:
@@ -157,6 +157,20 @@ def _table(
         cells = [[_number(row[key], form) for _, key, form in columns] for columns in (before, after)]
         table.add_row(*(Text(str(row[key])) for key in names.values()), *cells[0], *busy, *cells[1])
     return table
+
+
+def _queues(comparison: Comparison, rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Which rows could not keep up with their period: the last inference waited longer than that."""
+    period = comparison.config.get("period")
+    if not period:
+        return
+    seconds = units.parse(period, "time")
+    for result, row in zip(comparison.results, rows, strict=True):
+        started = [r for r in result.outcome.inferences if r.status == "finished"]
+        waited = max(started, key=lambda r: r.arrival_s, default=None)
+        if waited and waited.start_s - waited.arrival_s > seconds:
+            who = ", ".join(str(row[key]) for key in ("label", "governors") if key in row)
+            yield f"{who}: arrivals outrun service; latencies are those of a queue that grows as long as the run"
 
 
 def _title(comparison: Comparison) -> str:
