@@ -20,6 +20,7 @@ from socsim.results.result import Result
 from socsim.schedulers.base import Scheduler
 from socsim.schedulers.profile_file import ProfileRow
 from socsim.schedulers.registry import describe_scheduler, make_scheduler, write_scheduler
+from socsim.simulation.governing import governor_sets
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.profiling import take_profile
 from socsim.simulation.simulation import Application, Simulation
@@ -222,15 +223,17 @@ def compare(
     model: ModelGraph | str,
     schedulers: Sequence[Any],
     *,
+    governors: Any = None,
     library: str = "mace",
     inferences: int = 50,
+    period: float | str | None = None,
     dtype: str = "",
     cores: str = "",
     noise: bool = False,
     seed: int = 0,
     kernels: bool = False,
 ) -> Comparison:
-    """Run the same back-to-back stream under several schedulers.
+    """Run the same stream of inferences under several schedulers, and governors.
 
     Parameters
     ----------
@@ -238,8 +241,15 @@ def compare(
         What runs on what.
     schedulers
         Names, objects, classes, ``"module:Class"`` or ``{"name": ..., option: ...}``.
+    governors
+        A set of governors for all, or a list of sets, each of which is run with every scheduler: a mapping, as for
+        :func:`simulate` (``{"gpu": HalfLoad()}``), or names joined by ``+`` (``"schedutil+adreno_tz"``), each of which
+        goes to the clock domains that it is for. None (default) leaves all clocks at their highest.
     inferences
         Number of inferences for each scheduler.
+    period
+        Time between arrivals in s or with a unit (``"100 ms"``); None runs back to back, without idle time, in which
+        governors differ least.
     noise, seed, kernels
         As for :func:`simulate`.
 
@@ -252,22 +262,31 @@ def compare(
     target = device if isinstance(device, Device) else load_device(device)
     graph = load_model(model, fuse=load_library(library).fuses)
     shared = {"device": target.source or target.name, "seed": seed, "noise": noise}
+    sets = governor_sets(target, {} if governors is None else governors)
+    made = [_told_apart(schedulers) for _ in sets]
     results = []
-    for spec, scheduler in zip(schedulers, _told_apart(schedulers), strict=True):
-        app = Inference(graph, scheduler, library=library, count=inferences, dtype=dtype, cores=cores)
-        config = located(
-            {**shared, "apps": [describe(replace(app, model=model, scheduler=spec))]}, Path.cwd()
-        )
-        results.append(simulate(target, [app], seed=seed, noise=noise, kernels=kernels, config=config))
+    for i, spec in enumerate(schedulers):
+        for chosen, own in zip(sets, made, strict=True):
+            app = Inference(
+                graph, own[i], library=library, count=inferences, period=period, dtype=dtype, cores=cores
+            )
+            governed = {"governors": chosen.described} if chosen.governors else {}
+            config = {**shared, **governed, "apps": [describe(replace(app, model=model, scheduler=spec))]}
+            results.append(simulate(
+                target, [app], seed=seed, noise=noise, kernels=kernels, governors=chosen.governors,
+                config=located(config, Path.cwd()),
+            ))  # fmt: skip
     described = {
         **shared,
         "model": model if isinstance(model, str) else graph.name,
         "schedulers": [describe_scheduler(s) for s in schedulers],
+        **({} if governors is None else {"governors": [chosen.written for chosen in sets]}),
         "library": library,
         "inferences": inferences,
         **(_options(results[0].config["apps"][0]) if results else {}),
     }
-    return Comparison(results, located(described, Path.cwd()))
+    titles = [] if governors is None else [chosen.title for chosen in sets] * len(schedulers)
+    return Comparison(results, located(described, Path.cwd()), titles)
 
 
 def _told_apart(specs: Sequence[Any]) -> list[Scheduler]:
@@ -287,4 +306,4 @@ def _titled(scheduler: Scheduler, title: str) -> Scheduler:
 
 
 def _options(app: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: app[key] for key in ("dtype", "cores") if key in app}
+    return {key: app[key] for key in ("period", "dtype", "cores") if key in app}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from clikit import Cli, cells
 
@@ -222,3 +223,40 @@ def test_sound_sweeps_are_said_to_be(cli: Cli, here: Path) -> None:
         "film.yaml: experiment, 2 applications on xiaomi-9, 2 runs\n",
         "",
     )
+
+
+# --- rails and meters -----------------------------------------------------------------------------------------
+
+BOARD = """\
+device: jetson-xavier-nx
+apps: [{kind: inference, name: net, model: squeezenet_1.1, library: tensorrt, scheduler: gpu, count: 2}]
+sweep: {seed: 0..1, apps.net.period: [50 ms, 100 ms]}
+"""
+
+
+def test_rails_that_see_a_part_of_the_device_have_columns(cli: Cli, here: Path) -> None:
+    (here / "board.yaml").write_text(BOARD)
+    header, units, *_ = cli("run", "board.yaml")[1].splitlines()[1:]
+    assert header.split() == [
+        "latency", "p95", "energy", "vdd_cpu_gpu_cv", "vdd_soc", "unmetered", "power"
+    ]  # fmt: skip
+    assert units.split().count("mJ/inf") == 4
+    for row in json.loads(cli("run", "board.yaml", "--json")[1]):
+        rails = row["rails_mj"]
+        assert rails["vdd_in"] == pytest.approx(row["energy_mj"])
+        assert rails["vdd_cpu_gpu_cv"] + rails["vdd_soc"] + rails["unmetered"] == pytest.approx(
+            rails["vdd_in"]
+        )
+
+
+def test_a_rail_that_sees_all_of_the_device_has_none(cli: Cli, here: Path) -> None:
+    assert "battery" not in cli("run", "s.yaml")[1]
+    assert json.loads(cli("run", "s.yaml", "--json")[1])[0]["rails_mj"].keys() == {"battery"}
+
+
+def test_frames_have_no_energy_by_rail(cli: Cli, here: Path) -> None:
+    cli("run", "film.yaml", "-s", "apps.net.model=squeezenet_1.1", "-o", "out", "-q")
+    table = pd.read_parquet(here / "out" / "runs.parquet").set_index("app")
+    assert table.loc["film", "rails_mj_battery"].isna().all()
+    assert table.loc["net", "rails_mj_battery"].notna().all()
+    assert "rails_mj" not in table.columns

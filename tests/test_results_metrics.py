@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from results_samples import app_record, many_inferences, mixed_outcome, strict_json
 
 from socsim.errors import UnknownNameError, UsageError
-from socsim.results.metrics import METRICS, latencies_ms, metrics
+from socsim.results.metrics import METRICS, device_row, latencies_ms, metrics
 from socsim.simulation.records import InferenceRecord, PredictionRecord
 
 
@@ -27,6 +27,7 @@ def test_all_values_of_a_small_run():
         "latency_ms_p95": pytest.approx(8.0),
         "energy_mj": pytest.approx(33.0),
         "power_w": pytest.approx(3.3),
+        "rails_mj": {"soc": pytest.approx(23.0), "board": pytest.approx(10.0)},
         "unsupported_share": 0.25,
         "fallback_ops": 1,
         "transfer_mb": 2.0,
@@ -174,3 +175,13 @@ def test_a_run_without_applications_has_no_row():
 def test_rows_need_no_pandas():
     code = "import sys, socsim.results.metrics, socsim.results.result; sys.exit('pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_rails_and_meters_share_the_energy_per_inference():
+    outcome = mixed_outcome(
+        rails_j={"soc": 0.024, "board": 0.01}, meters_j={"in": 0.034}, inferences=many_inferences([8, 8])
+    )
+    assert metrics(outcome)["rails_mj"] == pytest.approx({"soc": 12.0, "board": 5.0, "in": 17.0})
+    nothing = mixed_outcome(inferences=())
+    assert metrics(nothing)["rails_mj"] == {"soc": None, "board": None}
+    assert device_row(nothing)["rails_mj"] == {"soc": None, "board": None}

@@ -50,11 +50,17 @@ def report_options(command: Any) -> Any:
     return command
 
 
-@click.command()
+@click.command(short_help="Run one network under several schedulers and governors.")
 @device_option
 @model_option
 @click.option(
     "-s", "--schedulers", required=True, metavar="NAME,...", help="Names, name(option=value) or module:Class."
+)
+@click.option(
+    "-g",
+    "--governors",
+    metavar="SET,...",
+    help="Sets of governors, each names joined by +, such as schedutil,schedutil+adreno_tz.",
 )
 @library_option
 @click.option(
@@ -73,6 +79,7 @@ def report_options(command: Any) -> Any:
     show_default=True,
     help="For each scheduler.",
 )
+@click.option("--period", metavar="TIME", help='Between arrivals, such as "100 ms". [default: back to back]')
 @noise_option
 @seed_option
 @report_options
@@ -80,12 +87,14 @@ def compare(
     device: str,
     model: str,
     schedulers: str,
+    governors: str | None,
     library: str,
     cores: str | None,
     dtype: str | None,
     shapes: tuple[str, ...],
     no_fuse: bool,
     inferences: int,
+    period: str | None,
     noise: bool,
     seed: int,
     output: str | None,
@@ -93,7 +102,7 @@ def compare(
     verbose: bool,
     quiet: bool,
 ) -> None:
-    """Run one network under several schedulers, side by side."""
+    """Run one network under several schedulers, and governors, side by side."""
     from socsim import api
     from socsim.results.inputs import located
     from socsim.results.store import check_output
@@ -102,10 +111,11 @@ def compare(
     if output:
         check_output(output)
     names = split_names(schedulers)
+    sets = None if governors is None else split_names(governors, "-g", "set of governors")
     graph = load(model, shapes, no_fuse or not load_library(library).fuses)
     comparison = api.compare(
-        device, graph, names, library=library, inferences=inferences, dtype=dtype or "", cores=cores or "",
-        noise=noise, seed=seed, kernels=output is not None,
+        device, graph, names, governors=sets, library=library, inferences=inferences, period=period,
+        dtype=dtype or "", cores=cores or "", noise=noise, seed=seed, kernels=output is not None,
     )  # fmt: skip
     comparison.config.update(located(_origin(model, shapes, no_fuse), Path.cwd()))
     report(comparison, as_json=as_json, verbose=verbose, quiet=quiet)
@@ -113,8 +123,13 @@ def compare(
         saved(comparison.save(output), as_json or quiet)
 
 
-def split_names(text: str) -> list[str]:
+def split_names(text: str, option: str = "-s", noun: str = "scheduler") -> list[str]:
     """Names between commas, which options in parentheses may hold too: ``cpu,heft(predictor=flops)``.
+
+    Parameters
+    ----------
+    option, noun
+        What takes them, and what they name, for messages.
 
     Raises
     ------
@@ -132,7 +147,9 @@ def split_names(text: str) -> list[str]:
             names[-1] += character
     stripped = [name.strip() for name in names]
     if not all(stripped):
-        raise UsageError(f"-s takes at least one scheduler, and no empty name between commas, got {text!r}")
+        raise UsageError(
+            f"{option} takes at least one {noun}, and no empty name between commas, got {text!r}"
+        )
     return stripped
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from socsim import api, yamlfile
+from socsim import api, units, yamlfile
 from socsim.errors import UsageError, nearest
 from socsim.overrides import override_value, split_override
 from socsim.results.comparison import Comparison
@@ -21,6 +21,15 @@ __all__ = ["ComparisonSpec", "check_comparison", "is_comparison", "load_comparis
 Count = Annotated[int, Field(strict=True, gt=0)]
 
 
+def _time(text: str) -> str:
+    if units.parse(text, "time") <= 0:
+        raise ValueError("should be greater than 0")
+    return text
+
+
+GovernorSet = str | dict[str, Any]
+
+
 class ComparisonSpec(BaseModel):
     """What a comparison file says; fields as of :func:`socsim.compare`."""
 
@@ -29,8 +38,10 @@ class ComparisonSpec(BaseModel):
     device: str
     model: str
     schedulers: Annotated[list[str | dict[str, Any]], Field(min_length=1)]
+    governors: Annotated[list[GovernorSet], Field(min_length=1)] | GovernorSet | None = None
     library: str = "mace"
     inferences: Count = 50
+    period: Annotated[str, AfterValidator(_time)] | None = None
     dtype: Literal["", "fp32", "fp16", "int8"] = ""
     cores: str = ""
     noise: bool = False
@@ -107,6 +118,7 @@ def check_comparison(path: str | Path) -> str:
     """
     from socsim.devices.profile import load_device
     from socsim.schedulers.registry import make_scheduler
+    from socsim.simulation.governing import governor_sets
     from socsim.workloads.library import load_library
 
     spec = load_comparison(path)
@@ -117,7 +129,9 @@ def check_comparison(path: str | Path) -> str:
     load_library(spec.library)
     for scheduler in spec.schedulers:
         make_scheduler(scheduler)
-    return f"comparison of {counted(len(spec.schedulers), 'scheduler')} on {spec.device}"
+    sets = [] if spec.governors is None else governor_sets(device, spec.governors)
+    governed = f" with {counted(len(sets), 'set')} of governors" if sets else ""
+    return f"comparison of {counted(len(spec.schedulers), 'scheduler')}{governed} on {spec.device}"
 
 
 def run_comparison(path: str | Path, overrides: Iterable[str] = (), *, kernels: bool = False) -> Comparison:

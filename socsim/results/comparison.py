@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,14 +21,16 @@ __all__ = ["Comparison"]
 
 
 class Comparison:
-    """Results of the same work under several schedulers; speedups are over the first.
+    """Results of the same work under several schedulers, and governors; speedups are over the first.
 
     Parameters
     ----------
     results
-        One per scheduler, at least one.
+        One per scheduler, at least one; one per scheduler and set of governors where those are compared.
     config
         The resolved comparison, plain enough to be written to a file.
+    governors
+        What each result's set of governors is called; empty (default) where none are compared.
 
     Raises
     ------
@@ -36,14 +38,20 @@ class Comparison:
         No results.
     """
 
-    def __init__(self, results: Iterable[Result], config: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        results: Iterable[Result],
+        config: Mapping[str, Any] | None = None,
+        governors: Sequence[str] = (),
+    ) -> None:
         self.results = tuple(results)
         if not self.results:
             raise UsageError("a comparison needs at least one scheduler, got none")
         self.config: dict[str, Any] = dict(config or {})
+        self.governors = tuple(governors)
 
     def __repr__(self) -> str:
-        return f"Comparison({', '.join(str(row['scheduler']) for row in self.rows)})"
+        return f"Comparison({', '.join(map(self._full_title, self.rows))})"
 
     def __str__(self) -> str:
         from rich.console import Console
@@ -55,11 +63,17 @@ class Comparison:
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
-        """A row per scheduler: the keys of :data:`socsim.results.metrics.METRICS` and ``speedup``.
+        """A row per result: the keys of :data:`socsim.results.metrics.METRICS` and ``speedup``.
 
-        ``speedup`` is the first row's mean latency over this one's, None where either has none.
+        ``speedup`` is the first row's mean latency over this one's, None where either has none. Where governors are
+        compared, ``governors`` comes after ``scheduler``.
         """
         rows = [result.metrics() for result in self.results]
+        if self.governors:
+            rows = [
+                _beside(row, "scheduler", "governors", own)
+                for row, own in zip(rows, self.governors, strict=True)
+            ]
         base = rows[0]["latency_ms_mean"]
         return [{**row, "speedup": _ratio(base, row["latency_ms_mean"])} for row in rows]
 
@@ -97,7 +111,9 @@ class Comparison:
             for name in TABLES:
                 write_table(self._joined(name), partial, name)
             pairs = zip(self.rows, self.labels, strict=True)
-            rows = [{**row, "scheduler": label} for row, label in pairs]
+            rows = [
+                {**row, "scheduler": self._full_title({**row, "scheduler": label})} for row, label in pairs
+            ]
             save_utilisation(rows, partial / "utilisation.png")
             for title, result in zip(self.titles, self.results, strict=True):
                 own = partial / title
@@ -121,10 +137,15 @@ class Comparison:
 
     @cached_property
     def titles(self) -> list[str]:
-        """Names of the schedulers as directories, numbered where two are the same."""
-        names = [file_name(str(row["scheduler"])) for row in self.rows]
+        """Names of the schedulers, with their governors, as directories, numbered where two are the same."""
+        names = [file_name(self._full_title(row, "-")) for row in self.rows]
         taken = set(names)
         return [name if names.count(name) == 1 else _free(name, i + 1, taken) for i, name in enumerate(names)]
+
+    @staticmethod
+    def _full_title(row: Mapping[str, Any], between: str = ", ") -> str:
+        """Scheduler and governors of a row, as far as it has any."""
+        return between.join(str(row[key]) for key in ("scheduler", "governors") if key in row)
 
     def _joined(self, table: str) -> pd.DataFrame:
         """A table of all results below each other, with who it is in the first column."""
@@ -137,6 +158,12 @@ class Comparison:
             [part.assign(run=title) for title, part in filled.items()], ignore_index=True
         )
         return joined.reindex(columns=["run", *(c for c in joined.columns if c != "run")])
+
+
+def _beside(row: Mapping[str, Any], before: str, key: str, value: Any) -> dict[str, Any]:
+    """A row with one key more, after another one."""
+    pairs = ([(name, cell), (key, value)] if name == before else [(name, cell)] for name, cell in row.items())
+    return {name: cell for pair in pairs for name, cell in pair}
 
 
 def _free(name: str, number: int, taken: set[str]) -> str:

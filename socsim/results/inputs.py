@@ -14,7 +14,7 @@ from typing import Any
 from socsim.devices.modes import split_mode
 from socsim.devices.profile import device_names, profile_files
 from socsim.errors import SocsimError
-from socsim.schedulers.governors.registry import locate_governor
+from socsim.schedulers.governors.sets import locate_governors, set_files
 from socsim.schedulers.registry import locate_scheduler, scheduler_files
 from socsim.workloads.dynamic import split_level
 from socsim.workloads.library import library_names
@@ -95,8 +95,8 @@ def _with_paths(block: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         found["arrivals"] = {**spec, "file": _joined(folder, trace)}
     if "scheduler" in found:
         found["scheduler"] = locate_scheduler(found["scheduler"], folder)
-    if isinstance(found.get("governors"), Mapping):
-        found["governors"] = {name: locate_governor(g, folder) for name, g in found["governors"].items()}
+    if "governors" in found:
+        found["governors"] = locate_governors(found["governors"], folder)
     if isinstance(found.get("schedulers"), list):
         found["schedulers"] = [locate_scheduler(spec, folder) for spec in found["schedulers"]]
     return found
@@ -165,6 +165,7 @@ def _files(block: Mapping[str, Any]) -> Iterator[Path]:
         yield Path(str(trace))
     for spec in (block.get("scheduler"), *(block.get("schedulers") or ())):
         yield from scheduler_files(spec)
+    yield from set_files(block.get("governors"))
 
 
 def _device_files(name: str) -> list[Path]:

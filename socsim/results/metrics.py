@@ -26,6 +26,7 @@ METRICS: Mapping[str, str] = {
     "latency_ms_p95": "95th percentile of the same, interpolated linearly",
     "energy_mj": "energy of the whole device over the run, idle and board included, per finished inference",
     "power_w": "mean power of the whole device over the run",
+    "rails_mj": "the share of energy_mj that each rail and each meter of the board sees",
     "unsupported_share": "operators that cannot run where the scheduler wanted them / all operators",
     "fallback_ops": "number of operators that fell back to the CPU",
     "transfer_mb": "megabytes (10^6) mapped, copied or transformed to change processor, per inference",
@@ -85,9 +86,18 @@ def metrics(outcome: Outcome, app: str | None = None, deadline_s: float | None =
 
 
 def device_row(outcome: Outcome) -> Row:
-    """What a row says of the device whatever the application: its name, mean power, and how busy it was."""
-    power = _energy(outcome)["power_w"]
-    return {"device": outcome.device, "power_w": power, "utilization": _utilization(outcome)}
+    """What a row says of the device whatever the application: its name, mean power, and how busy it was.
+
+    Energy per inference by rail is None: nothing is inferred.
+    """
+    energy = _energy(outcome)
+    rails = dict.fromkeys(energy["rails_mj"])
+    return {
+        "device": outcome.device,
+        "power_w": energy["power_w"],
+        "rails_mj": rails,
+        "utilization": _utilization(outcome),
+    }
 
 
 def latencies_ms(outcome: Outcome, app: str) -> list[float]:
@@ -124,6 +134,10 @@ def _energy(outcome: Outcome) -> Row:
     return {
         "energy_mj": joules / finished * 1e3 if finished else None,
         "power_w": joules / outcome.duration_s if outcome.duration_s > 0 else None,
+        "rails_mj": {
+            name: seen / finished * 1e3 if finished else None
+            for name, seen in {**outcome.rails_j, **outcome.meters_j}.items()
+        },
     }
 
 

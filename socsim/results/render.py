@@ -10,6 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from socsim import units
 from socsim.results.metrics import device_row
 from socsim.results.shown import frame_apps
 from socsim.words import counted
@@ -60,21 +61,25 @@ _SHOWN: Columns = (
     ("shown\nfps", "fps_shown", ".2f"),
 )
 _ENERGY: Columns = (("energy\nmJ/inf", "energy_mj", ".1f"), ("power\nW", "power_w", ".2f"))
+_PLACED: Columns = (("moved\nMB/inf", "transfer_mb", ".2f"), ("sync\nms/inf", "sync_ms", ".2f"))
 _AFTER: Columns = (
-    ("moved\nMB/inf", "transfer_mb", ".2f"),
-    ("sync\nms/inf", "sync_ms", ".2f"),
+    *_PLACED,
     ("unsup-\nported", "unsupported_share", ".1%"),
     ("fall-\nbacks", "fallback_ops", "d"),
 )
 
 
 def render_comparison(comparison: Comparison) -> Group:
-    """A row per scheduler, right-aligned with units in the header, and notes below."""
+    """A row per result, right-aligned with units in the header, and notes below."""
     labelled = zip(comparison.rows, comparison.labels, strict=True)
     rows = [{**row, "label": label} for row, label in labelled]
-    table = _table(Text(_title(comparison), "bold"), "scheduler", rows, "label", _SPEEDUP)
+    names = {"scheduler": "label", **({"governors": "governors"} if comparison.governors else {})}
+    table = _table(
+        Text(_title(comparison), "bold"), names, rows, _SPEEDUP, _PLACED if len(names) > 1 else _AFTER
+    )
     wanted = comparison.wanted_dtype
-    return Group(table, *(Text(note) for result in comparison.results for note in _notes(result, wanted)))
+    notes = dict.fromkeys(note for result in comparison.results for note in _notes(result, wanted))
+    return Group(table, *map(Text, [*_queues(comparison, rows), *notes]))
 
 
 def render_applications(result: Result, *, slowdown: bool = False) -> Group:
@@ -108,7 +113,7 @@ def _inferring(title: Text, rows: list[dict[str, Any]]) -> list[Table]:
     if not rows:
         return []
     missed = () if all(row["deadline_miss_share"] is None for row in rows) else _MISSED
-    return [_table(title, "application", rows, "app", missed), _columns_with(_SERVED, rows)]
+    return [_table(title, {"application": "app"}, rows, missed), _columns_with(_SERVED, rows)]
 
 
 def _columns_with(columns: Columns, rows: list[dict[str, Any]]) -> Table:
@@ -136,25 +141,45 @@ def _loads(result: Result) -> Iterator[str]:
             yield f"{app}: {row['dropped']} of {row['arrived']} arrivals dropped ({row['drop_share']:.1%})"
 
 
-def _table(title: Text, header: str, rows: list[dict[str, Any]], name: str, extra: Columns) -> Table:
+def _table(
+    title: Text, names: Mapping[str, str], rows: list[dict[str, Any]], extra: Columns, after: Columns = _AFTER
+) -> Table:
+    """Names (header -> key) to the left, numbers to the right."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     processors = list(dict.fromkeys(p for row in rows for p in row["utilization"]))
     before = (*_LATENCY, *extra, *_ENERGY)
-    table.add_column(header, overflow="fold")
-    for text in (*(c[0] for c in before), *(f"{p}\nbusy" for p in processors), *(c[0] for c in _AFTER)):
+    for header in names:
+        table.add_column(header, overflow="fold")
+    for text in (*(c[0] for c in before), *(f"{p}\nbusy" for p in processors), *(c[0] for c in after)):
         table.add_column(text, justify="right")
     for row in rows:
         busy = [_number(row["utilization"].get(p, 0.0), ".0%") for p in processors]
-        cells = [[_number(row[key], form) for _, key, form in columns] for columns in (before, _AFTER)]
-        table.add_row(Text(str(row[name])), *cells[0], *busy, *cells[1])
+        cells = [[_number(row[key], form) for _, key, form in columns] for columns in (before, after)]
+        table.add_row(*(Text(str(row[key])) for key in names.values()), *cells[0], *busy, *cells[1])
     return table
+
+
+def _queues(comparison: Comparison, rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Which rows could not keep up with their period: the last inference waited longer than that."""
+    period = comparison.config.get("period")
+    if not period:
+        return
+    seconds = units.parse(period, "time")
+    for result, row in zip(comparison.results, rows, strict=True):
+        started = [r for r in result.outcome.inferences if r.status == "finished"]
+        waited = max(started, key=lambda r: r.arrival_s, default=None)
+        if waited and waited.start_s - waited.arrival_s > seconds:
+            who = ", ".join(str(row[key]) for key in ("label", "governors") if key in row)
+            yield f"{who}: arrivals outrun service; latencies are those of a queue that grows as long as the run"
 
 
 def _title(comparison: Comparison) -> str:
     row = comparison.rows[0]
     count = sum(r.status == "finished" for r in comparison.results[0].outcome.inferences)
     done = f"{comparison.wanted_dtype}, {counted(count, 'inference')}{' each' * (len(comparison.rows) > 1)}"
-    return f"{row['model']} on {row['device']} with {row['library']}, {done}"
+    period = comparison.config.get("period")
+    often = f", one every {units.format(units.parse(period, 'time'), 'time')}" if period else ""
+    return f"{row['model']} on {row['device']} with {row['library']}, {done}{often}"
 
 
 def _number(value: Any, form: str) -> str:

@@ -12,6 +12,7 @@ from simpy.events import Timeout
 from socsim.devices.device import Accelerator, Cluster, Device
 from socsim.errors import UnknownNameError, UsageError
 from socsim.schedulers.governors import Governor, make_governor, resolve
+from socsim.schedulers.governors.sets import GovernorSet, as_sets, make_set
 from socsim.simulation.clocks import Clocks
 from socsim.simulation.domainstate import DomainState
 from socsim.simulation.executor import Executor
@@ -20,6 +21,7 @@ __all__ = [
     "NO_GOVERNORS",
     "Governed",
     "check_limits",
+    "governor_sets",
     "governors_by_domain",
     "set_limits",
     "start_governors",
@@ -55,6 +57,28 @@ def governors_by_domain(device: Device, specs: Mapping[str, Any]) -> dict[str, G
     """
     given = _by_domain(device, specs)
     return {name: make_governor(spec, name.split(".")[0]) for name, spec in given.items()}
+
+
+def governor_sets(device: Device, given: Any) -> list[GovernorSet]:
+    """Sets of governors to compare, each checked for a device.
+
+    Parameters
+    ----------
+    given
+        A set, or a list of them: clock domain -> governor, as of :func:`governors_by_domain`, or names joined by
+        ``+``, each of which goes to the domains that it is for.
+
+    Raises
+    ------
+    UnknownNameError
+        No such domain or governor.
+    UsageError
+        Two governors for the same domain, or one for none; something that is no set, or no set at all.
+    """
+    sets = [make_set(one, _domains(device)) for one in as_sets(given)]
+    for one in sets:
+        governors_by_domain(device, one.governors)
+    return sets
 
 
 def set_limits(clocks: Clocks, limits: Mapping[str, Mapping[str, float]]) -> None:
@@ -110,13 +134,18 @@ def _range(device: Device, name: str) -> tuple[float, float]:
 
 def _by_domain(device: Device, given: Mapping[str, Any]) -> dict[str, Any]:
     """What is given for each clock domain, what stands for all CPU policies given to each of them."""
-    policies = [f"cpu.{cluster.name}" for cluster in device.clusters]
-    domains = [*policies, *device.accelerators, "dram"]
+    domains = _domains(device)
     unknown = next((name for name in given if name not in ("cpu", *domains)), None)
     if unknown is not None:
         raise UnknownNameError("clock domain", unknown, ("cpu", *domains))
+    policies = [name for name in domains if name.startswith("cpu.")]
     found = {name: given["cpu"] for name in policies if "cpu" in given} | dict(given)
     return {name: found[name] for name in domains if name in found}
+
+
+def _domains(device: Device) -> list[str]:
+    """All clock domains."""
+    return [*(f"cpu.{cluster.name}" for cluster in device.clusters), *device.accelerators, "dram"]
 
 
 def _mhz(frequency: float) -> str:

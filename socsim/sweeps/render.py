@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from socsim.results.result import flat_row
 from socsim.sweeps.means import Mean, grouped, mean
 from socsim.sweeps.plan import Sweep
 from socsim.sweeps.tables import column_names
@@ -17,6 +18,8 @@ from socsim.words import counted
 __all__ = ["render_sweep"]
 
 Row = Mapping[str, Any]
+
+_ENERGY = ("energy\nmJ/inf", "energy_mj", ".1f")
 
 _COLUMNS = (
     ("latency\nms", "latency_ms_mean", ".2f"),
@@ -28,13 +31,13 @@ _COLUMNS = (
     ("drops\n%", "frame_drop_share", ".1%"),
     ("late or\ndropped %", "missed_share", ".1%"),
     ("shown\nfps", "fps_shown", ".2f"),
-    ("energy\nmJ/inf", "energy_mj", ".1f"),
+    _ENERGY,
     ("power\nW", "power_w", ".2f"),
     ("predicted\noff by", "prediction_mape", ".1%"),
 )
 """(header, key, format)."""
 
-_SEED, _NARROW = "seed", 24
+_SEED, _NARROW, _RAIL = "seed", 24, "rails_mj_"
 
 
 def render_sweep(plan: Sweep, rows: Sequence[Row]) -> Group:
@@ -49,22 +52,37 @@ def render_sweep(plan: Sweep, rows: Sequence[Row]) -> Group:
     """
     names = column_names([axis.name for axis in plan.axes])
     shown = [name for name in names if name != _SEED]
+    rows = [flat_row(row) for row in rows]
+    columns = _with_rails(rows)
     several = len({row["app"] for row in rows}) > 1
     labels = [*shown, *(["app"] if several else [])]
     groups = grouped(rows, [*shown, "app"])
-    cells = [[_cell(group, key, form) for _, key, form in _COLUMNS] for group in groups]
-    kept = [i for i in range(len(_COLUMNS)) if any(row[i] not in ("-", "0.0%") for row in cells)]
-    kept = [i for i in kept if _COLUMNS[i][1] != "frame_drop_share" or any(r.get("frames") for r in rows)]
+    cells = [[_cell(group, key, form) for _, key, form in columns] for group in groups]
+    kept = [i for i in range(len(columns)) if any(row[i] not in ("-", "0.0%") for row in cells)]
+    kept = [i for i in kept if columns[i][1] != "frame_drop_share" or any(r.get("frames") for r in rows)]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for label in labels:
         table.add_column(
             "application" if label == "app" else label, overflow="fold", no_wrap=_narrow(rows, label)
         )
     for i in kept:
-        table.add_column(_COLUMNS[i][0], justify="right")
+        table.add_column(columns[i][0], justify="right")
     for group, row in zip(groups, cells, strict=True):
         table.add_row(*(Text(str(group[0].get(label))) for label in labels), *(row[i] for i in kept))
     return Group(_title(plan, names), table)
+
+
+def _with_rails(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
+    """The columns, with those of rails and meters that see only a part of the device in some run."""
+    keys = dict.fromkeys(key for row in rows for key in row if key.startswith(_RAIL))
+    partial = [key for key in keys if any(_differs(row.get(key), row.get("energy_mj")) for row in rows)]
+    own = [(f"{key.removeprefix(_RAIL)}\nmJ/inf", key, ".1f") for key in partial]
+    after = _COLUMNS.index(_ENERGY) + 1
+    return [*_COLUMNS[:after], *own, *_COLUMNS[after:]]
+
+
+def _differs(part: float | None, whole: float | None) -> bool:
+    return part is not None and whole is not None and abs(part - whole) > 1e-9 * abs(whole)
 
 
 def _narrow(rows: Sequence[Row], label: str) -> bool:
