@@ -209,7 +209,7 @@ class Stream(ABC):
         for number, arrival, origin in self._under_way.values():
             start = self.started(number)
             status = "queued" if start < 0.0 else "running"
-            level = self.running_level
+            level = 0 if start < 0.0 else self.running_level
             yield InferenceRecord(self.name, number, arrival, start, -1.0, status, origin, level)
         for number, arrival, origin in self.admission.waiting:
             yield InferenceRecord(self.name, number, arrival, -1.0, -1.0, "queued", origin)

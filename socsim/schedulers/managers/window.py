@@ -13,7 +13,7 @@ __all__ = ["LatencyWindow"]
 
 
 class LatencyWindow(Manager):
-    """One level down if the mean of a window of times is above the target, one up if the level is not accurate enough.
+    """Down a level where a window's mean time is too long, up one that is not accurate enough.
 
     It counts inferences since it came to its level. The first `skip` do not matter; of the others it keeps times (from
     first operator to finish) below `outlier`. As soon as it has `window` of them, and their latest `window` have a mean
