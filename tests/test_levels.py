@@ -409,6 +409,29 @@ def test_a_sound_experiment_is_found_sound(tmp_path: Path) -> None:
     assert result.inferences.level.dropna().unique().tolist() == [2]
 
 
+def test_targets_that_change_in_an_experiment(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    rows = (
+        "{latency: 60 ms, top1: 76}, {at: 2 s, latency: 48 ms, top1: 74}, {at: 6 s, latency: 65 ms, top1: 78}"
+    )
+    file.write_text(TEXT.replace("{latency: 60 ms}, {at: 5 s, top1: 78}", rows))
+    table = load_experiment(file, ["duration=8 s"]).run().inferences
+    moves = table[table.level.diff() != 0]
+    assert list(zip(moves.inference, moves.level, strict=True)) == [(0, 4), (40, 3), (80, 2), (121, 3)]
+    assert (table.start_ms.diff()[moves.index[1:]] > 244).all()
+
+
+def test_a_sweep_over_levels_and_managers(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    quick = '"latency_window(window=1, skip=0, target=50 ms, top1=70)"'
+    text = TEXT.replace("    targets: [{latency: 60 ms}, {at: 5 s, top1: 78}]\n", "")
+    file.write_text(f"{text}sweep: {{apps.0.level: [2, 4], apps.0.manager: [fixed, {quick}]}}\n")
+    table = socsim.sweep(file)
+    left = table.finished[3] - 2
+    down = (77.54 + 76.134 + left * 74.968) / (left + 2)  # one inference at levels 4 and 3 each
+    assert table.top1_mean.tolist() == pytest.approx([74.968, 74.968, 77.54, down])
+
+
 # --- the experiment that comes with socsim ------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib.metadata import EntryPoint
 from itertools import pairwise
@@ -343,6 +344,15 @@ def test_specs_as_texts(own: Path) -> None:
     located = locate_manager("own_managers:Mine(share=0.7)", own.parent)
     assert located == f"{own}:Mine(share=0.7)"
     assert manager_files(located) == [own]
+
+
+def test_one_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    cli = calling(capsys)
+    out = cli("show", "manager", "latency_window(window=5)")[1]
+    assert "Down a level where a window's mean time is too long" in out and "window=5" in out
+    about = json.loads(cli("show", "manager", "fixed", "--json")[1])
+    assert about["class"] == "socsim.schedulers.managers.fixed:Fixed"
+    assert about["options"] == {"level": None}
 
 
 def test_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -122,7 +122,7 @@ _DESCRIBED = {
 @click.argument("kind", type=click.Choice(list(_KINDS)))
 @json_option
 def list_things(kind: str, as_json: bool) -> None:
-    """List what comes with socsim: devices, models, families, libraries, schedulers, governors and so on."""
+    """List what comes with socsim: devices, models, families, libraries, schedulers, governors, managers and so on."""
     rows = _KINDS[kind]()
     if as_json:
         emit_json(rows)
