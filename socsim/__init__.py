@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from socsim.experiments import load_experiment
     from socsim.schedulers.base import OnlineScheduler, SplitScheduler, StaticScheduler
     from socsim.schedulers.governors.base import Governor
+    from socsim.schedulers.managers.base import Manager
     from socsim.schedulers.plan import Placement, Plan, Split
     from socsim.simulation.mechanisms import Mechanisms
     from socsim.sweeps.running import sweep
@@ -38,6 +39,7 @@ __all__ = [
     "Device",
     "Governor",
     "Inference",
+    "Manager",
     "Mechanisms",
     "ModelGraph",
     "OnlineScheduler",
@@ -70,6 +72,7 @@ _HOMES = {
     "experiments": ("load_experiment",),
     "schedulers.base": ("OnlineScheduler", "SplitScheduler", "StaticScheduler"),
     "schedulers.governors.base": ("Governor",),
+    "schedulers.managers.base": ("Manager",),
     "schedulers.plan": ("Placement", "Plan", "Split"),
     "simulation.mechanisms": ("Mechanisms",),
     "sweeps.running": ("sweep",),

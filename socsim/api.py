@@ -27,7 +27,7 @@ from socsim.simulation.simulation import Application, Simulation
 from socsim.units import parse
 from socsim.workloads.apps import Inference
 from socsim.workloads.competitors import Competitor
-from socsim.workloads.dynamic import is_member, load_member
+from socsim.workloads.dynamic import DynamicFamily, is_member, load_family, load_member
 from socsim.workloads.frames import FrameApp
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.library import load_library
@@ -163,6 +163,10 @@ def _loaded(app: Application) -> Application:
     """An application with its network loaded, fused where its library fuses."""
     if not isinstance(app, Inference):
         return app
+    if isinstance(app.model, DynamicFamily):
+        return app
+    if app.dynamic:
+        return replace(app, model=load_family(str(app.model)))
     return replace(app, model=load_model(app.model, fuse=load_library(app.library).fuses))
 
 

@@ -10,11 +10,13 @@ from typing import Any
 from socsim.devices.device import Device
 from socsim.results.inputs import located
 from socsim.schedulers.governors.registry import describe_governor
+from socsim.schedulers.managers.registry import describe_manager
 from socsim.schedulers.registry import describe_scheduler
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.simulation import Application, Simulation
 from socsim.units import exact_seconds
 from socsim.workloads.apps import Inference
+from socsim.workloads.dynamic import DynamicFamily
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.pricing import Pricer
 
@@ -64,11 +66,11 @@ def describe(app: Application) -> dict[str, Any]:
         return app.describe()
     described: dict[str, Any] = {
         "kind": "inference",
-        "model": app.model.name if isinstance(app.model, ModelGraph) else str(app.model),
+        "model": app.model.name if isinstance(app.model, (ModelGraph, DynamicFamily)) else str(app.model),
         "scheduler": describe_scheduler(app.scheduler),
         "library": app.library,
     }
-    optional = {key: getattr(app, key) for key in ("name", "dtype", "cores", "count")}
+    optional = {key: getattr(app, key) for key in ("name", "dtype", "cores", "count", "level")}
     described |= {key: value for key, value in optional.items() if value}
     times = {"period": app.period_s if app.arrivals is None else None, "deadline": app.deadline_s}
     described |= {key: exact_seconds(value) for key, value in times.items() if value is not None}
@@ -76,6 +78,10 @@ def describe(app: Application) -> dict[str, Any]:
         described["arrivals"] = app.source.describe() if app.source else {"kind": "back_to_back"}
     if app.stage is not None:
         described["after"] = app.stage.describe()
+    if app.manager is not None:
+        described["manager"] = describe_manager(app.manager)
+    if app.wanted.rows:
+        described["targets"] = [target.describe() for target in app.wanted.rows]
     policy = {key: getattr(app, key) for key in _POLICY}
     if app.kernel_limit_s:
         described["kernel_limit"] = exact_seconds(app.kernel_limit_s)

@@ -65,6 +65,8 @@ def test_inferences():
         "latency_ms": pytest.approx(7.0),
         "chain_ms": pytest.approx(7.0),
         "status": "finished",
+        "level": pytest.approx(np.nan, nan_ok=True),
+        "top1": pytest.approx(np.nan, nan_ok=True),
     }
 
 

@@ -67,6 +67,18 @@ def _governors() -> list[Row]:
     ]
 
 
+def _managers() -> list[Row]:
+    from socsim.schedulers.managers.registry import broken_managers, manager_class, manager_names
+
+    faults = broken_managers()
+    return [
+        {"name": name, "description": "", "fault": faults[name]}
+        if name in faults
+        else {"name": name, "description": _first_line(manager_class(name))}
+        for name in manager_names()
+    ]
+
+
 def _first_line(cls: type) -> str:
     """The first line of a class's docstring, empty where it has none."""
     return next(iter((cls.__doc__ or "").strip().splitlines()), "")
@@ -92,6 +104,7 @@ _KINDS: dict[str, Callable[[], list[Row]]] = {
     "schedulers": _schedulers,
     "predictors": _predictors,
     "governors": _governors,
+    "managers": _managers,
     "experiments": _experiments,
 }
 
@@ -99,6 +112,7 @@ _DESCRIBED = {
     "families": "what its networks are",
     "predictors": "what it believes",
     "governors": "what it does",
+    "managers": "what it does",
     "experiments": "what it asks",
 }
 """Kinds whose rows have a description, and what its column is called."""
@@ -108,7 +122,7 @@ _DESCRIBED = {
 @click.argument("kind", type=click.Choice(list(_KINDS)))
 @json_option
 def list_things(kind: str, as_json: bool) -> None:
-    """List what comes with socsim: devices, models, families, libraries, schedulers, governors and so on."""
+    """List what comes with socsim: devices, models, families, libraries, schedulers, governors, managers and so on."""
     rows = _KINDS[kind]()
     if as_json:
         emit_json(rows)

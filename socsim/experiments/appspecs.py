@@ -14,6 +14,7 @@ from socsim.workloads.competitors import Competitor
 from socsim.workloads.frames import Ui, Video
 from socsim.workloads.replays import Replay
 from socsim.workloads.stages import make_after
+from socsim.workloads.targets import make_targets
 
 __all__ = [
     "KINDS",
@@ -74,6 +75,9 @@ class InferenceSpec(Spec):
     cpuset: str = ""
     kernel_limit: Duration = 0.0
     queue_window: Annotated[int, Field(strict=True, ge=0)] = 0
+    level: Count | None = None
+    manager: str | dict[str, Any] | None = None
+    targets: Any = None
 
     @model_validator(mode="after")
     def _fits(self) -> InferenceSpec:
@@ -82,6 +86,10 @@ class InferenceSpec(Spec):
             make_arrivals(self.arrivals, self.period, units=True)
         except ValueError as error:
             raise yamlfile.RelativeFaults([(("arrivals",), str(error))]) from None
+        try:
+            make_targets(self.targets, units=True)
+        except ValueError as error:
+            raise yamlfile.RelativeFaults([(("targets",), str(error))]) from None
         self.application()
         return self
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from socsim import yamlfile
-from socsim.errors import SocsimError
+from socsim.errors import SocsimError, UsageError
 from socsim.experiments.experiment import Experiment
 from socsim.simulation.governing import check_limits, governors_by_domain
 from socsim.words import counted
@@ -33,7 +33,9 @@ def named_things(
     """Whatever an experiment names: its place in the file, who loads it, and its name."""
     from socsim.api import load_model
     from socsim.devices.profile import load_device
+    from socsim.schedulers.managers import make_manager
     from socsim.schedulers.registry import make_scheduler
+    from socsim.workloads.dynamic import load_family
     from socsim.workloads.library import load_library
 
     yield ("device",), load_device, experiment.device
@@ -45,15 +47,42 @@ def named_things(
         if not isinstance(app, Inference):
             yield ("apps", i), partial(_check_fit, experiment.device), app
             continue
-        yield ("apps", i, "model"), load_model, app.model
+        yield ("apps", i, "model"), load_family if app.dynamic else load_model, app.model
         yield ("apps", i, "library"), load_library, app.library
-        yield ("apps", i, "scheduler"), make_scheduler, app.scheduler
+        yield ("apps", i, "scheduler"), _check_planning if app.dynamic else make_scheduler, app.scheduler
+        if app.level is not None:
+            yield ("apps", i, "level"), partial(_check_level, str(app.model)), app.level
+        if app.manager is not None:
+            yield ("apps", i, "manager"), make_manager, app.manager
         if app.cpuset:
             yield ("apps", i, "cpuset"), partial(_check_cores, experiment.device), app
         elif app.cores:
             yield ("apps", i, "cores"), partial(_check_cores, experiment.device), app
         if isinstance(app.source, TraceFile):
             yield ("apps", i, "arrivals"), read_trace, app.source.file
+
+
+def _check_planning(spec: Any) -> None:
+    """Refuse schedulers for a family that do not plan."""
+    from socsim.schedulers.base import StaticScheduler
+    from socsim.schedulers.registry import make_scheduler
+
+    scheduler = make_scheduler(spec)
+    if not isinstance(scheduler, StaticScheduler):
+        raise UsageError(
+            f"{scheduler.title!r} decides at run time, and families need one that plans, such as 'gpu' or 'heft'"
+        )
+
+
+def _check_level(family: str, level: int) -> None:
+    """Refuse levels that a family has not; unknown families pass."""
+    from socsim.workloads.dynamic import load_family
+
+    try:
+        found = load_family(family)
+    except SocsimError:
+        return
+    found[level]
 
 
 def _check_governor(device: str, name: str, spec: Any) -> None:

@@ -46,6 +46,8 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "latency_ms": "finish - arrival",
         "chain_ms": "finish - origin",
         "status": "finished, running, queued or dropped at the end of the run",
+        "level": "level of its network in its family; empty where there is none, and for those that did not begin",
+        "top1": "published Top-1 accuracy of that network in %; empty likewise",
     },
     "kernels": {
         "app": "application",
@@ -148,16 +150,18 @@ TABLES = tuple(COLUMNS)
 
 def inferences_frame(outcome: Outcome) -> pd.DataFrame:
     """One row per inference."""
-    return _frame("inferences", [_inference_row(r) for r in outcome.inferences])
+    top1 = {app: record.top1 for app, record in outcome.apps.items()}
+    return _frame("inferences", [_inference_row(r, top1.get(r.app, {})) for r in outcome.inferences])
 
 
-def _inference_row(r: InferenceRecord) -> tuple[object, ...]:
+def _inference_row(r: InferenceRecord, top1: Mapping[int, float]) -> tuple[object, ...]:
     start = r.start_s * 1e3 if r.start_s >= 0 else np.nan
     finish = r.finish_s * 1e3 if r.status == "finished" else np.nan
     drop = r.finish_s * 1e3 if r.status == "dropped" else np.nan
     origin, arrival = r.chain_start_s * 1e3, r.arrival_s * 1e3
     spans = (start - arrival, finish - start, finish - arrival, finish - origin)
-    return (r.app, r.number, origin, arrival, start, finish, drop, *spans, r.status)
+    network = (r.level or np.nan, top1.get(r.level, np.nan))
+    return (r.app, r.number, origin, arrival, start, finish, drop, *spans, r.status, *network)
 
 
 def kernels_frame(outcome: Outcome) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from socsim.devices.modes import split_mode
 from socsim.devices.profile import device_names, profile_files
 from socsim.errors import SocsimError
 from socsim.schedulers.governors.sets import locate_governors, set_files
+from socsim.schedulers.managers.registry import locate_manager, manager_files
 from socsim.schedulers.registry import locate_scheduler, scheduler_files
 from socsim.workloads.dynamic import split_level
 from socsim.workloads.library import library_names
@@ -69,13 +70,15 @@ def _as_block(path: Sequence[str], value: Any) -> dict[str, Any]:
     if not rest:
         return {first: value}
     inner = _as_block(rest, value)
-    return {first: {"name": "", **inner} if first in ("scheduler", "predictor") else inner}
+    return {first: {"name": "", **inner} if first in ("scheduler", "predictor", "manager") else inner}
 
 
 def _tail(key: str) -> list[str]:
     """What a dotted path says from the key on whose values may be paths; its last part where there is none."""
     parts = key.split(".")
-    named = [i for i, part in enumerate(parts) if part in ("device", "library", "model", "scheduler")]
+    named = [
+        i for i, part in enumerate(parts) if part in ("device", "library", "model", "scheduler", "manager")
+    ]
     return parts[named[-1] :] if named else parts[-1:]
 
 
@@ -95,6 +98,8 @@ def _with_paths(block: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         found["arrivals"] = {**spec, "file": _joined(folder, trace)}
     if "scheduler" in found:
         found["scheduler"] = locate_scheduler(found["scheduler"], folder)
+    if "manager" in found:
+        found["manager"] = locate_manager(found["manager"], folder)
     if "governors" in found:
         found["governors"] = locate_governors(found["governors"], folder)
     if isinstance(found.get("schedulers"), list):
@@ -126,9 +131,11 @@ def _is_path(name: str, *suffixes: str) -> bool:
 
 
 def _is_network_file(model: str) -> bool:
-    """Whether a model is a file: an ONNX one, or a family's with a level."""
+    """Whether a model is a file: an ONNX one, or a family's, with or without a level."""
     base, level = split_level(model)
-    return _is_path(model, ".onnx") or (level is not None and _is_path(base, ".yaml", ".yml"))
+    return _is_path(model, ".onnx", ".yaml", ".yml") or (
+        level is not None and _is_path(base, ".yaml", ".yml")
+    )
 
 
 def _joined(folder: Path, name: str) -> str:
@@ -166,6 +173,7 @@ def _files(block: Mapping[str, Any]) -> Iterator[Path]:
     for spec in (block.get("scheduler"), *(block.get("schedulers") or ())):
         yield from scheduler_files(spec)
     yield from set_files(block.get("governors"))
+    yield from manager_files(block.get("manager"))
 
 
 def _device_files(name: str) -> list[Path]:

@@ -36,6 +36,7 @@ METRICS: Mapping[str, str] = {
     "deadline_miss_share": "inferences dropped or late / all whose deadline passed; null without a deadline",
     "peak_memory_mb": "weights and the most activations alive at once, megabytes (10^6)",
     "prediction_mape": "mean of |predicted - actual| / actual over kernels, as a share (0.1 is 10 %)",
+    "top1_mean": "mean published Top-1 accuracy in % of a family's finished inferences; null for one network",
 }
 """What each key of a row means, in the order of the columns."""
 
@@ -56,7 +57,7 @@ def metrics(outcome: Outcome, app: str | None = None, deadline_s: float | None =
     -------
     A row with the keys of :data:`METRICS`. A value is None where it does not exist: times and energy per
     inference when none finished, ``prediction_mape`` when no kernel did, ``deadline_miss_share`` without a
-    deadline, ``frame_drop_share`` without frames.
+    deadline, ``frame_drop_share`` without frames, ``top1_mean`` without a family.
 
     Raises
     ------
@@ -81,6 +82,7 @@ def metrics(outcome: Outcome, app: str | None = None, deadline_s: float | None =
         "deadline_miss_share": _deadline_miss_share(outcome, record.app, deadline_s),
         "peak_memory_mb": record.peak_memory_bytes / 1e6,
         "prediction_mape": _prediction_mape(outcome, record.app),
+        "top1_mean": _top1_mean(outcome, record),
     }
     return {key: row[key] for key in METRICS}
 
@@ -159,6 +161,12 @@ def _prediction_mape(outcome: Outcome, app: str) -> float | None:
     own = [r for r in outcome.predictions if r.app == app]
     kernels = sum(r.kernels for r in own)
     return sum(r.absolute for r in own) / kernels if kernels else None
+
+
+def _top1_mean(outcome: Outcome, record: AppRecord) -> float | None:
+    own = outcome.inferences_of(record.app)
+    levels = own.level[own.are("finished")].tolist() if record.top1 else []
+    return float(np.mean([record.top1[level] for level in levels])) if levels else None
 
 
 def _deadline_miss_share(outcome: Outcome, app: str, deadline_s: float | None) -> float | None:

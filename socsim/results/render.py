@@ -45,6 +45,7 @@ _SERVED: Columns = (
     ("p95\nms", "chain_ms_p95", ".2f"),
     ("through-\nput /s", "throughput_per_s", ".2f"),
     ("slow-\ndown", "slowdown", ".2f"),
+    ("top-1\n%", "top1_mean", ".2f"),
 )
 _SHOWN: Columns = (
     ("frames", "frames", "d"),

@@ -1,4 +1,4 @@
-"""What stands between the simulation and the code of schedulers and governors: checks, and where failures are."""
+"""Between the simulation and the code of schedulers, governors and managers: checks, and where failures are."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def check_times(scheduler: Scheduler) -> None:
 
 
 class Titled(Protocol):
-    """A scheduler, a governor: something with a name for tables."""
+    """A scheduler, a governor, a manager: something with a name for tables."""
 
     @property
     def title(self) -> str:
@@ -54,12 +54,12 @@ class Titled(Protocol):
 
 
 class blamed:
-    """Tell failures of a scheduler's or governor's own code, in a ``with`` block, as such, with the place in its file.
+    """Tell failures of own code of a scheduler, say, in a ``with`` block, as such, with the place in its file.
 
     Parameters
     ----------
     decider, method, subject
-        Whose code runs, which method of it, and on what: a network, a clock domain.
+        Whose code runs, which method of it, and on what: a network, a clock domain, an application.
     kind
         What it is, for messages; ``"scheduler"`` by default.
 

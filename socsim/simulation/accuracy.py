@@ -19,7 +19,7 @@ from socsim.workloads.graph import Operator
 from socsim.workloads.kernels import Part
 from socsim.workloads.pricing import Pricer
 
-__all__ = ["PredictionLog"]
+__all__ = ["LevelLogs", "PredictionLog"]
 
 CLOSE = 0.1 + 1e-12
 """Largest error that counts as close; the tolerance is for the sum of floats."""
@@ -214,6 +214,45 @@ class PredictionLog:
         fixed = invocation if self._predictor.sharing else 0.0
         errors = self._errors.setdefault((entry.target, entry.kernel_class), _Errors())
         return _Kernel(index, (op, placement, part), fixed, invocation + dispatch, errors)
+
+
+class LevelLogs(PredictionLog):
+    """The same for an application of a family: each level's kernels have a log, errors are added up.
+
+    Parameters
+    ----------
+    app, title
+        As of :class:`PredictionLog`.
+    """
+
+    def __init__(self, app: str, title: str) -> None:
+        self.app, self.title = app, title
+        self._logs: list[PredictionLog] = []
+        self.current: PredictionLog | None = None
+        """The log of the level that runs."""
+
+    def add(self, log: PredictionLog) -> None:
+        """There is one more level."""
+        self._logs.append(log)
+
+    def record(self, run: Run | Delay) -> None:
+        """Note a finished run of kernels of the present level."""
+        if self.current is not None:
+            self.current.record(run)
+
+    def records(self) -> Iterator[PredictionRecord]:
+        """Errors by processor and kernel class, all levels together."""
+        sums: dict[tuple[str, str], _Errors] = {}
+        for record in (r for log in self._logs for r in log.records()):
+            total = sums.setdefault((record.processor, record.kernel_class), _Errors())
+            total.kernels += record.kernels
+            total.absolute += record.absolute
+            total.signed += record.signed
+            total.close += record.close
+        for (processor, kernel_class), e in sorted(sums.items()):
+            yield PredictionRecord(
+                self.app, self.title, processor, kernel_class, e.kernels, e.absolute, e.signed, e.close
+            )
 
 
 def _disturbed(run: Run | Delay) -> bool:

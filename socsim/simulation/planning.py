@@ -80,6 +80,11 @@ class Planner:
             self._lowered[plan.key] = lowered
         return lowered
 
+    @property
+    def inferences(self) -> int:
+        """How many inferences have followed its plans."""
+        return sum(x.inferences for x in self._lowered.values())
+
     def record(self, app: str) -> AppRecord:
         """What was run under an application's name, and what the plans that were followed cost per inference."""
         pricer, network = self._pricer, self._pricer.graph

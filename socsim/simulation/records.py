@@ -47,6 +47,8 @@ class InferenceRecord(NamedTuple):
     """``finished``, ``running``, ``queued`` or ``dropped`` at the end of the run."""
     origin_s: float = -1.0
     """Arrival of the first stage of the chain that led to it; -1 where it is itself the first."""
+    level: int = 0
+    """Level of its network in its family; 0 where there is none, or it has not begun."""
 
     @property
     def chain_start_s(self) -> float:
@@ -64,6 +66,8 @@ class Inferences:
     origin: np.ndarray
     status: np.ndarray
     """Index into :data:`STATUSES`."""
+    level: np.ndarray
+    """Level of the network in its family, 0 for none."""
 
     def are(self, status: str) -> np.ndarray:
         """Which ones have a status."""
@@ -81,7 +85,7 @@ class InferenceLog(Sequence[InferenceRecord]):
         self._apps: dict[str, int] = {}
         self._of_app, self._numbers, self._statuses = array("H"), array("q"), array("B")
         self._arrivals, self._starts, self._finishes = array("d"), array("d"), array("d")
-        self._origins = array("d")
+        self._origins, self._levels = array("d"), array("H")
         self._names: list[str] = []
         self.extend(records)
 
@@ -94,6 +98,7 @@ class InferenceLog(Sequence[InferenceRecord]):
         finish: float,
         status: str = "finished",
         origin: float = -1.0,
+        level: int = 0,
     ) -> None:
         """Append an inference; fields as of :class:`InferenceRecord`."""
         self._of_app.append(self._apps.setdefault(app, len(self._apps)))
@@ -103,6 +108,7 @@ class InferenceLog(Sequence[InferenceRecord]):
         self._finishes.append(finish)
         self._statuses.append(_CODES[status])
         self._origins.append(origin)
+        self._levels.append(level)
 
     def extend(self, records: Iterable[InferenceRecord]) -> None:
         """Append records."""
@@ -112,7 +118,7 @@ class InferenceLog(Sequence[InferenceRecord]):
     def of(self, app: str) -> Inferences:
         """An application's inferences as arrays, in order of :meth:`add`."""
         chosen = np.array(self._of_app) == self._apps.get(app, -1)
-        columns = (self._arrivals, self._starts, self._finishes, self._origins, self._statuses)
+        columns = (self._arrivals, self._starts, self._finishes, self._origins, self._statuses, self._levels)
         return Inferences(*(np.array(column)[chosen] for column in columns))
 
     def __len__(self) -> int:
@@ -134,6 +140,7 @@ class InferenceLog(Sequence[InferenceRecord]):
             self._finishes[i],
             STATUSES[self._statuses[i]],
             self._origins[i],
+            self._levels[i],
         )
 
     def _name(self, index: int) -> str:
@@ -217,6 +224,8 @@ class AppRecord:
     sync_s: float
     peak_memory_bytes: float
     macs: int
+    top1: Mapping[int, float] = field(default_factory=dict)
+    """Level -> Top-1 accuracy in % of the networks of a family; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

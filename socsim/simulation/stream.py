@@ -98,6 +98,9 @@ class Stream(ABC):
     usual_concurrency: int | None = 1
     """How many inferences may be under way where the application does not say; None for any number."""
 
+    running_level: int = 0
+    """Level in its family of the network of the inference under way; 0 where there is none."""
+
     def __init__(
         self,
         executor: Executor,
@@ -173,7 +176,8 @@ class Stream(ABC):
     def finish(self, index: int, arrival: float, start: float) -> None:
         """Record a finished inference; the stages after it, then who waits, may go on."""
         origin = self._under_way.pop(index).origin_s
-        self.log.add(self.name, index, arrival, start, self.executor.env.now, "finished", origin)
+        now, level = self.executor.env.now, self.running_level
+        self.log.add(self.name, index, arrival, start, now, "finished", origin, level)
         for follower in self.followers:
             follower.trigger(arrival if origin < 0.0 else origin)
         self._leave()
@@ -205,7 +209,8 @@ class Stream(ABC):
         for number, arrival, origin in self._under_way.values():
             start = self.started(number)
             status = "queued" if start < 0.0 else "running"
-            yield InferenceRecord(self.name, number, arrival, start, -1.0, status, origin)
+            level = 0 if start < 0.0 else self.running_level
+            yield InferenceRecord(self.name, number, arrival, start, -1.0, status, origin, level)
         for number, arrival, origin in self.admission.waiting:
             yield InferenceRecord(self.name, number, arrival, -1.0, -1.0, "queued", origin)
 

@@ -10,20 +10,23 @@ import numpy as np
 from socsim.errors import PlanError, UsageError
 from socsim.schedulers.base import OnlineScheduler, Scheduler, StaticScheduler
 from socsim.schedulers.guard import blamed, check_times
+from socsim.schedulers.managers import make_manager
 from socsim.schedulers.prediction import Predictor
 from socsim.schedulers.predictors import make_predictor, predictor_title
 from socsim.schedulers.registry import make_scheduler
 from socsim.schedulers.view import View
-from socsim.simulation.accuracy import PredictionLog
+from socsim.simulation.accuracy import LevelLogs, PredictionLog
 from socsim.simulation.dispatcher import Dispatcher
 from socsim.simulation.executor import Executor
 from socsim.simulation.feeds import Feed, LoopFeed, StageFeed, TimedFeed
 from socsim.simulation.foreign import foreign_load
+from socsim.simulation.levels import Level, Levels, LevelStream
 from socsim.simulation.online import OnlineStream
 from socsim.simulation.planning import Planner
 from socsim.simulation.profiling import bench
 from socsim.simulation.stream import Noise, StaticStream, Stream, pacing_of
 from socsim.workloads.apps import Inference
+from socsim.workloads.dynamic import DynamicFamily
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.library import load_library
 from socsim.workloads.pricing import Pricer
@@ -75,14 +78,14 @@ class StreamMaker:
         return self.streams
 
     def _stream(self, app: Inference, name: str, number: int) -> Stream:
-        if not isinstance(app.model, ModelGraph):
-            raise UsageError(f"application {name!r}: load the network first, got {app.model!r}")
-        pricer = Pricer(
-            self.executor.device, load_library(app.library), app.model, app.dtype, app.cores, app.cpuset
-        )
         scheduler = self._scheduler(app.scheduler)
         check_times(scheduler)
-        noise = Noise(np.random.default_rng([self._seed, number]), pricer) if self._noise else None
+        if isinstance(app.model, DynamicFamily):
+            return self._dynamic(app, name, app.model, scheduler, number)
+        if not isinstance(app.model, ModelGraph):
+            raise UsageError(f"application {name!r}: load the network first, got {app.model!r}")
+        pricer = self._pricer(app, app.model)
+        noise = self._spread(number, pricer)
         if isinstance(scheduler, OnlineScheduler):
             return self._online(app, name, pricer, scheduler, noise)
         if isinstance(scheduler, StaticScheduler):
@@ -90,6 +93,15 @@ class StreamMaker:
         raise UsageError(
             f"a scheduler must be a StaticScheduler or an OnlineScheduler, got {type(scheduler).__name__}"
         )
+
+    def _pricer(self, app: Inference, graph: ModelGraph) -> Pricer:
+        """A network under its application's library, on the device."""
+        return Pricer(
+            self.executor.device, load_library(app.library), graph, app.dtype, app.cores, app.cpuset
+        )
+
+    def _spread(self, number: int, pricer: Pricer) -> Noise | None:
+        return Noise(np.random.default_rng([self._seed, number]), pricer) if self._noise else None
 
     def _scheduler(self, spec: Any) -> Scheduler:
         """A scheduler of an application's own, or the one that it shares with others."""
@@ -110,12 +122,40 @@ class StreamMaker:
     def _static(
         self, app: Inference, name: str, pricer: Pricer, scheduler: StaticScheduler, noise: Noise | None
     ) -> Stream:
-        predictor = self._predictor(name, pricer, scheduler)
-        planner = Planner(
+        planner = self._planner(app, pricer, scheduler, self._predictor(name, pricer, scheduler))
+        return StaticStream(self.executor, app, name, pricer, scheduler, noise, planner=planner)
+
+    def _planner(
+        self, app: Inference, pricer: Pricer, scheduler: StaticScheduler, predictor: Predictor
+    ) -> Planner:
+        return Planner(
             pricer, scheduler, predictor, lambda: float(self.executor.env.now), pacing=pacing_of(app, scheduler),
             others=self._others(scheduler),
         )  # fmt: skip
-        return StaticStream(self.executor, app, name, pricer, scheduler, noise, planner=planner)
+
+    def _dynamic(
+        self, app: Inference, name: str, family: DynamicFamily, scheduler: Scheduler, number: int
+    ) -> Stream:
+        """The stream of an application of a family."""
+        if not isinstance(scheduler, StaticScheduler):
+            raise UsageError(_online_refusal(name, scheduler.title, family))
+        fused = load_library(app.library).fuses
+        level = family[len(family) if app.level is None else app.level].level
+        logs = LevelLogs(name, predictor_title(scheduler.predictor))
+
+        def prepare(level: int) -> Level:
+            pricer = self._pricer(app, family.graph(level, fused=fused))
+            predictor = make_predictor(scheduler.predictor, pricer, bench)
+            log = PredictionLog(name, pricer, predictor, logs.title)
+            return Level(self._planner(app, pricer, scheduler, predictor), log)
+
+        first = self._pricer(app, family.graph(level, fused=fused))
+        manager = None if app.manager is None else make_manager(app.manager)
+        self.predictions[name] = logs
+        return LevelStream(
+            self.executor, app, name, first, scheduler, self._spread(number, first),
+            levels=Levels(family, logs, prepare), level=level, manager=manager,
+        )  # fmt: skip
 
     def _online(
         self, app: Inference, name: str, pricer: Pricer, scheduler: OnlineScheduler, noise: Noise | None
@@ -154,3 +194,10 @@ class StreamMaker:
         title = predictor_title(scheduler.predictor)
         self.predictions[name] = PredictionLog(name, pricer, predictor, title)
         return predictor
+
+
+def _online_refusal(name: str, scheduler: str, family: DynamicFamily) -> str:
+    return (
+        f"application {name!r}: scheduler {scheduler!r} decides at run time, and families need one that plans, such as "
+        f"'gpu' or 'heft'; or name one network, {family.name}@{len(family)}"
+    )

@@ -11,8 +11,10 @@ from socsim.errors import UsageError, nearest
 from socsim.units import parse
 from socsim.workloads.arrival_spec import make_arrivals
 from socsim.workloads.arrivals import Arrivals
+from socsim.workloads.dynamic import DynamicFamily, is_family
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.stages import After, make_after
+from socsim.workloads.targets import Targets, make_targets
 
 __all__ = ["QUEUES", "Inference"]
 
@@ -28,7 +30,8 @@ class Inference:
     Parameters
     ----------
     model
-        A network, a zoo name, or the path of an ONNX file.
+        A network, a zoo name, or the path of an ONNX file; or a family of networks, its name (``"dynamic_ofa"``) or the
+        path of its file, of which each inference runs one.
     scheduler
         A scheduler object or class, a name, ``"module:Class"``, or ``{"name": ..., option: ...}``.
     library
@@ -71,6 +74,14 @@ class Inference:
         0 for no limit.
     queue_window
         Number of GPU commands after which the host waits for them (MACE's ``opencl_queue_window_size``); 0 for any.
+    level
+        Of a family, the level of the first inference; None for the most accurate one.
+    manager
+        Of a family, who picks the level of each next inference: a :class:`socsim.Manager` object or class, a name,
+        ``"module:Class"``, or ``{"name": ..., option: ...}``; None stays at the level.
+    targets
+        Of a family, what the manager is to reach, and when that changes: ``[{"at": "0 s", "latency": "60 ms", "top1":
+        76}, ...]``, see :func:`~socsim.workloads.targets.make_targets`.
 
     Raises
     ------
@@ -80,7 +91,7 @@ class Inference:
         A time without its unit.
     """
 
-    model: ModelGraph | str
+    model: ModelGraph | DynamicFamily | str
     scheduler: Any = "cpu"
     library: str = "mace"
     name: str = ""
@@ -99,6 +110,9 @@ class Inference:
     cpuset: str = ""
     kernel_limit: float | str = 0.0
     queue_window: int = 0
+    level: int | None = None
+    manager: Any = None
+    targets: Any = None
 
     def __post_init__(self) -> None:
         try:
@@ -118,11 +132,12 @@ class Inference:
         if self.dtype not in ("", "fp32", "fp16", "int8"):
             raise UsageError(f"dtype must be fp32, fp16 or int8, got {self.dtype!r}")
         self._check_queue()
+        self._check_family()
         if self.after is not None and (self.arrivals is not None or self.period is not None):
             raise UsageError(
                 "an application after another has its arrivals from there; leave out arrivals and period"
             )
-        _ = self.source, self.stage
+        _ = self.source, self.stage, self.wanted
 
     def _check_queue(self) -> None:
         if self.queue not in QUEUES:
@@ -143,6 +158,29 @@ class Inference:
             or self.queue_window < 0
         ):
             raise UsageError(f"queue_window must be a whole number from 0, got {self.queue_window!r}")
+
+    def _check_family(self) -> None:
+        if not self.dynamic:
+            given = [what for what in ("level", "manager", "targets") if getattr(self, what) is not None]
+            if given:
+                raise UsageError(
+                    f"{given[0]} is for families of networks, and this is one network; name a family without a level, "
+                    "such as dynamic_ofa"
+                )
+            return
+        if self.level is not None:
+            _check_limit("level", self.level)
+        if self.concurrency not in (None, 1):
+            raise UsageError(
+                f"a family runs one inference at a time, for its level changes between two; leave out concurrency, "
+                f"got {self.concurrency}"
+            )
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether its network is one of a family, picked for each inference."""
+        model = self.model
+        return isinstance(model, DynamicFamily) or (isinstance(model, str) and is_family(model))
 
     @property
     def period_s(self) -> float | None:
@@ -168,6 +206,11 @@ class Inference:
     def stage(self) -> After | None:
         """What it follows; None for applications with arrivals of their own."""
         return make_after(self.after)
+
+    @cached_property
+    def wanted(self) -> Targets:
+        """What its manager is to reach."""
+        return make_targets(self.targets)
 
     @property
     def endless(self) -> bool:

@@ -18,7 +18,7 @@ from socsim.workloads.dynamic.spec import SPECS, FamilySpec, LevelSpec
 from socsim.workloads.zoo.catalogue import CATALOGUE
 from socsim.yamlfile import Document, Loc
 
-__all__ = ["family_names", "is_member", "load_family", "load_member", "split_level"]
+__all__ = ["family_names", "is_family", "is_member", "load_family", "load_member", "split_level"]
 
 _WEAKEST = "DFCBA"
 """Grades, the least reliable first."""
@@ -32,6 +32,11 @@ def family_names() -> list[str]:
 def is_member(model: str) -> bool:
     """Whether a model's name is meant for a family: it has a level, or is the name of one that comes with socsim."""
     return not model.endswith(".onnx") and (split_level(model)[1] is not None or model in family_names())
+
+
+def is_family(model: str) -> bool:
+    """Whether a model's name is that of a whole family: one that comes with socsim, or a file, without a level."""
+    return split_level(model)[1] is None and (model in family_names() or model.endswith((".yaml", ".yml")))
 
 
 def load_family(name: str | os.PathLike[str]) -> DynamicFamily:
