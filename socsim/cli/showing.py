@@ -15,7 +15,7 @@ from socsim.cli.show_scheduler import show_scheduler
 __all__ = ["show"]
 
 
-@click.group()
+@click.group(short_help="Show one device, model, scheduler or other thing.")
 def show() -> None:
     """Show one device, model, family, library, scheduler, governor or manager."""
 
