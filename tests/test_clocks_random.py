@@ -91,7 +91,7 @@ def assert_same(batched: Outcome, stepped: Outcome, tolerance: float = 1e-6) -> 
 @settings(max_examples=25)
 @given(placed(), placed(), st.sampled_from([8.0, 64.0, 1e9]), CHANGES, st.sampled_from([0.0, 0.5]))
 def test_batched_equals_stepwise_while_clocks_change(one, other, bandwidth, changes, latency) -> None:
-    """Two applications, with noise so that nothing happens at one instant by chance; DRAM of 8 B/s is oversubscribed."""
+    """Two applications, with noise so that nothing happens at one instant by chance; 8 B/s is too little."""
     spread = {"noise": 0.1}
     device = phone(bandwidth, latency, cpu=spread, gpu={"dispatch": 0.5, **spread}, dsp=spread)
     apps = [app(graph, plan, name) for name, (graph, plan) in (("one", one), ("other", other))]
@@ -431,8 +431,6 @@ def test_limits_from_several_sides(limits, requests) -> None:
         expected.append((when, clock))
     done = simulation.run()
     found = [(r.start_s, r.frequency_hz) for r in done.clocks if r.domain == "cpu.big"]
-    present = {}
-    for when, clock in [(0.0, 1.0), *expected]:
-        present[when] = clock  # of one instant the last counts
+    present = dict([(0.0, 1.0), *expected])  # of one instant the last counts
     for when, clock in present.items():
         assert [f for t, f in found if t <= when][-1] == clock
