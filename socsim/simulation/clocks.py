@@ -65,7 +65,15 @@ class Clocks:
         """Tell whenever the limits of a domain may have changed."""
         self._told[name] = told
 
-    def limit(self, name: str, who: str, *, cap: float | None = None, floor: float | None = None) -> None:
+    def limit(
+        self,
+        name: str,
+        who: str,
+        *,
+        cap: float | None = None,
+        floor: float | None = None,
+        at_once: bool = False,
+    ) -> None:
         """Change what `who` allows; a clock outside the new limits moves at once.
 
         A clock without a governor comes back when it may. With one it stays until the governor asks for more, as in
@@ -75,11 +83,17 @@ class Clocks:
         ----------
         cap, floor
             In Hz; None for no limit.
+        at_once
+            Without a transition: it has been so since before the run.
         """
         domain = self.domains[name]
         domain.cap(who, cap)
         domain.floor(who, floor)
         wanted, told = self._wanted.get(name, domain.frequencies[-1]), self._told.get(name)
+        if at_once:
+            self._wanted[name] = wanted
+            self._switch(domain)
+            return
         if told is None:
             self.request(name, wanted)
             return

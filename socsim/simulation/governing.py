@@ -58,9 +58,9 @@ def governors_by_domain(device: Device, specs: Mapping[str, Any]) -> dict[str, G
 
 
 def set_limits(clocks: Clocks, limits: Mapping[str, Mapping[str, float]]) -> None:
-    """Keep clocks within what a user allows; arguments and errors as of :func:`check_limits`."""
+    """Keep clocks within what a user allows, from the beginning; arguments and errors as of :func:`check_limits`."""
     for name, given in check_limits(clocks.device, limits).items():
-        clocks.limit(name, "user", cap=given.get("max"), floor=given.get("min"))
+        clocks.limit(name, "user", cap=given.get("max"), floor=given.get("min"), at_once=True)
 
 
 def check_limits(
