@@ -204,6 +204,7 @@ def test_the_same_rows_again_and_in_any_order(here: Path) -> None:
             "up_threshold must be a number",
             "up_thr",
         ),
+        ({"limits.gpu.max": ["585 MHz", "100 MHz"]}, "must be from 257 MHz to 585 MHz, got 100", "100 MHz"),
         ({"limits.gpu.most": ["585 MHz", "345 MHz"]}, "most", "limits.gpu.most"),
         ({"heat": [True, "30 V"]}, "is a voltage, expected a temperature", "30 V"),
         ({"device": ["xiaomi-9", "xiaomi-9(x=y)"]}, "has no option 'x'; it takes 'mode'", "x=y"),
@@ -214,5 +215,31 @@ def test_wrong_values_of_axes_have_their_places(here: Path, axes, sentence: str,
     with pytest.raises(FileError) as caught:
         check_sweep(load_sweep(written(axes)))
     told = next(line for line in str(caught.value).splitlines() if sentence in line)
+    _, line, column = told.split(": ")[0].rsplit(":", 2)
+    assert text in Path("s.yaml").read_text().splitlines()[int(line) - 1][int(column) - 1 :]
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence", "text"),
+    [
+        ({"gpu": {"min": "300 MHz", "max": "1 GHz"}}, "limit max of 'gpu' must be from", "1 GHz"),
+        ({"gpu": {"min": "1 MHz", "max": "345 MHz"}}, "limit min of 'gpu' must be from", "1 MHz"),
+        (
+            {"gpu": {"min": "500 MHz", "max": "345 MHz"}},
+            "min must not be above max, got 500 MHz and 345 MHz",
+            "",
+        ),
+        (
+            {"gqu": {"min": "500 MHz", "max": "345 MHz"}},
+            "unknown clock domain 'gqu'; did you mean 'gpu'?",
+            "",
+        ),
+    ],
+)
+def test_a_wrong_limit_is_told_once_at_its_own_place(here: Path, limits, sentence: str, text: str) -> None:
+    with pytest.raises(FileError) as caught:
+        check_sweep(load_sweep(written(limits=limits)))
+    (told,) = str(caught.value).splitlines()
+    assert sentence in told
     _, line, column = told.split(": ")[0].rsplit(":", 2)
     assert text in Path("s.yaml").read_text().splitlines()[int(line) - 1][int(column) - 1 :]
