@@ -210,6 +210,12 @@ def test_a_zone_that_lets_go_does_not_lift_another_one_s_cap() -> None:
     assert max(clock for when, clock in clocks(done) if when >= 12.0) == 0.5
 
 
+def test_step_wise_begins_where_another_zone_has_left_the_clock() -> None:
+    """One zone takes a state at 12 s; 23.625 C - 0.467 K e^(-t/20) is 23.3 after 7.2 s more: the other adds one."""
+    device = warm(zone("first", "bang_bang", trip(23.0, 9.0)), zone("second", "step_wise", trip(23.3)))
+    assert clocks(simulated(device, 60.0))[:3] == [(0.0, 1.0), (12.0, 0.5), (20.0, 0.25)]
+
+
 def test_zones_of_different_nodes_and_domains() -> None:
     """The GPU's node is warmed by the GPU, the board's by what comes from both; each zone caps its own domains."""
     nodes = [
