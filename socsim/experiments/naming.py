@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -42,7 +42,7 @@ def named_things(
     for name, spec in experiment.governors.items():
         yield ("governors", name), partial(_check_governor, experiment.device, name), spec
     for name, own in experiment.limits.items():
-        yield ("limits", name), partial(_check_limits, experiment.device, name), own
+        yield from _limits(experiment.device, name, own)
     for i, app in enumerate(experiment.apps):
         if not isinstance(app, Inference):
             yield ("apps", i), partial(_check_fit, experiment.device), app
@@ -96,15 +96,29 @@ def _check_governor(device: str, name: str, spec: Any) -> None:
     governors_by_domain(found, {name: spec})
 
 
-def _check_limits(device: str, name: str, own: Mapping[str, float]) -> None:
-    """Refuse limits that the device's clock domains cannot have; unknown devices pass."""
+def _limits(
+    device: str, name: str, own: Mapping[str, float]
+) -> Iterator[tuple[yamlfile.Loc, Callable[[Any], object], Any]]:
+    """The domain, then each limit at its own place if the domain is right, then both together if each is."""
+    check = partial(_check_limits, device, name)
+    yield ("limits", name), check, [{}]
+    for key, clock in own.items():
+        yield ("limits", name, key), check, [{}, {key: clock}]
+    yield ("limits", name), check, [*({key: clock} for key, clock in own.items()), own]
+
+
+def _check_limits(device: str, name: str, steps: Sequence[Mapping[str, float]]) -> None:
+    """Refuse the last of some limits that the device's domain cannot have; unknown devices pass, and other faults."""
     from socsim.devices.profile import load_device
 
+    *before, last = steps
     try:
         found = load_device(device)
+        for own in before:
+            check_limits(found, {name: own})
     except SocsimError:
         return
-    check_limits(found, {name: own})
+    check_limits(found, {name: last})
 
 
 def _check_cores(name: str, app: Inference) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from socsim.devices.modes import split_mode
 from socsim.devices.profile import device_names, profile_files
-from socsim.errors import SocsimError
+from socsim.errors import SocsimError, UsageError
 from socsim.schedulers.governors.sets import locate_governors, set_files
 from socsim.schedulers.managers.registry import locate_manager, manager_files
 from socsim.schedulers.registry import locate_scheduler, scheduler_files
@@ -117,7 +117,10 @@ def _arrival_file(arrivals: Any) -> str | None:
 
 def _absolute_device(spec: str, folder: Path) -> str:
     """A device's name or file with its power mode, if it has one: ``/folder/board.yaml(mode=eco)``."""
-    name = spec if (folder / spec).is_file() else split_mode(spec)[0]
+    try:
+        name = spec if (folder / spec).is_file() else split_mode(spec)[0]
+    except UsageError:  # told with its place where the experiment is checked
+        return spec
     return _absolute(name, folder, device_names(), ".yaml", ".yml") + spec[len(name) :]
 
 

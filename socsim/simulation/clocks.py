@@ -65,20 +65,40 @@ class Clocks:
         """Tell whenever the limits of a domain may have changed."""
         self._told[name] = told
 
-    def limit(self, name: str, who: str, *, cap: float | None = None, floor: float | None = None) -> None:
+    def limit(
+        self,
+        name: str,
+        who: str,
+        *,
+        cap: float | None = None,
+        floor: float | None = None,
+        at_once: bool = False,
+    ) -> None:
         """Change what `who` allows; a clock outside the new limits moves at once.
+
+        A clock without a governor comes back when it may. With one it stays until the governor asks for more, as in
+        Linux (`cpufreq_policy_apply_limits`).
 
         Parameters
         ----------
         cap, floor
             In Hz; None for no limit.
+        at_once
+            Without a transition: it has been so since before the run.
         """
         domain = self.domains[name]
         domain.cap(who, cap)
         domain.floor(who, floor)
-        self.request(name, self._wanted.get(name, domain.frequencies[-1]))
-        if name in self._told:
-            self._told[name]()
+        wanted, told = self._wanted.get(name, domain.frequencies[-1]), self._told.get(name)
+        if at_once:
+            self._wanted[name] = wanted
+            self._switch(domain)
+            return
+        if told is None:
+            self.request(name, wanted)
+            return
+        self.request(name, domain.frequencies[domain.pick(wanted)])
+        told()
 
     def _begin(self, domain: ClockDomain) -> None:
         if domain.latency <= 0.0:

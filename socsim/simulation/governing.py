@@ -82,9 +82,9 @@ def governor_sets(device: Device, given: Any) -> list[GovernorSet]:
 
 
 def set_limits(clocks: Clocks, limits: Mapping[str, Mapping[str, float]]) -> None:
-    """Keep clocks within what a user allows; arguments and errors as of :func:`check_limits`."""
+    """Keep clocks within what a user allows, from the beginning; arguments and errors as of :func:`check_limits`."""
     for name, given in check_limits(clocks.device, limits).items():
-        clocks.limit(name, "user", cap=given.get("max"), floor=given.get("min"))
+        clocks.limit(name, "user", cap=given.get("max"), floor=given.get("min"), at_once=True)
 
 
 def check_limits(

@@ -65,7 +65,7 @@ class Governor(ABC):
 
     @abstractmethod
     def next_frequency(self, domain: DomainView) -> float | None:
-        """The frequency wanted in Hz, or None to keep what was wanted last.
+        """The frequency wanted in Hz, or None to ask for nothing: the clock stays as long as it is allowed.
 
         Any finite number is fine: it is brought within the domain's limits, and to an operating point by `relation`.
         """
