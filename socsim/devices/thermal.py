@@ -16,15 +16,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, TypeAlias
 
 from socsim.errors import UnknownNameError, UsageError
 
-__all__ = ["Coupling", "Temperatures", "ThermalModel", "ThermalNode", "ThermalZone", "Trip"]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
-_Array = npt.NDArray[np.float64]
+    _Array: TypeAlias = npt.NDArray[np.float64]
+
+__all__ = ["Coupling", "Temperatures", "ThermalModel", "ThermalNode", "ThermalZone", "Trip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,8 @@ class ThermalModel:
     @cached_property
     def conductance(self) -> _Array:
         """Heat flow in W per K: what leaves each node (row) as each node (column) gets warmer than the air."""
+        import numpy as np
+
         matrix = np.diag([1.0 / node.resistance for node in self.nodes])
         for path in self.couplings:
             i, j, flow = self.node_index(path.first), self.node_index(path.second), 1.0 / path.resistance
@@ -182,6 +186,8 @@ class ThermalModel:
     @cached_property
     def capacity(self) -> _Array:
         """Heat capacity of each node in J/K."""
+        import numpy as np
+
         return np.array([node.capacity for node in self.nodes])
 
     @cached_property
@@ -191,6 +197,8 @@ class ThermalModel:
         With temperatures weighted by the roots of the capacities the network is symmetric, so that the modes are real
         and orthogonal, and the rates positive.
         """
+        import numpy as np
+
         root = np.sqrt(self.capacity)
         rates, modes = np.linalg.eigh(self.conductance / np.outer(root, root))
         return rates, modes.T * root, modes / root[:, None]
@@ -203,11 +211,15 @@ class ThermalModel:
         power
             In W by component; components that heat no node are left out.
         """
+        import numpy as np
+
         nodes = self.nodes
         return np.array([sum(share * power.get(c, 0.0) for c, share in n.heated_by.items()) for n in nodes])
 
     def steady(self, power: Mapping[str, float]) -> dict[str, float]:
         """Temperature in degrees Celsius that each node tends to under constant powers in W by component."""
+        import numpy as np
+
         rise = np.linalg.solve(self.conductance, self.heat(power))
         return {name: self.ambient + float(rise[i]) for name, i in self.index.items()}
 
@@ -245,6 +257,8 @@ class Temperatures:
 
     def __init__(self, model: ThermalModel, start: Mapping[str, float] | None = None) -> None:
         self._model = model
+        import numpy as np
+
         self._above = np.zeros(len(model.nodes))
         for name, temperature in (start or {}).items():
             self._above[model.node_index(name)] = temperature - model.ambient
@@ -264,6 +278,8 @@ class Temperatures:
         UsageError
             Less than no time.
         """
+        import numpy as np
+
         if not seconds >= 0.0:
             raise UsageError(f"temperatures advance by 0 s or more, got {seconds:g} s")
         rates, into, back = self._model.modes
