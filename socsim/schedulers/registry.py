@@ -11,15 +11,7 @@ from socsim.schedulers.catalogue import Catalogue
 from socsim.schedulers.guard import check_time
 from socsim.schedulers.predictors import check_predictor
 from socsim.schedulers.specs import options_of, respelled
-from socsim.schedulers.spelling import (
-    class_path,
-    described,
-    listed,
-    located,
-    module_files,
-    shortened,
-    spec_text,
-)
+from socsim.schedulers.spelling import describe_spec, described, located, module_files, shortened, write_spec
 
 __all__ = [
     "GROUP",
@@ -124,17 +116,12 @@ def write_scheduler(spec: Spec) -> str:
     An object is written as its class with the options that differ from their defaults, as far as it has attributes
     of their names.
     """
-    if isinstance(spec, Scheduler):
-        return spec.written or spec.title + listed("scheduler", respelled(_differing(spec), shortened))
-    return spec_text("scheduler", respelled(spec, shortened))
+    return write_spec("scheduler", Scheduler, spec, lambda own: respelled(_differing(own), shortened))
 
 
 def describe_scheduler(spec: Spec) -> Any:
     """What names a scheduler, as an experiment file has it; an object becomes its class with its options."""
-    if not isinstance(spec, Scheduler):
-        return respelled(spec, described)
-    options = _differing(spec)
-    return {"name": class_path(spec), **options} if options else class_path(spec)
+    return describe_spec(Scheduler, spec, _differing)
 
 
 def _differing(scheduler: Scheduler) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from socsim import yamlfile
-from socsim.errors import UnknownNameError
+from socsim.resources import named_file
 from socsim.workloads.library_rules import Backend, Library, Rule
 from socsim.workloads.library_spec import LibrarySpec
 
@@ -33,11 +33,7 @@ def load_library(name: str | os.PathLike[str]) -> Library:
     FileError
         The file breaks its rules; all faults are told at once, with their places.
     """
-    path = Path(name)
-    if isinstance(name, str) and name in library_names():
-        path = _folder() / f"{name}.yaml"
-    elif not path.is_file():
-        raise UnknownNameError("library", str(name), library_names(), "(or give the path of a .yaml file)")
+    path = named_file("library", name, library_names(), _folder())
     return _load(path, path.stat().st_mtime_ns)
 
 

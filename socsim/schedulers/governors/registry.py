@@ -12,16 +12,8 @@ from socsim.schedulers.catalogue import Catalogue
 from socsim.schedulers.governors.base import TRIGGERS, Governor
 from socsim.schedulers.governors.opps import RELATIONS
 from socsim.schedulers.governors.options import choice, seconds
-from socsim.schedulers.specs import options_of, respelled
-from socsim.schedulers.spelling import (
-    class_path,
-    described,
-    listed,
-    located,
-    module_files,
-    shortened,
-    spec_text,
-)
+from socsim.schedulers.specs import options_of
+from socsim.schedulers.spelling import describe_spec, located, module_files, write_spec
 
 __all__ = [
     "GROUP",
@@ -141,17 +133,12 @@ def write_governor(spec: Spec) -> str:
     An object is written as its class with the options that differ from their defaults, as far as it has attributes
     of their names.
     """
-    if isinstance(spec, Governor):
-        return spec.written or spec.title + listed("governor", _differing(spec))
-    return spec_text("governor", respelled(spec, shortened))
+    return write_spec("governor", Governor, spec, _differing)
 
 
 def describe_governor(spec: Spec) -> Any:
     """What names a governor, as an experiment file has it; an object becomes its class with its options."""
-    if not isinstance(spec, Governor):
-        return respelled(spec, described)
-    options = _differing(spec)
-    return {"name": class_path(spec), **options} if options else class_path(spec)
+    return describe_spec(Governor, spec, _differing)
 
 
 def _differing(governor: Governor) -> dict[str, Any]:

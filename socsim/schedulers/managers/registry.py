@@ -9,16 +9,8 @@ from typing import Any, cast
 
 from socsim.schedulers.catalogue import Catalogue
 from socsim.schedulers.managers.base import Manager
-from socsim.schedulers.specs import options_of, respelled
-from socsim.schedulers.spelling import (
-    class_path,
-    described,
-    listed,
-    located,
-    module_files,
-    shortened,
-    spec_text,
-)
+from socsim.schedulers.specs import options_of
+from socsim.schedulers.spelling import describe_spec, located, module_files, write_spec
 
 __all__ = [
     "GROUP",
@@ -100,17 +92,12 @@ def write_manager(spec: Spec) -> str:
     An object is written as its class with the options that differ from their defaults, as far as it has attributes
     of their names.
     """
-    if isinstance(spec, Manager):
-        return spec.written or spec.title + listed("manager", _differing(spec))
-    return spec_text("manager", respelled(spec, shortened))
+    return write_spec("manager", Manager, spec, _differing)
 
 
 def describe_manager(spec: Spec) -> Any:
     """What names a manager, as an experiment file has it; an object becomes its class with its options."""
-    if not isinstance(spec, Manager):
-        return respelled(spec, described)
-    options = _differing(spec)
-    return {"name": class_path(spec), **options} if options else class_path(spec)
+    return describe_spec(Manager, spec, _differing)
 
 
 def _differing(manager: Manager) -> dict[str, Any]:

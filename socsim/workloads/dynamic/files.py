@@ -11,7 +11,8 @@ from pathlib import Path
 from socsim import yamlfile
 from socsim.devices import provenance as origins
 from socsim.devices.provenance import Origin, Provenance
-from socsim.errors import FileError, UnknownNameError, UsageError, nearest
+from socsim.errors import FileError, UsageError, nearest
+from socsim.resources import named_file
 from socsim.workloads.dynamic.family import DynamicFamily, SubNetwork, SwitchCost
 from socsim.workloads.dynamic.front import Point
 from socsim.workloads.dynamic.spec import SPECS, FamilySpec, LevelSpec
@@ -49,11 +50,7 @@ def load_family(name: str | os.PathLike[str]) -> DynamicFamily:
     FileError
         The file breaks its rules; all faults are told at once, with their places.
     """
-    path = Path(name)
-    if isinstance(name, str) and name in family_names():
-        path = _folder() / f"{name}.yaml"
-    elif not path.is_file():
-        raise UnknownNameError("family", str(name), family_names(), "(or give the path of a .yaml file)")
+    path = named_file("family", name, family_names(), _folder())
     return _load(path, path.stat().st_mtime_ns)
 
 
