@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,7 @@ def simulate(
     governors: Mapping[str, Any] | None = None,
     limits: Mapping[str, Mapping[str, float | str]] | None = None,
     heat: bool | float | str = False,
+    manager: Any = None,
     config: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run applications on a device.
@@ -124,6 +126,10 @@ def simulate(
     heat
         Whether the device warms up and its thermal governors cap clocks (default: not). A temperature (``"30 C"``, or
         degrees Celsius) is where all of it begins; True begins at what the idle device settles at.
+    manager
+        Who settles levels, places and clocks for the whole device: a :class:`socsim.DeviceManager` object or class, a
+        name, ``"module:Class"``, or ``{"name": ..., option: ...}``. It has to do with all applications whose schedulers
+        plan and that have no manager of their own. None (default) for nobody.
     config
         What to keep beside the results; made from the arguments by default.
 
@@ -140,12 +146,12 @@ def simulate(
     warmth = parse(heat, "temperature") if isinstance(heat, str) else heat
     simulation = Simulation(
         target, loaded, duration=seconds, seed=seed, noise=noise, kernels=kernels, mechanisms=mechanisms,
-        governors=governors or {}, limits=hertz, heat=warmth,
+        governors=governors or {}, limits=hertz, heat=warmth, manager=manager,
     )  # fmt: skip
     outcome = simulation.run()
     simulation.validate()
     described = config or describe_run(
-        target, apps, seconds, seed, noise, mechanisms, governors or {}, hertz, warmth
+        target, apps, seconds, seed, noise, mechanisms, governors or {}, hertz, warmth, manager
     )
     if isinstance(described.get("apps"), list):
         described = {**described, "apps": settled(described["apps"], simulation)}
@@ -174,7 +180,15 @@ def _alone_s(device: Device, apps: Mapping[str, Inference]) -> dict[str, float]:
     """Service time in s of one inference of each application, alone on the idle device."""
     times = {}
     for name, app in apps.items():
-        single = replace(app, period=None, arrivals=None, after=None, count=1)
+        alone: dict[str, Any] = {
+            "period": None,
+            "arrivals": None,
+            "after": None,
+            "start": 0.0,
+            "stop": inf,
+            "count": 1,
+        }
+        single = replace(app, **alone, targets=app.targets if app.dynamic else None)
         record = Simulation(device, [single]).run().inferences[0]
         times[name] = record.finish_s - record.start_s
     return times
