@@ -281,8 +281,8 @@ class _Networks:
 
 
 def _single_processors(pricer: Pricer) -> list[str]:
-    """Processors that a library runs a network on, accelerators before the CPU."""
-    return [p for p in (*pricer.processors[1:], *pricer.processors[:1]) if _runs(pricer, p)]
+    """Processors that a library runs a network on without quantising it, accelerators before the CPU."""
+    return [p for p in (*pricer.peers[1:], *pricer.peers[:1]) if _runs(pricer, p)]
 
 
 def _runs(pricer: Pricer, processor: str) -> bool:

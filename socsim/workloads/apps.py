@@ -85,8 +85,8 @@ class Inference:
         see :func:`~socsim.workloads.targets.make_targets`; of a family, or where a manager of the whole device runs.
     places
         Where a manager of the whole device may run it, beside its own scheduler: schedulers that plan, as `scheduler`
-        has them (``["gpu", "cpu"]``). None for its own and every single processor that its library runs on. Without
-        such a manager it runs where its own scheduler says.
+        has them (``["gpu", "cpu"]``). None for its own and every single processor on which its library runs it without
+        quantising it. Without such a manager it runs where its own scheduler says.
     start, stop
         When it begins and ends, in s or with a unit: arrivals count from `start` on, and from `stop` on none comes.
         What has arrived by then is finished.
