@@ -264,7 +264,7 @@ def test_faults_have_their_places(here: Path, old: str, new: str, message: str) 
     assert message in str(caught.value)
 
 
-def test_sweeps_over_managers_and_their_options(here: Path) -> None:
+def test_sweeps_over_managers_and_their_options(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "e.yaml").write_text(
         FILE.replace("own_managers:Slow", "{name: own_managers:Slow, level: 1}")
         + "sweep: {manager.level: [1, 4]}\n"
@@ -277,6 +277,7 @@ def test_sweeps_over_managers_and_their_options(here: Path) -> None:
         overrides=["manager.level=1"],
     )
     found = both[both.app == "net"].set_index("manager").top1_mean
+    assert "top-1" in calling(capsys)("run", "e.yaml")[1]
     assert found.to_dict() == {"pinned": 79.03, "own_managers:Slow(level=2)": 74.968}
 
 
