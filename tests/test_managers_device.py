@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from clikit import calling
-from managerkit import OnCpu, Says, app, managed, plain, to
+from devicekit import OnCpu, Says, app, managed, plain, to
 
 import socsim
 from socsim.cli.comparison_file import check_comparison, load_comparison

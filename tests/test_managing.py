@@ -6,9 +6,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from devicekit import OnCpu, OnGpu, Says, app, clocks, lives, managed, plain, simulated, to
 from hypothesis import given
 from hypothesis import strategies as st
-from managerkit import OnCpu, OnGpu, Says, app, clocks, lives, managed, plain, simulated, to
 from test_clocks import phone
 from test_levels import family
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from devicekit import OnGpu, Says, app, clocks, lives, managed, plain, to
 from hypothesis import given
 from hypothesis import strategies as st
-from managerkit import OnGpu, Says, app, clocks, lives, managed, plain, to
 from test_clocks import phone
 
 from socsim.api import load_model

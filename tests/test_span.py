@@ -6,7 +6,7 @@ from math import inf
 from typing import Any
 
 import pytest
-from managerkit import app, plain
+from devicekit import app, plain
 from test_clocks import phone
 
 import socsim
