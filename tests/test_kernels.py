@@ -131,7 +131,11 @@ def test_half_work_on_an_accelerator() -> None:
 
 
 def test_a_class_may_have_a_dispatch_of_its_own() -> None:
-    kernels = {"other": KernelRate(1.0), "free": KernelRate(1.0, dispatch=0.0), "dear": KernelRate(1.0, dispatch=2.0)}
+    kernels = {
+        "other": KernelRate(1.0),
+        "free": KernelRate(1.0, dispatch=0.0),
+        "dear": KernelRate(1.0, dispatch=2.0),
+    }
     costs = [gpu(name, kernels=kernels, dispatch=0.25).dispatch for name in ("other", "free", "dear")]
     assert costs == [0.25, 0.0, 2.0]
 

@@ -1,7 +1,7 @@
-"""All families on the Xavier NX with one set of numbers for PyTorch, against what Dynamic-OFA's authors published of them.
+"""All families on the Xavier NX with one set of numbers for PyTorch, against what Dynamic-OFA's authors published.
 
-They timed their own networks, by the code that they published, without waiting for the GPU. How and at which clocks they
-timed the others is not told; taken is that the host waited for each operator and that the GPU was at its lowest clock.
+They timed their own networks, by the code that they published, without waiting for the GPU. How and at which clocks
+they timed the others is not told; taken is that the host waited for each operator, the GPU at its lowest clock.
 """
 
 from __future__ import annotations
@@ -55,9 +55,11 @@ def test_families_on_the_gpu(family: str) -> None:
 
 
 def test_universally_slimmable_networks_are_too_fast_by_a_constant() -> None:
-    """By 20 to 28 ms at each of 15 widths: 0.8 to 1 ms for each of 27 convolutions with its normalisation, whose channels
-    and slices of parameters their code works out each time; that is not in the graphs. A constant beside what grows with
-    the width is what host and GPU in turns make of it."""
+    """By 20 to 28 ms at each of 15 widths: 0.8 to 1 ms for each of 27 convolutions with its normalisation.
+
+    Their code works out channels and slices of parameters each time; that is not in the graphs. A constant beside what
+    grows with the width is what host and GPU in turns make of it.
+    """
     found = simulated("us_slimmable_mobilenet_v1", "gpu")
     members = load_family("us_slimmable_mobilenet_v1").levels
     missing = [m.latencies["nx_gpu"] - p.latency_s for m, p in zip(members, found, strict=True)]
@@ -65,7 +67,7 @@ def test_universally_slimmable_networks_are_too_fast_by_a_constant() -> None:
 
 
 def test_no_network_is_so_slow_where_the_gpu_works_beside_its_host() -> None:
-    """Slimmable MobileNetV1 at full width has less of everything than level 6, and took longer: 90.6 against 79.6 ms."""
+    """Slimmable MobileNetV1 has less of everything than level 6, and took longer: 90.6 against 79.6 ms."""
     slimmable, ofa = load_family("slimmable_mobilenet_v1")[4].graph, load_family("dynamic_ofa")[6].graph
     assert slimmable.macs < ofa.macs and slimmable.parameters < ofa.parameters and len(slimmable) < len(ofa)
     assert latency("slimmable_mobilenet_v1@4") < latency("dynamic_ofa@6")
@@ -173,7 +175,7 @@ def test_as_accurate_as_published_against_autoslim_on_the_gpu() -> None:
 
 
 def test_against_autoslim_on_the_cpu_with_the_published_points_of_unpublished_networks() -> None:
-    """3.47 times and 3.79 points; AutoSlim's times are simulated, those of Dynamic-OFA's networks for the CPU published."""
+    """3.47 times and 3.79 points; AutoSlim's times are simulated, those of Dynamic-OFA's networks published."""
     ours, rival = list(load_family("dynamic_ofa").reference("nx_cpu")), simulated("autoslim_mnasnet", "cpu")
     assert speedup(ours, rival[2]) == pytest.approx(3.47, rel=0.15)
     assert gain(ours, rival[1]) == pytest.approx(3.79, abs=0.8)
@@ -200,7 +202,9 @@ def test_on_equal_terms_the_advantage_is_small_or_none() -> None:
 
 def test_at_lower_clocks() -> None:
     """1.17 from 1420.8 and 1109 to 1190.4 and 803 MHz."""
-    assert latency("dynamic_ofa@1") / latency("dynamic_ofa@1", mode="15W_6CORE") == pytest.approx(1.17, rel=0.10)
+    assert latency("dynamic_ofa@1") / latency("dynamic_ofa@1", mode="15W_6CORE") == pytest.approx(
+        1.17, rel=0.10
+    )
 
 
 def test_one_more_application() -> None:

@@ -141,7 +141,9 @@ class _Lowering(Handovers):
         step = self.kernel(op, decision, WHOLE, deps | self._waited)
         if self._blocking and place != CPU:
             wait = self.device.sharing[place.processor].sync.mean
-            self._waited = {self.delay([Entry("sync", op.name, "cpu", source=place.processor, overhead=wait)], {step})}
+            self._waited = {
+                self.delay([Entry("sync", op.name, "cpu", source=place.processor, overhead=wait)], {step})
+            }
         for tensor in op.outputs:
             self.places[tensor] = {place: step}
 
