@@ -31,6 +31,7 @@ _POLICY = {
     "nice": 0,
     "cpuset": "",
     "queue_window": 0,
+    "blocking": False,
 }
 """Fields of an application that are described where they are not these."""
 

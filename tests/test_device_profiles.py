@@ -313,6 +313,16 @@ FAULTS = [
         "52:54: calibration.mace.cpu.fp32.kernels.gemm.half_work: '1 ms' is a time, expected a work",
     ),
     (
+        "half_work: 1 MMAC",
+        "group_work: 1 us",
+        "52:55: calibration.mace.cpu.fp32.kernels.gemm.group_work: '1 us' is a time, expected a work",
+    ),
+    (
+        "half_work: 1 MMAC",
+        "dispatch: -1 us",
+        "52:53: calibration.mace.cpu.fp32.kernels.gemm.dispatch: should be greater than or equal to 0",
+    ),
+    (
         "efficiency: 0.6",
         "efficiency: 0",
         "52:38: calibration.mace.cpu.fp32.kernels.gemm.efficiency: should be",
@@ -754,7 +764,7 @@ def test_defaults_of_descriptions_are_those_of_files() -> None:
     """Made in Python or read from a file, what is not said is the same."""
     assert Opp(1.0) == Opp(1.0, 0.0, 0.0, 0.0)
     assert PowerModel(1.0) == PowerModel(1.0, 0.0, 0.0, 1.0)
-    assert KernelRate(0.5) == KernelRate(0.5, 0.0)
+    assert KernelRate(0.5) == KernelRate(0.5, 0.0, 0.0, None)
     assert SyncTime(1.0) == SyncTime(1.0, 0.0, 0.0, 0.0)
     assert Sharing(1.0, 2.0, SyncTime(1.0)) == Sharing(1.0, 2.0, SyncTime(1.0), 0.0, 0.0, 0.0)
     assert Memory((), 1.0, 2.0) == Memory((), 1.0, 2.0, 0.0, 0.0)

@@ -57,6 +57,6 @@ def test_racing_wins_where_the_rest_of_the_board_is_billed_for_the_inference_onl
 
 
 def test_podgov_is_slower_and_dearer_than_a_pinned_clock(board) -> None:
-    own, pinned = board.loc[("after 500 ms", "nvhost_podgov")], board.loc[("after 500 ms", "701 MHz")]
+    own, pinned = board.loc[("after 500 ms", "nvhost_podgov")], board.loc[("after 500 ms", "510 MHz")]
     assert own["latency_ms_mean"] > pinned["latency_ms_mean"]
     assert own["rails_mj_vdd_in"] > pinned["rails_mj_vdd_in"]

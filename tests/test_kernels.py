@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from socsim.devices.device import Calibration, KernelRate
 from socsim.workloads.builder import GraphBuilder
+from socsim.workloads.graph import ModelGraph, Operator
 from socsim.workloads.kernels import (
     WHOLE,
     KernelCost,
@@ -20,6 +21,7 @@ from socsim.workloads.kernels import (
     input_share,
     output_share,
     part_bytes,
+    part_groups,
     part_rows,
     part_work,
 )
@@ -126,6 +128,42 @@ def test_an_accelerator() -> None:
 
 def test_half_work_on_an_accelerator() -> None:
     assert gpu(kernels={"other": KernelRate(1.0, half_work=144.0)}).compute == 24.0
+
+
+def test_a_class_may_have_a_dispatch_of_its_own() -> None:
+    kernels = {
+        "other": KernelRate(1.0),
+        "free": KernelRate(1.0, dispatch=0.0),
+        "dear": KernelRate(1.0, dispatch=2.0),
+    }
+    costs = [gpu(name, kernels=kernels, dispatch=0.25).dispatch for name in ("other", "free", "dear")]
+    assert costs == [0.25, 0.0, 2.0]
+
+
+def grouped(groups: int) -> tuple[ModelGraph, Operator]:
+    """Eight channels in that many groups, 3 x 3, on an image of 4 x 4."""
+    b = GraphBuilder("one")
+    graph = b.build(b.conv(b.input(1, 8, 4, 4), 8, 3, groups=groups))
+    return graph, next(iter(graph))
+
+
+@pytest.mark.parametrize(("groups", "counted"), [(1, 0.0), (2, 2.0), (4, 4.0), (8, 8.0)])
+def test_every_group_costs_work(groups: int, counted: float) -> None:
+    """100 operations each: on a core of 2 operations/s 50 s, on the GPU of 8 12.5 s."""
+    graph, op = grouped(groups)
+    assert part_groups(graph, op) == counted
+    calibration = replace(PLAIN, kernels={"other": KernelRate(1.0, group_work=100.0)})
+    one = cpu_cost(graph, op, "other", calibration, [BIG], bandwidth=1e9)
+    two = accelerator_cost(graph, op, "other", calibration, DEVICE.accelerators["gpu"])
+    assert one.compute == op.macs / 2.0 + 50.0 * counted
+    assert two.compute == op.macs / 8.0 + 12.5 * counted
+
+
+def test_groups_of_a_part() -> None:
+    """Half of the channels are half of the groups, half of the rows are rows of all."""
+    graph, op = grouped(8)
+    assert part_groups(graph, op, Part(0.5, "OC")) == 4.0
+    assert part_groups(graph, op, Part(0.5, "H")) == 8.0
 
 
 def test_no_work_takes_no_computing() -> None:

@@ -422,7 +422,7 @@ def test_targets_that_change_in_an_experiment(tmp_path: Path) -> None:
 
 def test_a_sweep_over_levels_and_managers(tmp_path: Path) -> None:
     file = tmp_path / "own.yaml"
-    quick = '"latency_window(window=1, skip=0, target=50 ms, top1=70)"'
+    quick = '"latency_window(window=1, skip=0, target=48 ms, top1=70)"'
     text = TEXT.replace("    targets: [{latency: 60 ms}, {at: 5 s, top1: 78}]\n", "")
     file.write_text(f"{text}sweep: {{apps.0.level: [2, 4], apps.0.manager: [fixed, {quick}]}}\n")
     table = socsim.sweep(file)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from corekit import GPU, LIBRARY, Fixed, net, toy
+from corekit import GPU, LIBRARY, SYNC, Fixed, net, toy
 from hypothesis import given
 from hypothesis import strategies as st
 from simkit import kernel
 
+from socsim.describing import describe
 from socsim.errors import SocsimError
 from socsim.simulation.pacing import UNPACED, Pacer, Pacing
 from socsim.simulation.simulation import Simulation
@@ -119,9 +120,48 @@ def test_blocks_let_others_in_between() -> None:
     assert waits(kernel_limit="1.5 s", queue_window=1) < waits() - 1.0
 
 
+# --- the host waits for every operator ------------------------------------------------------------------------
+
+
+def chain(blocking: bool, dispatch: float = 1.0, text: str = "a:16 x; b:16 a; c:16 b") -> list:
+    return rows(app(text, blocking=blocking), gpu={"dispatch": dispatch})
+
+
+def test_host_and_gpu_in_turns() -> None:
+    """Kernels of 2 s, each enqueued for 1 s after the one before it has been seen to end."""
+    beside, turns = chain(False), chain(True)
+    first = turns[0]
+    assert first == beside[0]
+    assert beside[1][0] == first[1]
+    wait = SYNC + 1.0
+    assert [row[0] for row in turns[1:]] == pytest.approx([first[1] + wait, first[1] + 2.0 + 2 * wait])
+    assert [row[1] - row[0] for row in turns] == pytest.approx([2.0] * 3)
+
+
+def test_a_slow_host_is_waited_for_either_way() -> None:
+    """Where dispatches of 3 s decide, blocking adds the kernels: 2 s and the wait for each but the last."""
+    beside, turns = chain(False, 3.0), chain(True, 3.0)
+    assert turns[-1][1] - beside[-1][1] == pytest.approx(2 * (2.0 + SYNC))
+
+
+def test_operators_on_the_cpu_are_not_waited_for() -> None:
+    graph = net("a:16 x; b:16 a")
+    times = []
+    for blocking in (False, True):
+        app = Inference(graph, "cpu", library=LIBRARY, count=1, blocking=blocking)
+        times.append(Simulation(toy(), [app]).run().inferences[0].finish_s)
+    assert times[0] == times[1]
+
+
+def test_blocking_is_a_part_of_what_is_run_again() -> None:
+    told = [describe(app("a:8 x", blocking=blocking)) for blocking in (True, False)]
+    assert [entry.get("blocking") for entry in told] == [True, None]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"blocking": 1}, "blocking must be true or false, got 1"),
         ({"kernel_limit": "-1 ms"}, "kernel_limit"),
         ({"queue_window": -1}, "queue_window"),
         ({"queue_window": 1.5}, "queue_window"),

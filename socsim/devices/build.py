@@ -176,9 +176,7 @@ def _calibrations(spec: DeviceSpec, document: Document) -> Iterator[Calibration]
 def _calibration(key: tuple[str, str, str, str], spec: CalibrationSpec, document: Document) -> Calibration:
     grade, source = _provenance(("calibration", *filter(None, key)), document)
     values = dict(spec)
-    kernels = {
-        name: KernelRate(rate.efficiency, rate.half_work) for name, rate in values.pop("kernels").items()
-    }
+    kernels = {name: KernelRate(**dict(rate)) for name, rate in values.pop("kernels").items()}
     return Calibration(*key, MappingProxyType(kernels), **values, grade=grade, source=source)
 
 

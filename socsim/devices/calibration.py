@@ -20,10 +20,17 @@ class KernelRate:
         element-wise code.
     half_work
         Operations (per thread) at which a kernel reaches half of `efficiency`.
+    group_work
+        Operations that each channel group of a convolution costs beside its own: those of libraries that compute
+        one group after the other.
+    dispatch
+        As :attr:`Calibration.dispatch`, for this class; None for that of all.
     """
 
     efficiency: float
     half_work: float = 0.0
+    group_work: float = 0.0
+    dispatch: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ class Calibration:
         Fixed time of every inference (or of every subgraph handed over), s.
     dispatch
         CPU time in s, on the device's fastest core at its highest clock, that the host needs to enqueue a
-        kernel.
+        kernel of a class that has no time of its own.
     serial_share
         Share of a kernel's work that one thread does while the others wait.
     fork_join

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
+from socsim.devices.calibration import KernelRate
 from socsim.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
@@ -192,12 +193,17 @@ def _slowness(processor: str, device: Device, left: Device, host: float) -> floa
 def _slower(c: Calibration, host: float, own: float) -> Calibration:
     return replace(
         c,
+        kernels=MappingProxyType({name: _dispatched(rate, host) for name, rate in c.kernels.items()}),
         kernel_overhead=c.kernel_overhead * own,
         inference_overhead=c.inference_overhead * own,
         fork_join=c.fork_join * own,
         dispatch=c.dispatch * host,
         host_overhead=c.host_overhead * host,
     )
+
+
+def _dispatched(rate: KernelRate, host: float) -> KernelRate:
+    return rate if rate.dispatch is None else replace(rate, dispatch=rate.dispatch * host)
 
 
 def _fastest(device: Device) -> float:

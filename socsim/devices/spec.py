@@ -247,6 +247,8 @@ class KernelSpec(_Block):
 
     efficiency: KernelShare
     half_work: Work = 0.0
+    group_work: Work = 0.0
+    dispatch: Time | None = None
 
 
 class CalibrationSpec(_Block):

@@ -75,6 +75,7 @@ class InferenceSpec(Spec):
     cpuset: str = ""
     kernel_limit: Duration = 0.0
     queue_window: Annotated[int, Field(strict=True, ge=0)] = 0
+    blocking: Annotated[bool, Field(strict=True)] = False
     level: Count | None = None
     manager: str | dict[str, Any] | None = None
     targets: Any = None

@@ -120,8 +120,9 @@ class _Lowering(Handovers):
         self.opened: set[str] = set()
         """Processors whose fixed cost has been paid."""
         self._group: int = -1
+        self._blocking, self._waited = pacing.blocking, set[int]()
         self._pacer = None
-        if pacing != UNPACED and "gpu" in self.device.sharing:
+        if (pacing.kernel_limit or pacing.window) and "gpu" in self.device.sharing:
             self._pacer = Pacer(pacing, self.device.sharing["gpu"].sync.mean)
 
     def enter_group(self, group: int) -> None:
@@ -137,7 +138,12 @@ class _Lowering(Handovers):
             return
         place = self._place(decision)
         deps = self.require(op.inputs, place, op.name)
-        step = self.kernel(op, decision, WHOLE, deps)
+        step = self.kernel(op, decision, WHOLE, deps | self._waited)
+        if self._blocking and place != CPU:
+            wait = self.device.sharing[place.processor].sync.mean
+            self._waited = {
+                self.delay([Entry("sync", op.name, "cpu", source=place.processor, overhead=wait)], {step})
+            }
         for tensor in op.outputs:
             self.places[tensor] = {place: step}
 
@@ -274,5 +280,6 @@ class _Lowering(Handovers):
         return tuple(min(speeds) / speed for speed in speeds)
 
     def _dispatch_entry(self, op: Operator, accelerator: Placement) -> Entry:
-        calibration = self.pricer.calibration(accelerator.processor, accelerator.layout, accelerator.dtype)
-        return Entry("dispatch", op.name, accelerator.processor, source="cpu", overhead=calibration.dispatch)
+        p = accelerator
+        cost = self.pricer.cost(op, p.processor, p.layout, p.dtype, p.cores, WHOLE)
+        return Entry("dispatch", op.name, p.processor, source="cpu", overhead=cost.dispatch)

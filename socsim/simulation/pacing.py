@@ -26,10 +26,13 @@ class Pacing:
         Time in s above which a kernel is split into equal blocks, ``floor(time / limit) + 1`` of them; 0 for no limit.
     window
         Number of commands after which the host waits until all have finished; 0 for any number.
+    blocking
+        Whether the host waits for each operator on an accelerator before it goes on to the next.
     """
 
     kernel_limit: float = 0.0
     window: int = 0
+    blocking: bool = False
 
 
 UNPACED = Pacing()

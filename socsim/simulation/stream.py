@@ -65,7 +65,7 @@ def host_core(pricer: Pricer) -> int:
 
 def pacing_of(app: Inference, scheduler: Scheduler) -> Pacing:
     """How an application's library feeds the GPU."""
-    return Pacing(app.kernel_limit_s or scheduler.kernel_limit, app.queue_window)
+    return Pacing(app.kernel_limit_s or scheduler.kernel_limit, app.queue_window, app.blocking)
 
 
 def own_context(

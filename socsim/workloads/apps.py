@@ -75,6 +75,10 @@ class Inference:
         0 for no limit.
     queue_window
         Number of GPU commands after which the host waits for them (MACE's ``opencl_queue_window_size``); 0 for any.
+    blocking
+        Whether the host waits for each operator on an accelerator before it starts on the next, as a profiler of
+        layers makes it do, or ``CUDA_LAUNCH_BLOCKING=1``: host and accelerator then work in turns. Operators that are
+        divided between processors are not waited for.
     level
         Of a family, the level of the first inference; None for the most accurate one.
     manager
@@ -118,6 +122,7 @@ class Inference:
     cpuset: str = ""
     kernel_limit: float | str = 0.0
     queue_window: int = 0
+    blocking: bool = False
     level: int | None = None
     manager: Any = None
     targets: Any = None
@@ -170,6 +175,8 @@ class Inference:
             or self.queue_window < 0
         ):
             raise UsageError(f"queue_window must be a whole number from 0, got {self.queue_window!r}")
+        if not isinstance(self.blocking, bool):
+            raise UsageError(f"blocking must be true or false, got {self.blocking!r}")
 
     def _check_family(self) -> None:
         if not self.dynamic:

@@ -99,6 +99,15 @@ def part_work(graph: ModelGraph, op: Operator, part: Part = WHOLE) -> float:
     return whole * output_share(graph, op, part)
 
 
+def part_groups(graph: ModelGraph, op: Operator, part: Part = WHOLE) -> float:
+    """Channel groups that a part of a convolution computes; rows of a part are rows of all groups, 0 of other types."""
+    if op.type not in ("depthwise_conv2d", "grouped_conv2d"):
+        return 0.0
+    channels = graph.output_shape(op)[1]
+    groups = float(channels if op.type == "depthwise_conv2d" else op.get("groups"))
+    return groups if part.dimension == "H" else groups * output_share(graph, op, part)
+
+
 def part_bytes(graph: ModelGraph, op: Operator, dtype: str, part: Part = WHOLE) -> float:
     """DRAM traffic of a part in B: activations read and written and weights read, once each.
 
@@ -152,7 +161,7 @@ def cpu_cost(
     rate = _rate(calibration, kernel_class)
     speeds = [c.peak(calibration.dtype) for c in cores]
     threads = len(cores)
-    work = part_work(graph, op, part)
+    work = part_work(graph, op, part) + rate.group_work * part_groups(graph, op, part)
     serial, parallel = work * calibration.serial_share, work * (1.0 - calibration.serial_share)
     if threads == 1:
         serial, parallel = 0.0, work
@@ -181,14 +190,14 @@ def accelerator_cost(
 ) -> KernelCost:
     """Cost on a GPU, DSP or NPU."""
     rate = _rate(calibration, kernel_class)
-    work = part_work(graph, op, part)
+    work = part_work(graph, op, part) + rate.group_work * part_groups(graph, op, part)
     saturation = 1.0 + rate.half_work / work if work else 1.0
     return KernelCost(
         work / (accelerator.peak(calibration.dtype) * rate.efficiency) * saturation,
         part_bytes(graph, op, calibration.dtype, part),
         accelerator.bandwidth * calibration.bandwidth_share,
         calibration.kernel_overhead,
-        calibration.dispatch,
+        calibration.dispatch if rate.dispatch is None else rate.dispatch,
         kernel_class,
     )
 
