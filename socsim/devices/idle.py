@@ -193,7 +193,9 @@ class IdleTimes:
         total = self._alone[slot].saved() + rest.count * self._together[slot].saved()
         alone, together = self._under_way(slot)
         return (
-            total + sum(saved(rest.cores, idle) for idle in alone) + rest.count * saved(rest.cluster, together)
+            total
+            + sum(saved(rest.cores, idle) for idle in alone)
+            + rest.count * saved(rest.cluster, together)
         )
 
     def _under_way(self, slot: int) -> tuple[list[float], float]:

@@ -161,7 +161,7 @@ class EnergyMeter:
         for key, (joules, seconds) in found.items():
             yield EnergyRecord(*key, joules, seconds)
         for name, joules in idle.items():
-            yield EnergyRecord("", "idle", name, joules, 0.0)
+            yield EnergyRecord("idle", "idle", name, joules, 0.0)
 
     @staticmethod
     def _add(

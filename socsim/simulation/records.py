@@ -260,7 +260,7 @@ class EnergyRecord(NamedTuple):
     """What an application has made a component draw beyond its idle power."""
 
     app: str
-    """``""`` for what nobody has caused."""
+    """``idle`` for what nobody has caused."""
     kind: str
     """``inference``, ``competitor``, ``video``, ``ui`` or ``replay``; ``idle`` for what nobody has caused."""
     component: str
