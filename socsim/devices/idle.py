@@ -1,10 +1,10 @@
 """Idle states of a cluster's cores: what idle cores draw as time goes on, and accounts of it.
 
 An idle core is taken to be in the deepest state whose least residency is not longer than it stays idle, as of a
-governor that knows for how long that will be; so is a cluster all of whose cores are idle. By its meaning a state's least
-residency is how long a core has to stay so that entering and leaving cost no more than has been saved. So an idle core
-draws the power of a state from its least residency on, and until then that of the state before it; both together are what
-the deeper state costs with its entry and exit. What has been drawn by now never depends on what comes later.
+governor that knows for how long that will be; so is a cluster all of whose cores are idle. By its meaning a state's
+least residency is how long a core has to stay there for entry and exit to cost no more than has been saved. So the
+energy of an idle time, entry and exit included, is what it would be if the core drew the power of each state from that
+state's least residency on, and no later choice changes what has been drawn by now.
 
 References
 ----------
@@ -177,9 +177,9 @@ class IdleTimes:
         alone(idle)
         if others:
             since = self.since
-            if any([self._runnable[other] for other in others]):
+            if any(self._runnable[other] for other in others):
                 return
-            idle -= max(0.0, max([since[other] for other in others]) - since[core])
+            idle -= max(0.0, max(since[other] for other in others) - since[core])
         together(idle)
 
     def saved(self, slot: int) -> float:

@@ -47,8 +47,8 @@ class PowerModel:
     activity
         Factor of the dynamic part while DNN kernels run, against the integer code the fit comes from.
     idle_voltage
-        Supply in V at which it draws `idle`; what a clock-gated unit draws is leakage, in proportion to its supply. With
-        0 it draws as much at every point.
+        Supply in V at which it draws `idle`; what a clock-gated unit draws is leakage, in proportion to its supply.
+        With 0 it draws as much at every point.
     """
 
     coefficient: float

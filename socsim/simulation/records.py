@@ -326,7 +326,8 @@ class Outcome:
     meters_j
         By meter that sees several rails.
     used
-        What each application made each component draw beyond its idle power, and what nobody caused; sums to `energy_j`.
+        What each application made each component draw beyond its idle power, and what nobody caused; sums to
+        `energy_j`.
     idle
         How long cores and clusters were in idle states.
     rails, meters
