@@ -105,6 +105,16 @@ def test_a_device_as_json(cli: Cli, device: Path) -> None:
                 "count": 2,
                 "mhz": [500.0, 2000.0],
                 "gmacs_per_s": {"fp32": 16.0, "int8": 64.0},
+                "idle_states": [
+                    {
+                        "name": "nap",
+                        "scope": "core",
+                        "entry_us": pytest.approx(10.0),
+                        "exit_us": pytest.approx(20.0),
+                        "min_residency_us": pytest.approx(300.0),
+                        "power_mw": pytest.approx(5.0),
+                    }
+                ],
             }
         ],
         "accelerators": [

@@ -73,7 +73,8 @@ class _UnitMeter:
         gated = model.idle_at(opp)
         watts = {True: model.busy(opp) - gated, False: model.busy(opp, kernels=False) - gated}
         computing, dispatching = self._executor.busy_times(self._name)
-        self.idle += gated * (self._count * (now - self._since) - (saved - self._saved))
+        # what a cluster that saves everything still draws is rounding
+        self.idle += gated * max(0.0, self._count * (now - self._since) - (saved - self._saved))
         self.busy += watts[True] * (computing - self._seen[0]) + watts[False] * (dispatching - self._seen[1])
         self._since, self._saved, self._seen = now, saved, (computing, dispatching)
         for process, time, kernels in self._used_since():
