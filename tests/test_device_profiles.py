@@ -453,7 +453,10 @@ def test_the_extending_file_wins_deep_down(tmp_path: Path) -> None:
         + "memory: {opps: [{freq: 3 GHz, bandwidth: 48 GB/s}]}\n"
     )
     phone = load_device(path)
-    assert (phone.clusters[0].count, phone.clusters[0].power) == (3, PowerModel(300e-12, 0.06, 0.007, 1.5, 0.9))
+    assert (phone.clusters[0].count, phone.clusters[0].power) == (
+        3,
+        PowerModel(300e-12, 0.06, 0.007, 1.5, 0.9),
+    )
     assert phone.memory.opps == (MemoryOpp(3e9, 48e9),)
     assert phone.memory.efficiency == 0.8
     rows = {row.path: row.source for row in provenance(path)}

@@ -94,7 +94,14 @@ def test_values_that_do_not_exist_are_none():
     row = metrics(mixed_outcome(inferences=running, predictions=()))
     missing = {key for key, value in row.items() if value is None}
     latencies = {"latency_ms_mean", "latency_ms_p50", "latency_ms_p95"}
-    others = {"energy_mj", "app_energy_mj", "frame_drop_share", "deadline_miss_share", "prediction_mape", "top1_mean"}
+    others = {
+        "energy_mj",
+        "app_energy_mj",
+        "frame_drop_share",
+        "deadline_miss_share",
+        "prediction_mape",
+        "top1_mean",
+    }
     assert missing == latencies | others
 
 

@@ -113,7 +113,9 @@ class IdleStateSpec(_Block):
         """Share of the `idle` W of clock-gated cores that is drawn in it; None where the file does not tell."""
         if self.power is None:
             return self.share
-        return self.power / idle if idle else float(self.power > 0.0) * inf
+        if not idle:
+            return inf if self.power else 0.0
+        return self.power / idle
 
 
 class _Unit(_Block):

@@ -123,7 +123,8 @@ def _idle_power(
     together = _gaps(merge_intervals(interval for unit in units for interval in unit), end)
     falls = [*_falls(alone, rest.cores, 1.0), *_falls(together, rest.cluster, float(rest.count))]
     fallen = _sum_of_pulses([span for span, _ in falls], [-height for _, height in falls])
-    count = Steps(fallen.times, fallen.values + rest.count)
+    within = fallen.times < end
+    count = Steps(fallen.times[within], fallen.values[within] + rest.count)
     return _times(count, _by_clock(outcome, name, power.gated_w_at))
 
 
