@@ -411,7 +411,7 @@ def test_power_frame_and_counters_have_all_meters() -> None:
     spent = result.power["power_w"] * (result.power["end_ms"] - result.power["start_ms"])
     sums = spent.groupby([result.power["meter"], result.power["component"]]).sum()
     energy = result.energy.set_index(["meter", "name"])["energy_mj"]
-    assert set(sums.index) == {key for key in energy.index}
+    assert set(sums.index) == set(energy.index)
     assert sums.to_dict() == pytest.approx({key: energy[key] for key in sums.index}, rel=1e-9)
     events = trace_document(result.outcome)["traceEvents"]
     counters = {e["name"] for e in events if e["ph"] == "C"}

@@ -99,13 +99,13 @@ class _Ledger:
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
-        self._residencies = [residency for residency, _ in steps]
+        self.residencies = [residency for residency, _ in steps]
         self.pages = [[0.0, 0.0] for _ in range(len(steps) + 1)]
         """Sum in s and number of idle times: of those too short for any state, then by state."""
 
     def add(self, idle: float) -> None:
         """Book an idle time."""
-        page = self.pages[bisect_right(self._residencies, idle)]
+        page = self.pages[bisect_right(self.residencies, idle)]
         page[0] += idle
         page[1] += 1.0
 
@@ -157,7 +157,7 @@ class IdleTimes:
         self._short = [self._shortest(slot, 1) for slot in self._slot]
         self._first = [self._alone[slot].pages[:2][-1] for slot in self._slot]
         self._books = [
-            (self._alone[slot].add, self._together[slot].add, [i for i in self._cores[slot] if i != core])
+            (self._alone[slot], self._together[slot], [i for i in self._cores[slot] if i != core])
             for core, slot in enumerate(self._slot)
         ]
 
@@ -174,13 +174,19 @@ class IdleTimes:
             page[1] += 1.0
             return
         alone, together, others = self._books[core]
-        alone(idle)
-        if others:
-            since = self.since
-            if any(self._runnable[other] for other in others):
+        page = alone.pages[bisect_right(alone.residencies, idle)]
+        page[0] += idle
+        page[1] += 1.0
+        if not together.residencies:
+            return
+        runnable, since = self._runnable, self.since
+        begun = own = since[core]
+        for other in others:
+            if runnable[other]:
                 return
-            idle -= max(0.0, max(since[other] for other in others) - since[core])
-        together(idle)
+            if since[other] > begun:
+                begun = since[other]
+        together.add(idle + own - begun)
 
     def saved(self, slot: int) -> float:
         """Core-seconds of clock-gated power that a cluster's idle states have saved until now; changes nothing.
