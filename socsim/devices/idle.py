@@ -198,24 +198,20 @@ class IdleTimes:
             return 0.0
         total = self._alone[slot].saved() + rest.count * self._together[slot].saved()
         alone, together = self._under_way(slot)
-        return (
-            total
-            + sum(saved(rest.cores, idle) for idle in alone)
-            + rest.count * saved(rest.cluster, together)
-        )
+        total += sum(saved(rest.cores, idle) for idle in alone)
+        return total + rest.count * sum(saved(rest.cluster, idle) for idle in together)
 
-    def _under_way(self, slot: int) -> tuple[list[float], float]:
-        """Idle times in s until now of the cores that have nothing to run, and of all of them together."""
+    def _under_way(self, slot: int) -> tuple[list[float], list[float]]:
+        """Idle times in s until now: of each core that has nothing to run, and, if none has, of all together."""
         now = float(self._env.now)
         alone = [now - self.since[core] for core in self._cores[slot] if not self._runnable[core]]
-        return alone, min(alone) if len(alone) == self._rests[slot].count else 0.0
+        return alone, [min(alone)] if len(alone) == self._rests[slot].count else []
 
     def spent(self, slot: int) -> list[tuple[IdleState, float, int]]:
         """Each state of a cluster, how long its cores (or all of it) have been in it until now, in s, and how often."""
-        rest, states = self._rests[slot], self._clusters[slot].idle_states
         alone, together = self._under_way(slot)
-        found = self._pages("core", slot, alone, rest.count)
-        return [*found, *self._pages("cluster", slot, [together], 1)] if states else []
+        found = self._pages("core", slot, alone, self._rests[slot].count)
+        return [*found, *self._pages("cluster", slot, together, 1)]
 
     def _pages(
         self, scope: str, slot: int, under_way: Sequence[float], units: int
