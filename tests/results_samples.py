@@ -11,6 +11,8 @@ from socsim.simulation.records import (
     AppRecord,
     ClockRecord,
     ComponentPower,
+    EnergyRecord,
+    IdleRecord,
     InferenceRecord,
     KernelRecord,
     Outcome,
@@ -99,6 +101,13 @@ def mixed_outcome(**more: Any) -> Outcome:
         frequencies={"cpu.gold": 2.42e9, "gpu": 585e6},
         clocks=(ClockRecord(0.0, "cpu.gold", 2.42e9), ClockRecord(0.0, "gpu", 585e6)),
         core_names=CORES,
+        used=(
+            EnergyRecord("app", "inference", "gpu", 0.008, 0.005),
+            EnergyRecord("app", "inference", "cpu.gold", 0.002, 0.002),
+            EnergyRecord("idle", "idle", "gpu", 0.002, 0.0),
+            EnergyRecord("idle", "idle", "board", 0.010, 0.0),
+        ),
+        idle=(IdleRecord("gold", "off", "core", 1, 0.004, 2),),
         predictions=(
             PredictionRecord("app", "flops", "cpu", "softmax", 1, 0.05, -0.05, 1),
             PredictionRecord("app", "flops", "gpu", "winograd", 3, 0.75, 0.15, 0),

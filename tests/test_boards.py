@@ -109,9 +109,10 @@ def rails(
     """Power in W by rail and meter; `cpu`: (busy cores, MHz), `gpu`: (busy share, MHz), `traffic`: B/s."""
     (busy, cpu_mhz), (share, gpu_mhz), unit = cpu, gpu, device.accelerators["gpu"]
     core = device.clusters[0]
-    idle = sum(c.count * c.power.idle for c in device.clusters) + unit.power.idle
-    cores = busy * (core.power.busy(at(core.opps, cpu_mhz)) - core.power.idle)
-    shared = idle + cores + share * (unit.power.busy(at(unit.opps, gpu_mhz)) - unit.power.idle)
+    of_core, of_gpu = at(core.opps, cpu_mhz), at(unit.opps, gpu_mhz)
+    idle = core.power.idle_at(of_core), unit.power.idle_at(of_gpu)
+    cores = len(device.cores) * idle[0] + busy * (core.power.busy(of_core) - idle[0])
+    shared = cores + idle[1] + share * (unit.power.busy(of_gpu) - idle[1])
     memory = device.memory.background_power + traffic * device.memory.energy_per_byte
     found = {"vdd_cpu_gpu_cv": shared, "vdd_soc": memory, "unmetered": device.board_power}
     assert set(found) == set(device.rails)

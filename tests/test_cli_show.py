@@ -105,6 +105,7 @@ def test_a_device_as_json(cli: Cli, device: Path) -> None:
                 "count": 2,
                 "mhz": [500.0, 2000.0],
                 "gmacs_per_s": {"fp32": 16.0, "int8": 64.0},
+                "idle_states": [],
             }
         ],
         "accelerators": [
@@ -131,6 +132,25 @@ def test_a_device_as_json(cli: Cli, device: Path) -> None:
     assert [row for row in rows if row["grade"] == "A"] == [
         {"path": "clusters.0.opps.1.freq", "value": "2 GHz", "grade": "A", "source": "sheet: page 3"}
     ]
+
+
+def test_idle_states_of_a_device(cli: Cli) -> None:
+    """Power of a cluster's state is that of all its cores, at the highest clock."""
+    clusters = {c["name"]: c for c in json.loads(cli("show", "device", "xiaomi-9", "--json")[1])["clusters"]}
+    off, all_off = clusters["gold"]["idle_states"]
+    assert off == {
+        "name": "core-off",
+        "scope": "core",
+        "entry_us": pytest.approx(241.0),
+        "exit_us": pytest.approx(1461.0),
+        "min_residency_us": pytest.approx(4488.0),
+        "power_mw": pytest.approx(4 * 0.05),
+    }
+    assert (all_off["scope"], all_off["power_mw"]) == ("cluster", pytest.approx(3 * 4 * 0.02))
+    lines = [line.split() for line in cli("show", "device", "xiaomi-9")[1].splitlines()]
+    assert ["cpu", "gold", "clock-gated", "core", "4"] in lines
+    assert ["cpu", "gold", "core-off", "core", "241", "1461", "4488", "0.2"] in lines
+    assert ["cpu", "gold", "cluster-off", "cluster", "3263", "6562", "9987", "0.24"] in lines
 
 
 def test_a_device_for_people(cli: Cli, device: Path) -> None:

@@ -120,7 +120,7 @@ def test_a_tiny_file_loads_exactly(tiny: Device) -> None:
             macs_per_cycle={"fp32": 8.0, "int8": 32.0},
             capacity=1024.0,
             bandwidth=10e9,
-            power=PowerModel(300e-12, 0.06, 0.005, 1.5),
+            power=PowerModel(300e-12, 0.06, 0.005, 1.5, 0.9),
             idle_states=(IdleState("nap", 10e-6, 20e-6, 300e-6),),
             transition_latency=50e-6,
         ),
@@ -463,7 +463,10 @@ def test_the_extending_file_wins_deep_down(tmp_path: Path) -> None:
         + "memory: {opps: [{freq: 3 GHz, bandwidth: 48 GB/s}]}\n"
     )
     phone = load_device(path)
-    assert (phone.clusters[0].count, phone.clusters[0].power) == (3, PowerModel(300e-12, 0.06, 0.007, 1.5))
+    assert (phone.clusters[0].count, phone.clusters[0].power) == (
+        3,
+        PowerModel(300e-12, 0.06, 0.007, 1.5, 0.9),
+    )
     assert phone.memory.opps == (MemoryOpp(3e9, 48e9),)
     assert phone.memory.efficiency == 0.8
     rows = {row.path: row.source for row in provenance(path)}

@@ -12,6 +12,7 @@ import pytest
 from corekit import BUFFER, CPU, DSP, LIBRARY, Fixed, net, outcome, placed, simulation, toy
 from hypothesis import given, settings
 
+from socsim.devices.idle import Rest
 from socsim.simulation.energy import component_power, rail_energy
 from socsim.simulation.records import ComponentPower
 from socsim.simulation.simulation import Simulation
@@ -22,10 +23,10 @@ CHAIN = net("a:16 x; b:8 a")
 
 def test_power_of_components() -> None:
     assert component_power(toy()) == {
-        "cpu.big": ComponentPower(1.0, 2.5, {1.0: 2.5}),
-        "cpu.little": ComponentPower(1.0, 2.5, {1.0: 2.5}),
-        "gpu": ComponentPower(0.5, 2.5, {1.0: 2.5}),
-        "dsp": ComponentPower(0.5, 2.5, {1.0: 2.5}),
+        "cpu.big": ComponentPower(1.0, 2.5, {1.0: 2.5}, {1.0: 0.5}, Rest(2)),
+        "cpu.little": ComponentPower(1.0, 2.5, {1.0: 2.5}, {1.0: 0.5}, Rest(2)),
+        "gpu": ComponentPower(0.5, 2.5, {1.0: 2.5}, {1.0: 0.5}),
+        "dsp": ComponentPower(0.5, 2.5, {1.0: 2.5}, {1.0: 0.5}),
         "dram": ComponentPower(0.25, 0.0),
         "board": ComponentPower(1.0, 0.0),
     }

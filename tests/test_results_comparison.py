@@ -238,9 +238,10 @@ def test_every_application_that_finished_something_has_a_picture(tmp_path):
 
 def test_a_run_without_applications_says_what_the_device_did():
     lines = render_run(Result(mixed_outcome(apps={}, inferences=(), kernels=(), duration_s=1.0)))
-    assert len(lines) == 2
+    assert len(lines) == 3
     power = sum(mixed_outcome().energy_j.values())
     assert lines[1].startswith(f"{power:.2f} W; busy: cpu ")
+    assert lines[2].startswith("energy: app 10.0 mJ")
 
 
 def test_a_run_without_applications_is_saved(tmp_path):

@@ -31,8 +31,9 @@ def test_columns_are_the_documented_ones(table):
 @pytest.mark.parametrize("table", TABLES)
 def test_an_empty_table_keeps_its_columns(table):
     outcome = mixed_outcome(
-        clocks=(), inferences=(), kernels=(), apps={}, energy_j={}, rails_j={}, power={}, predictions=()
-    )
+        clocks=(), inferences=(), kernels=(), apps={}, energy_j={}, rails_j={}, power={}, predictions=(), used=(),
+        idle=(),
+    )  # fmt: skip
     frame = getattr(Result(outcome), table)
     assert list(frame.columns) == list(frames.COLUMNS[table])
     assert frame.empty

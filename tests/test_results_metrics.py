@@ -26,6 +26,7 @@ def test_all_values_of_a_small_run():
         "latency_ms_p50": pytest.approx(8.0),
         "latency_ms_p95": pytest.approx(8.0),
         "energy_mj": pytest.approx(33.0),
+        "app_energy_mj": pytest.approx(10.0),
         "power_w": pytest.approx(3.3),
         "rails_mj": {"soc": pytest.approx(23.0), "board": pytest.approx(10.0)},
         "unsupported_share": 0.25,
@@ -93,7 +94,14 @@ def test_values_that_do_not_exist_are_none():
     row = metrics(mixed_outcome(inferences=running, predictions=()))
     missing = {key for key, value in row.items() if value is None}
     latencies = {"latency_ms_mean", "latency_ms_p50", "latency_ms_p95"}
-    others = {"energy_mj", "frame_drop_share", "deadline_miss_share", "prediction_mape", "top1_mean"}
+    others = {
+        "energy_mj",
+        "app_energy_mj",
+        "frame_drop_share",
+        "deadline_miss_share",
+        "prediction_mape",
+        "top1_mean",
+    }
     assert missing == latencies | others
 
 

@@ -232,7 +232,7 @@ def test_applications_without_an_inference_have_dashes() -> None:
     idle = outcome(*MIXED)
     idle = replace(idle, apps={**idle.apps, "other": app_record(app="other")})
     line = next(line for line in text(Result(idle)).splitlines()[5:] if line.startswith("other "))
-    assert line.split() == ["other", "0", "0", "0", "0", "0", "-", "-", "-", "-", "0.00"]
+    assert line.split() == ["other", "0", "0", "0", "0", "0", "-", "-", "-", "-", "0.00", "-"]
 
 
 def test_every_column_is_documented() -> None:

@@ -118,7 +118,7 @@ def test_before_the_first_vsync_nothing_is_known() -> None:
     unknown = {key for key, value in found.items() if value is None}
     assert unknown == {
         "frame_drop_share", "missed_share", "latency_ms_mean", "latency_ms_p50", "latency_ms_p95", "jank_count",
-        "longest_freeze_ms", "fps_shown",
+        "longest_freeze_ms", "fps_shown", "app_energy_mj",
     }  # fmt: skip
 
 
@@ -247,9 +247,10 @@ def test_text_has_a_table_of_frames() -> None:
         "1",
         "250.0",
         "3.00",
+        "0.0",
     ]
     ui = next(line for line in lines if line.startswith("ui"))
-    assert ui.split() == ["ui", "1", "0", "0", "0", "1", "-", "-", "-", "-", "-", "-", "-"]
+    assert ui.split() == ["ui", "1", "0", "0", "0", "1", "-", "-", "-", "-", "-", "-", "-", "-"]
 
 
 def test_text_of_a_run_without_frames_has_none() -> None:

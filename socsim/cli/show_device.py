@@ -11,7 +11,7 @@ import click
 from socsim.cli.output import emit_json, emit_table, json_option, show_fields
 
 if TYPE_CHECKING:
-    from socsim.devices.device import Accelerator, Clocked, Device, Opp
+    from socsim.devices.device import Accelerator, Clocked, Cluster, Device, IdleState, Opp
     from socsim.devices.provenance import Provenance
 
 __all__ = ["show_device"]
@@ -42,7 +42,14 @@ def _device(device: Device) -> dict[str, Any]:
         "title": device.title,
         "soc": device.soc,
         "clusters": [
-            {"name": c.name, "core": c.core, "count": c.count, "mhz": _mhz(c.opps), "gmacs_per_s": _peak(c)}
+            {
+                "name": c.name,
+                "core": c.core,
+                "count": c.count,
+                "mhz": _mhz(c.opps),
+                "gmacs_per_s": _peak(c),
+                "idle_states": [_idle_state(c, state) for state in c.idle_states],
+            }
             for c in device.clusters
         ],
         "accelerators": [_accelerator(a) for a in device.accelerators.values()],
@@ -65,6 +72,19 @@ def _accelerator(unit: Accelerator) -> dict[str, Any]:
     return {**described, "layouts": list(unit.layouts)}
 
 
+def _idle_state(cluster: Cluster, state: IdleState) -> dict[str, Any]:
+    """Power in it is that of all the cluster's cores for states of the cluster, else of one core."""
+    clock_gated = cluster.power.idle_at(cluster.max_opp) * (cluster.count if state.scope == "cluster" else 1)
+    return {
+        "name": state.name,
+        "scope": state.scope,
+        "entry_us": state.entry * 1e6,
+        "exit_us": state.exit * 1e6,
+        "min_residency_us": state.min_residency * 1e6,
+        "power_mw": state.share * clock_gated * 1e3,
+    }
+
+
 def _mhz(opps: Iterable[Opp]) -> list[float]:
     return [opp.frequency / 1e6 for opp in opps]
 
@@ -81,6 +101,7 @@ def _print_device(device: Device) -> None:
     rows += [(a["name"], a["model"], *_unit_cells(a)) for a in data["accelerators"]]
     headers = ("processor", "model", "clock MHz", "points", "peak GMAC/s (CPU: one core)", "layouts")
     emit_table(headers, rows, title="\nprocessors")
+    _print_idle_states(device, data)
     memory = [("DRAM", f"{data['dram_gb_per_s']:.1f} GB/s usable"), ("board", f"{data['board_w']:.2f} W")]
     seen = [(kind, name, parts) for kind in ("rail", "meter") for name, parts in data[f"{kind}s"].items()]
     fields = [*memory, *((f"{kind} {name}", ", ".join(parts)) for kind, name, parts in seen)]
@@ -89,6 +110,21 @@ def _print_device(device: Device) -> None:
     emit_table(
         ("library", "processor", "data type", "layout", "grade"), calibrated, title="\ncalibrated kernels"
     )
+
+
+def _print_idle_states(device: Device, data: dict[str, Any]) -> None:
+    """What cores draw that do nothing, at the highest clock."""
+    rows = []
+    for cluster, shown in zip(device.clusters, data["clusters"], strict=True):
+        gated = cluster.power.idle_at(cluster.max_opp) * 1e3
+        rows.append((f"cpu {cluster.name}", "clock-gated", "core", "", "", "", f"{gated:.4g}"))
+        for state in shown["idle_states"]:
+            times = (f"{state[key]:.0f}" for key in ("entry_us", "exit_us", "min_residency_us"))
+            rows.append(
+                (f"cpu {cluster.name}", state["name"], state["scope"], *times, f"{state['power_mw']:.4g}")
+            )
+    headers = ("processor", "state", "of", ">entry us", ">exit us", ">pays from us", ">mW")
+    emit_table(headers, rows, title="\nidle states")
 
 
 def _modes(data: dict[str, Any]) -> list[tuple[str, str]]:

@@ -115,6 +115,19 @@ def _snapped(floor: float, clocks: list[float]) -> float:
     return next((clock for clock in clocks if clock >= floor * (1 - ROUNDING)), clocks[-1]) if floor else 0.0
 
 
+def _power(spec: ClusterSpec | AcceleratorSpec) -> PowerModel:
+    """Where leakage is told, idle power follows the supply: it holds at the highest one unless the file says where."""
+    top = (spec.opps[-1].voltage or 0.0) if spec.power.leakage else 0.0
+    return PowerModel(**{**dict(spec.power), "idle_voltage": spec.power.idle_voltage or top})
+
+
+def _idle_states(spec: ClusterSpec) -> tuple[IdleState, ...]:
+    return tuple(
+        IdleState(state.name, state.entry, state.exit, state.min_residency, state.scope, share)
+        for state, share in zip(spec.idle_states, spec.idle_shares(), strict=True)
+    )
+
+
 def _cluster(spec: ClusterSpec, clocks: list[float]) -> Cluster:
     return Cluster(
         spec.name,
@@ -124,8 +137,8 @@ def _cluster(spec: ClusterSpec, clocks: list[float]) -> Cluster:
         MappingProxyType({str(dtype): rate for dtype, rate in spec.macs_per_cycle.items()}),
         spec.capacity,
         spec.bandwidth,
-        PowerModel(**dict(spec.power)),
-        tuple(IdleState(**dict(state)) for state in spec.idle_states),
+        _power(spec),
+        _idle_states(spec),
         spec.transition_latency,
     )
 
@@ -137,7 +150,7 @@ def _accelerator(name: str, spec: AcceleratorSpec, clocks: list[float]) -> Accel
         _opps(spec.opps, clocks),
         MappingProxyType({str(dtype): rate for dtype, rate in spec.macs_per_cycle.items()}),
         spec.bandwidth,
-        PowerModel(**dict(spec.power)),
+        _power(spec),
         tuple(spec.layouts),
         spec.call_latency,
         spec.transition_latency,

@@ -13,6 +13,7 @@ from socsim.devices.cfs import CfsParameters, nice_weight
 from socsim.devices.device import Device
 from socsim.devices.eas import is_asymmetric
 from socsim.devices.energyaware import EnergyAware
+from socsim.devices.idle import IdleTimes
 from socsim.devices.placement import balance_moves, choose_core, pull_source
 from socsim.devices.runqueue import FairQueue, RunQueue, SharedQueue
 from socsim.devices.threads import Thread
@@ -62,13 +63,19 @@ class Cores:
         ]
         self.new_thread: Callable[..., Thread] = Thread
         """Makes threads; who wants to watch them puts its own in the place."""
+        self.threads: list[Thread] = []
+        """All threads that were made here."""
+        self._groups = len(device.clusters)
         for queue, cluster in zip(self.queues, device.cores, strict=True):
+            queue.group = device.clusters.index(cluster)
             if isinstance(queue, TrackedQueue):
                 queue.rate(cluster.capacity)
         self._watchers: dict[int, Callable[[], None]] = {}
         self._runnable = [0] * len(self.queues)
         self._waiting = 0
-        self._idle_since = [0.0] * len(self.queues)
+        self.idle = IdleTimes(env, device.clusters, self._runnable)
+        """How long cores were idle, and what that saves."""
+        self._idle_since, self._patience = self.idle.since, self.idle.patience
         self._balance_timer: Any = None
         self._eas = (
             EnergyAware(env, device, self.queues, self.rules, self._move, self._pull)
@@ -98,10 +105,13 @@ class Cores:
             Count its work in time of the device's fastest core (default: of its home, or its first core).
         """
         best = home if home is not None else allowed[0]
-        return self.new_thread(
+        thread = self.new_thread(
             name, kind, allowed, home=home, weight=nice_weight(nice),
             reference=1.0 if absolute else self.top_pace[best],
         )  # fmt: skip
+        thread.ran = [0.0] * self._groups
+        self.threads.append(thread)
+        return thread
 
     def wake(self, thread: Thread) -> None:
         """Make a sleeping thread runnable, on the core that suits it."""
@@ -116,13 +126,18 @@ class Cores:
             self._carry_vruntime(thread, last, core)
         thread.core, thread.runnable = core, True
         runnable[core] += 1
+        queue = self.queues[core]
         if not self._tracked and runnable[core] == 1 and last >= 0:
-            self.queues[core].resume(thread)
+            queue.resume(thread)
         else:
-            self.queues[core].add(thread, fresh=last < 0)
+            queue.add(thread, fresh=last < 0)
         if runnable[core] > 1:
             self._waiting += 1
             self._watch_balance()
+        else:
+            idle = queue.since - self._idle_since[core]
+            if idle > self._patience[core]:
+                self.idle.woke(core, idle)
         if eas is not None:
             eas.watch(core)
         if core in self._watchers:
@@ -137,11 +152,12 @@ class Cores:
         core = thread.core
         thread.runnable = False
         self._runnable[core] -= 1
-        self.queues[core].remove(thread)
+        queue = self.queues[core]
+        queue.remove(thread)
         if self._runnable[core]:
             self._waiting -= 1
         else:
-            self._idle_since[core] = self._env.now
+            self._idle_since[core] = queue.since
             if self._waiting or self._eas is not None:
                 self._pull(core)
         if core in self._watchers:
@@ -189,6 +205,11 @@ class Cores:
             self._carry_vruntime(thread, last, core)
         self._runnable[last] -= 1
         self._runnable[core] += 1
+        if not self._runnable[last]:
+            self._idle_since[last] = self._env.now
+        idle = self._env.now - self._idle_since[core]
+        if self._runnable[core] == 1 and idle > self._patience[core]:
+            self.idle.woke(core, idle)
         self._waiting += (self._runnable[core] > 1) - (self._runnable[last] > 0)
         thread.core = core
         self.queues[core].add(thread, fresh=False)

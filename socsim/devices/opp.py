@@ -46,12 +46,20 @@ class PowerModel:
         Power of an idle, clock-gated unit in W.
     activity
         Factor of the dynamic part while DNN kernels run, against the integer code the fit comes from.
+    idle_voltage
+        Supply in V at which it draws `idle`; what a clock-gated unit draws is leakage, in proportion to its supply.
+        With 0 it draws as much at every point.
     """
 
     coefficient: float
     leakage: float = 0.0
     idle: float = 0.0
     activity: float = 1.0
+    idle_voltage: float = 0.0
+
+    def idle_at(self, opp: Opp) -> float:
+        """Power in W of a clock-gated unit at an operating point."""
+        return self.idle * opp.voltage / self.idle_voltage if self.idle_voltage else self.idle
 
     def busy(self, opp: Opp, *, kernels: bool = True) -> float:
         """Power in W at an operating point, running DNN kernels or (``kernels=False``) other code."""
@@ -61,13 +69,17 @@ class PowerModel:
 
 @dataclass(frozen=True, slots=True)
 class IdleState:
-    """An idle state: times in s; `scope` is ``"cluster"`` where all cores of the cluster have to be idle for it."""
+    """An idle state: times in s; `scope` is ``"cluster"`` where all cores of the cluster have to be idle for it.
+
+    `share` is what is drawn in it of what clock-gated cores draw; 1 where nothing is known.
+    """
 
     name: str
     entry: float
     exit: float
     min_residency: float
     scope: str = "core"
+    share: float = 1.0
 
 
 def exit_latency(states: Iterable[IdleState], idle: float) -> float:

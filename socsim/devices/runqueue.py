@@ -33,7 +33,10 @@ class RunQueue(ABC):
         self.env, self.core, self.pace = env, core, pace
         self.busy = {"kernel": 0.0, "host": 0.0, "other": 0.0}
         """Time in s that the core worked, by kind of thread."""
-        self._since = 0.0
+        self.since = 0.0
+        """Until when the accounts are kept."""
+        self.group = 0
+        """Index of the group of cores under which a thread's time counts here."""
 
     @property
     @abstractmethod
@@ -63,7 +66,7 @@ class RunQueue(ABC):
 
     def busy_until_now(self) -> float:
         """Time in s that the core has worked; nothing changes."""
-        under_way = self.env.now - self._since if self._running() else 0.0
+        under_way = self.env.now - self.since if self._running() else 0.0
         return sum(self.busy.values()) + under_way
 
     def set_pace(self, pace: float) -> None:
@@ -108,7 +111,7 @@ class SharedQueue(RunQueue):
 
     def resume(self, thread: Thread) -> None:
         """Have the core alone."""
-        self._since = self.env.now
+        self.since = self.env.now
         self._threads.append(thread)
         self._give(thread, 1.0)
 
@@ -128,13 +131,13 @@ class SharedQueue(RunQueue):
             thread.on_change()
 
     def settle(self) -> None:
-        """Book time to a kind: kernels before hosts before others."""
+        """Book every thread's share of the time."""
         now = self.env.now
-        if self._threads:
-            kinds = {thread.kind for thread in self._threads}
-            kind = "kernel" if "kernel" in kinds else "host" if "host" in kinds else "other"
-            self.busy[kind] += now - self._since
-        self._since = now
+        for thread in self._threads:
+            time = thread.share * (now - self.since)
+            self.busy[thread.kind] += time
+            thread.ran[self.group] += time
+        self.since = now
 
     def _running(self) -> list[Thread]:
         return list(self._threads)
@@ -204,7 +207,7 @@ class FairQueue(RunQueue):
 
     def resume(self, thread: Thread) -> None:
         """Run it at once."""
-        self._since, self._ran = self.env.now, 0.0
+        self.since, self._ran = self.env.now, 0.0
         self._weight = thread.weight
         forgiven = self.least_vruntime - self._credit
         if thread.vruntime < forgiven:
@@ -232,11 +235,12 @@ class FairQueue(RunQueue):
         """Advance the running thread's vruntime, and the core's least."""
         now, running = self.env.now, self.current
         if running is not None:
-            elapsed = now - self._since
+            elapsed = now - self.since
             if elapsed > 0.0:
                 running.vruntime += elapsed * 1024 / running.weight
                 self._ran += elapsed
                 self.busy[running.kind] += elapsed
+                running.ran[self.group] += elapsed
             least = running.vruntime
             if self._queue and self._queue[0].vruntime < least:
                 least = self._queue[0].vruntime
@@ -244,7 +248,7 @@ class FairQueue(RunQueue):
                 self.least_vruntime = least
         elif self._queue:
             self.least_vruntime = max(self.least_vruntime, self._queue[0].vruntime)
-        self._since = now
+        self.since = now
 
     def _running(self) -> list[Thread]:
         return [self.current] if self.current is not None else []

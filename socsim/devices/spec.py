@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from math import inf
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -82,12 +83,13 @@ class OppSpec(_Block):
 
 
 class PowerSpec(_Block):
-    """``P = coefficient f V^2 activity + leakage V`` busy, ``idle`` otherwise."""
+    """``P = coefficient f V^2 activity + leakage V`` busy, ``idle V / idle_voltage`` otherwise."""
 
     coefficient: DynamicPower
     leakage: Leakage = 0.0
     idle: Power = 0.0
     activity: Positive = 1.0
+    idle_voltage: Voltage | None = None
 
 
 class IdleStateSpec(_Block):
@@ -98,6 +100,22 @@ class IdleStateSpec(_Block):
     exit: Time
     min_residency: Time
     scope: Literal["core", "cluster"] = "core"
+    share: Share | None = None
+    power: Power | None = None
+
+    @model_validator(mode="after")
+    def _once(self) -> IdleStateSpec:
+        if self.share is not None and self.power is not None:
+            raise ValueError("expected power or share of the idle power, not both")
+        return self
+
+    def share_of(self, idle: float) -> float | None:
+        """Share of the `idle` W of clock-gated cores that is drawn in it; None where the file does not tell."""
+        if self.power is None:
+            return self.share
+        if not idle:
+            return inf if self.power else 0.0
+        return self.power / idle
 
 
 class _Unit(_Block):
@@ -133,6 +151,28 @@ class ClusterSpec(_Unit):
         if "fp32" not in self.macs_per_cycle:
             raise RelativeFaults([(("macs_per_cycle", "fp32"), "is required for CPU cores")])
         return self
+
+    @model_validator(mode="after")
+    def _idle_powers(self) -> ClusterSpec:
+        _refuse(*_not_falling(self))
+        return self
+
+    def idle_shares(self) -> list[float]:
+        """What is drawn in each idle state of what clock-gated cores draw; where untold, as in the state before it."""
+        found = [1.0] * len(self.idle_states)
+        share = 1.0
+        for index in self.deeper_and_deeper():
+            state = self.idle_states[index]
+            told = state.share_of(self.power.idle * (self.count if state.scope == "cluster" else 1))
+            found[index] = share = share if told is None else told
+        return found
+
+    def deeper_and_deeper(self) -> list[int]:
+        """Indices of the idle states: those of cores, then those of the cluster, by least residency."""
+        states = self.idle_states
+        return sorted(
+            range(len(states)), key=lambda i: (states[i].scope == "cluster", states[i].min_residency)
+        )
 
 
 class AcceleratorSpec(_Unit):
@@ -317,9 +357,24 @@ def _not_rising(opps: Sequence[Any], name: str, *, strictly: bool) -> Iterable[t
         yield ("opps", index, name), f"{rule}, got {got}"
 
 
+def _not_falling(cluster: ClusterSpec) -> Iterable[tuple[Loc, str]]:
+    """A fault for each idle state that draws more than clock-gated cores, or than a state that is less deep."""
+    shares, before = cluster.idle_shares(), 1.0
+    for index in cluster.deeper_and_deeper():
+        share, state = shares[index], cluster.idle_states[index]
+        if share > before * (1 + 1e-9):
+            key = "share" if state.power is None else "power"
+            idle = cluster.power.idle * (cluster.count if state.scope == "cluster" else 1)
+            limit = units.format(before * idle, "power")
+            got = units.format(share * idle if state.power is None else state.power, "power")
+            message = f"must not be more than what is drawn before the state is entered, {limit}; got {got}"
+            yield ("idle_states", index, key), message
+        before = min(before, share)
+
+
 def _no_voltage(opps: Sequence[OppSpec], power: PowerSpec) -> Iterable[tuple[Loc, str]]:
     """A fault for each point without a voltage where the power model needs one."""
-    if power.coefficient or power.leakage:
+    if power.coefficient or power.leakage or power.idle_voltage:
         for index, opp in enumerate(opps):
             if opp.voltage is None:
                 yield ("opps", index, "voltage"), "is required by the power model"

@@ -21,7 +21,7 @@ class Thread:
     Parameters
     ----------
     name
-        For traces and messages.
+        For traces and messages: its process, a dot, and which of that's threads it is.
     kind
         What it does, for the accounts: ``"kernel"``, ``"host"`` (dispatching, mapping) or ``"other"``.
     allowed
@@ -35,8 +35,8 @@ class Thread:
     """
 
     __slots__ = (
-        "allowed", "core", "home", "kind", "load", "name", "on_change", "order", "reference", "runnable", "share",
-        "speed", "traffic", "vruntime", "weight",
+        "allowed", "core", "home", "kind", "load", "name", "on_change", "order", "process", "ran", "reference",
+        "runnable", "share", "speed", "traffic", "vruntime", "weight",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +51,9 @@ class Thread:
     ) -> None:
         self.name, self.kind, self.allowed, self.home = name, kind, tuple(allowed), home
         self.weight, self.reference = weight, reference
+        self.process = name.rpartition(".")[0]
+        self.ran = [0.0]
+        """Time in s that it has had cores of each group of them, since who keeps accounts last took it away."""
         self.core = -1
         """Where it runs or ran last; -1 before it first wakes up."""
         self.runnable = False

@@ -42,7 +42,7 @@ class TrackedQueue(RunQueue):
 
     def usage(self) -> Usage:
         """How much of the core is used now; changes nothing."""
-        elapsed = self.env.now - self._since
+        elapsed = self.env.now - self.since
         share = sum(thread.share for thread in self._running())
         return Usage(decayed(self._average, elapsed, share * self.capacity), max(0.0, self._expected))
 
@@ -51,13 +51,13 @@ class TrackedQueue(RunQueue):
         now, found = self.env.now, list[tuple[Thread, float]]()
         for thread in self._running():
             load = load_of(thread)
-            ran = decayed(load.at(self._since), now - self._since, thread.share * self.capacity)
+            ran = decayed(load.at(self.since), now - self.since, thread.share * self.capacity)
             found.append((thread, max(ran, load.estimate)))
         return found
 
     def settle(self) -> None:
         """Bring the accounts up to now."""
-        now, since = self.env.now, self._since
+        now, since = self.env.now, self.since
         if now > since:
             running, capacity = self._running(), self.capacity
             for thread in running:

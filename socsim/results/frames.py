@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from socsim.results.timeline import power_steps
+from socsim.results.attribution import energy_rows
+from socsim.results.timeline import metered_steps
 from socsim.simulation.framelog import FrameRecord
 from socsim.simulation.records import InferenceRecord, KernelRecord, Outcome
 
@@ -19,10 +20,12 @@ __all__ = [
     "COLUMNS",
     "TABLES",
     "TRACE_COLUMNS",
+    "app_energy_frame",
     "apps_frame",
     "clocks_frame",
     "energy_frame",
     "frames_frame",
+    "idle_frame",
     "inferences_frame",
     "kernels_frame",
     "power_frame",
@@ -75,7 +78,8 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "latency_ms": "composed - begin",
     },
     "power": {
-        "component": "cpu.<cluster>, accelerator, dram or board",
+        "meter": "component or rail, either kind sums to the whole device; or meter, where one sees several rails",
+        "component": "cpu.<cluster>, accelerator, dram or board; or the rail or meter as the device names it",
         "start_ms": "start of a span of constant power",
         "end_ms": "its end",
         "power_w": "power in it; without kernel records one span per component, its mean",
@@ -85,6 +89,22 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "name": "component, or rail or meter as the device names it",
         "energy_mj": "energy over the run",
         "power_w": "mean power over the run",
+    },
+    "app_energy": {
+        "app": "application; idle for what nobody caused",
+        "kind": "inference, competitor, video, ui or replay; idle for what nobody caused",
+        "component": "cpu.<cluster>, accelerator, dram or board",
+        "energy_mj": "what its work made the component draw beyond the idle power, over the run",
+        "shared_mj": "the same with its part of the idle row, in proportion to busy time; of that row, what is left",
+        "busy_ms": "time for which it had the component; of a cluster, the cores in sum",
+    },
+    "idle": {
+        "cluster": "CPU cluster",
+        "state": "idle state, as the device names it; busy and clock-gated times are in none",
+        "scope": "core, or cluster where all its cores have to be idle",
+        "time_ms": "time in it; of the scope core, in sum over the cores",
+        "share": "of the time that there was",
+        "entries": "how often a core, or the cluster, was in it; the first time since before the run",
     },
     "apps": {
         "app": "application",
@@ -193,13 +213,14 @@ def _frame_row(r: FrameRecord) -> tuple[object, ...]:
 
 
 def power_frame(outcome: Outcome) -> pd.DataFrame:
-    """One row per component and span of constant power."""
+    """One row per component, rail or meter, and span of constant power."""
     rows = []
-    for component, steps in power_steps(outcome).items():
+    named = ((kind, *item) for kind, own in metered_steps(outcome).items() for item in own.items())
+    for meter, name, steps in named:
         ends = np.append(steps.times[1:], outcome.duration_s)
         for start, end, watts in zip(steps.times, ends, steps.values, strict=True):
             if end > start:
-                rows.append((component, float(start) * 1e3, float(end) * 1e3, float(watts)))
+                rows.append((meter, name, float(start) * 1e3, float(end) * 1e3, float(watts)))
     return _frame("power", rows)
 
 
@@ -213,6 +234,20 @@ def energy_frame(outcome: Outcome) -> pd.DataFrame:
         for name, joules in readings.items()
     ]
     return _frame("energy", rows)
+
+
+def app_energy_frame(outcome: Outcome) -> pd.DataFrame:
+    """One row per application and component that it used, then what nobody caused of each component."""
+    return _frame("app_energy", energy_rows(outcome))
+
+
+def idle_frame(outcome: Outcome) -> pd.DataFrame:
+    """One row per CPU cluster and idle state."""
+    rows = [
+        (*r[:3], r.time_s * 1e3, r.time_s / (r.units * outcome.duration_s or np.nan), r.entries)
+        for r in outcome.idle
+    ]
+    return _frame("idle", rows)
 
 
 def clocks_frame(outcome: Outcome) -> pd.DataFrame:

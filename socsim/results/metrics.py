@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from socsim.errors import UnknownNameError, UsageError
+from socsim.results.attribution import caused_j
 from socsim.results.shown import frame_drop_share
 from socsim.simulation.records import AppRecord, Outcome
 
@@ -25,6 +26,7 @@ METRICS: Mapping[str, str] = {
     "latency_ms_p50": "median of the same",
     "latency_ms_p95": "95th percentile of the same, interpolated linearly",
     "energy_mj": "energy of the whole device over the run, idle and board included, per finished inference",
+    "app_energy_mj": "what the application's own work added to the idle device, per inference that it finished",
     "power_w": "mean power of the whole device over the run",
     "rails_mj": "the share of energy_mj that each rail and each meter of the board sees",
     "unsupported_share": "operators that cannot run where the scheduler wanted them / all operators",
@@ -76,6 +78,7 @@ def metrics(outcome: Outcome, app: str | None = None, deadline_s: float | None =
         "dtype": record.dtype,
         **_latency(latency),
         **_energy(outcome),
+        "app_energy_mj": _own_energy(outcome, record.app),
         **_plan_costs(record),
         "utilization": _utilization(outcome),
         "frame_drop_share": frame_drop_share(outcome),
@@ -141,6 +144,11 @@ def _energy(outcome: Outcome) -> Row:
             for name, seen in {**outcome.rails_j, **outcome.meters_j}.items()
         },
     }
+
+
+def _own_energy(outcome: Outcome, app: str) -> float | None:
+    finished = int(outcome.inferences_of(app).are("finished").sum())
+    return caused_j(outcome, app) / finished * 1e3 if finished else None
 
 
 def _plan_costs(record: AppRecord) -> Row:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from socsim import units
+from socsim.results.attribution import energy_by_app
 from socsim.results.metrics import device_row
 from socsim.results.shown import frame_apps
 from socsim.words import counted
@@ -18,6 +19,7 @@ from socsim.words import counted
 if TYPE_CHECKING:
     from socsim.results.comparison import Comparison
     from socsim.results.result import Result
+    from socsim.simulation.records import Outcome
 
 __all__ = ["render_applications", "render_comparison"]
 
@@ -46,6 +48,7 @@ _SERVED: Columns = (
     ("p95\nms", "chain_ms_p95", ".2f"),
     ("through-\nput /s", "throughput_per_s", ".2f"),
     ("slow-\ndown", "slowdown", ".2f"),
+    ("own\nmJ/inf", "app_energy_mj", ".1f"),
     *_TOP1,
 )
 _SHOWN: Columns = (
@@ -61,6 +64,7 @@ _SHOWN: Columns = (
     ("janks", "jank_count", "d"),
     ("longest\nfreeze ms", "longest_freeze_ms", ".1f"),
     ("shown\nfps", "fps_shown", ".2f"),
+    ("own\nmJ/frame", "app_energy_mj", ".1f"),
 )
 _ENERGY: Columns = (("energy\nmJ/inf", "energy_mj", ".1f"), ("power\nW", "power_w", ".2f"))
 _PLACED: Columns = (("moved\nMB/inf", "transfer_mb", ".2f"), ("sync\nms/inf", "sync_ms", ".2f"))
@@ -98,7 +102,7 @@ def render_applications(result: Result, *, slowdown: bool = False) -> Group:
         f"{app.app}: {app.model}, scheduler {app.scheduler}, {app.library}, {app.dtype}"
         for app in o.apps.values()
     ]
-    notes = (*_loads(result), *lines, *_notes(result, None))
+    notes = (*_energies(o), *_loads(result), *lines, *_notes(result, None))
     spaced = [part for table in tables for part in (Text(), table)][1:]
     return Group(
         *([] if rows else [title, Text(_device(device_row(o)))]), *spaced, *(Text(line) for line in notes)
@@ -109,6 +113,15 @@ def _device(row: Mapping[str, Any]) -> str:
     """Mean power and busy shares, where no table of applications has them."""
     busy = ", ".join(f"{processor} {share:.0%}" for processor, share in row["utilization"].items())
     return f"{_number(row['power_w'], '.2f')} W; busy: {busy}"
+
+
+def _energies(outcome: Outcome) -> Iterator[str]:
+    """Who caused how much of the device's energy."""
+    joules = energy_by_app(outcome)
+    total = sum(joules.values())
+    if total > 0.0:
+        parts = (f"{name} {_number(own * 1e3, '.1f')} mJ ({own / total:.0%})" for name, own in joules.items())
+        yield f"energy: {', '.join(parts)}"
 
 
 def _inferring(title: Text, rows: list[dict[str, Any]]) -> list[Table]:

@@ -181,13 +181,23 @@ class Result:
 
     @cached_property
     def power(self) -> pd.DataFrame:
-        """Power of each component over time; without kernel records its mean only."""
+        """Power of each component, rail and meter over time; without kernel records means only."""
         return frames.power_frame(self.outcome)
 
     @cached_property
     def energy(self) -> pd.DataFrame:
         """Energy by component and by rail."""
         return frames.energy_frame(self.outcome)
+
+    @cached_property
+    def app_energy(self) -> pd.DataFrame:
+        """Energy by application and component, and what nobody caused."""
+        return frames.app_energy_frame(self.outcome)
+
+    @cached_property
+    def idle(self) -> pd.DataFrame:
+        """Time in each idle state of each CPU cluster."""
+        return frames.idle_frame(self.outcome)
 
     @cached_property
     def clocks(self) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from socsim.errors import UnknownNameError
+from socsim.results.attribution import caused_j
 from socsim.simulation.framelog import FRAME_STATUSES, FrameRecord
 from socsim.simulation.records import Outcome
 
@@ -30,6 +31,7 @@ SHOWN: Mapping[str, str] = {
     "jank_count": "runs of consecutive vsyncs without a new frame, each counted once however long",
     "longest_freeze_ms": "longest time for which the picture stood still though a new one was due; 0 for never",
     "fps_shown": "vsyncs with a new frame per second, of those within the run",
+    "app_energy_mj": "what its work added to the idle device, per frame that it composed",
 }
 """What each key of a row of an application that shows frames means."""
 
@@ -76,6 +78,7 @@ def shown(outcome: Outcome, app: str | None = None) -> Row:
         **_shares(frames),
         **_latencies(frames),
         **_seen(frames, outcome.duration_s),
+        "app_energy_mj": _own_energy(outcome, name, frames),
     }
     return {key: row[key] for key in SHOWN}
 
@@ -111,6 +114,11 @@ def _latencies(frames: Sequence[FrameRecord]) -> Row:
         "latency_ms_p50": float(p50),
         "latency_ms_p95": float(p95),
     }
+
+
+def _own_energy(outcome: Outcome, app: str, frames: Sequence[FrameRecord]) -> float | None:
+    composed = sum(record.composed_s >= 0.0 for record in frames)
+    return caused_j(outcome, app) / composed * 1e3 if composed else None
 
 
 def _seen(frames: Sequence[FrameRecord], end: float) -> Row:

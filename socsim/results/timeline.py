@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from socsim.devices.idle import Rest
+from socsim.devices.idle import Steps as IdleSteps
 from socsim.results.lanes import merge_intervals
-from socsim.simulation.records import Outcome
+from socsim.simulation.records import ComponentPower, Outcome
 
-__all__ = ["Steps", "dram_traffic", "power_steps"]
+__all__ = ["Steps", "add", "dram_traffic", "metered_steps", "power_steps"]
 
 Interval = tuple[float, float]
 
@@ -39,44 +42,104 @@ _MOVES_BYTES = ("kernel", "transform")
 def power_steps(outcome: Outcome) -> dict[str, Steps]:
     """Power in W over time, by component.
 
-    A component draws its idle power all the time. What its energy leaves beyond that is spread over time in
-    proportion to the units (cores, the accelerator) that kernels and other processes keep busy, and for DRAM
-    in proportion to traffic; so power over time always adds up to the component's energy. Without kernel records every
-    component has one step, its mean power.
+    A component that does nothing draws its idle power, which follows its clock's voltage, and falls as its cores enter
+    idle states. What its energy leaves beyond that is spread over time in proportion to what the units (cores, the
+    accelerator) that kernels and other processes keep busy draw more, and for DRAM in proportion to traffic; so power
+    over time always adds up to the component's energy. Without kernel records every component has one step, its mean
+    power.
     """
     return (
         {name: _component_steps(outcome, name) for name in outcome.energy_j} if outcome.duration_s > 0 else {}
     )
 
 
+def metered_steps(outcome: Outcome) -> dict[str, dict[str, Steps]]:
+    """Power in W over time of each ``component``, ``rail`` and ``meter``; rails that feed nothing are left out."""
+    components = power_steps(outcome)
+    rails = {
+        name: add([components[part] for part in parts])
+        for name, parts in outcome.rails.items()
+        if parts and components
+    }
+    meters = {
+        name: add([rails[rail] for rail in seen if rail in rails])
+        for name, seen in outcome.meters.items()
+        if components
+    }
+    return {"component": components, "rail": rails, "meter": meters}
+
+
+def add(parts: Sequence[Steps]) -> Steps:
+    """The sum of step functions."""
+    times = np.unique(np.concatenate([np.zeros(1), *(part.times for part in parts)]))
+    return Steps(times, sum((_at(part, times) for part in parts), np.zeros(len(times))))
+
+
+def _at(steps: Steps, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    values: NDArray[np.float64] = steps.values[np.searchsorted(steps.times, times, side="right") - 1]
+    return values
+
+
+def _integral(steps: Steps, end: float) -> float:
+    ends = np.append(steps.times[1:], end)
+    return float(np.sum(steps.values * np.maximum(0.0, ends - steps.times)))
+
+
 def _component_steps(outcome: Outcome, name: str) -> Steps:
-    idle = outcome.power[name].idle_w if name in outcome.power else 0.0
-    excess = outcome.energy_j[name] - idle * outcome.duration_s
-    activity = dram_traffic(outcome) if name == "dram" else _busy_power(outcome, name)
-    ends = np.append(activity.times[1:], outcome.duration_s)
-    total = float(np.sum(activity.values * np.maximum(0.0, ends - activity.times)))
-    if total <= 0.0:
-        return Steps(np.zeros(1), np.full(1, outcome.energy_j[name] / outcome.duration_s))
-    return Steps(activity.times, idle + activity.values * (excess / total))
+    end, energy = outcome.duration_s, outcome.energy_j[name]
+    units = [merge_intervals(unit) for unit in _busy_units(outcome, name)]
+    busy = [interval for unit in units for interval in unit]
+    activity = dram_traffic(outcome) if name == "dram" else _sum_of_pulses(busy, [1.0] * len(busy))
+    power = outcome.power.get(name, ComponentPower(0.0, 0.0))
+    activity = _times(activity, _by_clock(outcome, name, power.busy_w_at))
+    idle, total = _idle_power(outcome, name, power, units), _integral(activity, end)
+    excess = energy - _integral(idle, end)
+    if total > 0.0:
+        return add([idle, Steps(activity.times, activity.values * (excess / total))])
+    mean = Steps(np.zeros(1), np.full(1, energy / end))
+    return idle if abs(excess) <= 1e-9 * energy else mean
 
 
-def _busy_power(outcome: Outcome, name: str) -> Steps:
-    """Number of busy units, each weighted by what it draws at the clock of the time."""
-    count = _busy_count(outcome, name)
-    watts = outcome.power[name].busy_w_at if name in outcome.power else {}
-    clock = [record for record in outcome.clocks if record.domain == name]
-    if len(clock) < 2 or not watts:
-        return count
-    changes = np.array([record.start_s for record in clock])
-    draws = np.array([watts[record.frequency_hz] for record in clock])
-    times = np.union1d(count.times, changes)
-    busy = count.values[np.searchsorted(count.times, times, side="right") - 1]
-    return Steps(times, busy * draws[np.searchsorted(changes, times, side="right") - 1])
+def _times(one: Steps, other: Steps) -> Steps:
+    times = np.union1d(one.times, other.times)
+    return Steps(times, _at(one, times) * _at(other, times))
 
 
-def _busy_count(outcome: Outcome, name: str) -> Steps:
-    busy = [interval for unit in _busy_units(outcome, name) for interval in merge_intervals(unit)]
-    return _sum_of_pulses(busy, [1.0] * len(busy))
+def _by_clock(outcome: Outcome, name: str, watts: Mapping[float, float]) -> Steps:
+    """What one unit draws at the clock of the time; 1 where there are no clocks."""
+    clocks = [(r.start_s, watts[r.frequency_hz]) for r in outcome.clocks if r.domain == name and watts]
+    times, draws = zip(*clocks or [(0.0, watts[max(watts)] if watts else 1.0)], strict=True)
+    return Steps(np.array(times), np.array(draws))
+
+
+def _idle_power(
+    outcome: Outcome, name: str, power: ComponentPower, units: Sequence[Sequence[Interval]]
+) -> Steps:
+    """What a component would draw if its busy units were clock-gated."""
+    if not power.gated_w_at:
+        return Steps(np.zeros(1), np.full(1, power.idle_w))
+    rest, end = power.rest or Rest(1), outcome.duration_s
+    alone = [gap for unit in units for gap in _gaps(unit, end)]
+    together = _gaps(merge_intervals(interval for unit in units for interval in unit), end)
+    falls = [*_falls(alone, rest.cores, 1.0), *_falls(together, rest.cluster, float(rest.count))]
+    fallen = _sum_of_pulses([span for span, _ in falls], [-height for _, height in falls])
+    within = fallen.times < end
+    count = Steps(fallen.times[within], fallen.values[within] + rest.count)
+    return _times(count, _by_clock(outcome, name, power.gated_w_at))
+
+
+def _gaps(busy: Sequence[Interval], end: float) -> list[Interval]:
+    """Times between disjoint intervals; before a run everything has been idle for long."""
+    edges = [-inf, *(edge for interval in busy for edge in interval), end]
+    return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b > max(a, 0.0)]
+
+
+def _falls(gaps: Iterable[Interval], steps: IdleSteps, units: float) -> Iterator[tuple[Interval, float]]:
+    """When less than the clock-gated power is drawn, and by how many units less."""
+    for start, end in gaps:
+        for residency, drop in steps:
+            if drop and end > start + residency:
+                yield (max(0.0, start + residency), end), drop * units
 
 
 def _busy_units(outcome: Outcome, name: str) -> Iterable[list[Interval]]:

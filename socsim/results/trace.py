@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from socsim.results.timeline import Steps, dram_traffic, power_steps
+from socsim.results.timeline import Steps, dram_traffic, metered_steps
 from socsim.results.tracks import Slice, Track, is_sharing, nanoseconds, tracks
 from socsim.simulation.records import KernelRecord, Outcome
 
@@ -174,8 +174,9 @@ def _flow_event(phase: str, number: int, at: _Placed, ns: int) -> Event:
 
 
 def _counters(outcome: Outcome) -> Iterator[Event]:
-    for component, steps in power_steps(outcome).items():
-        yield from _counter(f"power {component} [W]", steps)
+    for kind, named in metered_steps(outcome).items():
+        for name, steps in named.items():
+            yield from _counter(f"power {name if kind == 'component' else f'{kind} {name}'} [W]", steps)
     if outcome.kernels:
         traffic = dram_traffic(outcome)
         yield from _counter("DRAM traffic [GB/s]", Steps(traffic.times, traffic.values / 1e9))

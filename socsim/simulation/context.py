@@ -45,6 +45,7 @@ class Context:
     ) -> None:  # fmt: skip
         self.name, self.host, self.nice, self.spin, self.tiles = name, host, nice, spin, tiles
         self.calls = calls
+        self.account = executor.account_of(name)
         self._cores = executor.cores
         self._host_cores = tuple(host_cores) or tuple(range(len(executor.device.cores)))
         self.queues: dict[str, CommandQueue] = executor.new_queues(priority)

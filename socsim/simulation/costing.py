@@ -59,9 +59,30 @@ class CostTable:
         self._device, self._mechanisms = device, mechanisms
         self._domains = clocks.domains
         self._rows: dict[tuple[Hashable, tuple[int, ...]], Cost] = {}
-        self._idle = {name: power.idle_w for name, power in component_power(device).items()}
-        self.idle_w: Mapping[str, float] = by_meter(device, self._idle)
-        """Rail or meter -> power in W of the idle device, which is the same at all clocks."""
+        self._power = component_power(device)
+        self.rails = tuple(by_meter(device, dict.fromkeys(self._power, 0.0)))
+        """Rails and meters of the device, and ``"total"``."""
+
+    def idle_w(self, clocks: Mapping[str, float]) -> dict[str, float]:
+        """Rail or meter -> power in W of a device that has been idle for long.
+
+        Parameters
+        ----------
+        clocks
+            Clock domain -> clock in Hz; others run at their highest.
+        """
+        return by_meter(self._device, self._idle_at(self._points(clocks)))
+
+    def _points(self, clocks: Mapping[str, float]) -> tuple[int, ...]:
+        return tuple(_point(domain, clocks.get(name)) for name, domain in self._domains.items())
+
+    def _idle_at(self, points: tuple[int, ...]) -> dict[str, float]:
+        """Component -> power in W of the idle device at operating points, domain by domain."""
+        clocks = {
+            name: domain.frequencies[point]
+            for (name, domain), point in zip(self._domains.items(), points, strict=True)
+        }
+        return {name: power.idle_at(clocks.get(name)) for name, power in self._power.items()}
 
     def cost(self, key: Hashable, work: Work, clocks: Mapping[str, float]) -> Cost:
         """A row.
@@ -75,7 +96,7 @@ class CostTable:
         clocks
             Clock domain -> clock in Hz; others run at their highest.
         """
-        points = tuple(_point(domain, clocks.get(name)) for name, domain in self._domains.items())
+        points = self._points(clocks)
         row = self._rows.get((key, points))
         if row is None:
             row = self._rows[key, points] = self._simulated(work, points)
@@ -95,7 +116,8 @@ class CostTable:
         while not done:
             env.step()
         latency = float(env.now)
-        energy = {name: joules - self._idle[name] * latency for name, joules in meter.energy().items()}
+        idle = self._idle_at(points)
+        energy = {name: joules - idle[name] * latency for name, joules in meter.energy().items()}
         busy = {name: sum(executor.busy_times(name)) for name in clocks.domains if name != "dram"}
         busy["dram"] = executor.dram_bytes / executor.dram_bandwidth
         return Cost(latency, busy, by_meter(self._device, energy))

@@ -26,7 +26,7 @@ from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.run import Run
 from socsim.simulation.teamrun import TeamRun
 
-__all__ = ["Executor", "Fragment", "MemoryUser"]
+__all__ = ["Account", "Executor", "Fragment", "MemoryUser"]
 
 
 class MemoryUser(Protocol):
@@ -55,6 +55,22 @@ class MemoryUser(Protocol):
 
     def give(self, share: float) -> None:
         """Go on with a share in B/s."""
+
+
+@dataclass(slots=True)
+class Account:
+    """What a process has used.
+
+    Parameters
+    ----------
+    busy
+        Time in s by accelerator.
+    moved
+        DRAM traffic in B.
+    """
+
+    busy: dict[str, float]
+    moved: float = 0.0
 
 
 @dataclass(slots=True)
@@ -135,8 +151,8 @@ class Executor:
         self.cores = Cores(env, device, policy=mechanisms.cpu, rules=rules, tracked=tracked)
         self.speed = dict.fromkeys(device.accelerators, 1.0)
         self.dram_bandwidth = device.memory.bandwidth
-        self.dram_bytes = 0.0
-        self._busy = dict.fromkeys(device.accelerators, 0.0)
+        self.accounts: dict[str, Account] = {}
+        """What each process has used of accelerators and DRAM."""
         self._called = {name for name, a in device.accelerators.items() if a.call_latency > 0.0}
         self.servers = {name: Server() for name in device.accelerators}
         """What the contexts of each accelerator share."""
@@ -203,27 +219,51 @@ class Executor:
 
     # --- accounts ---------------------------------------------------------------------------------------------
 
-    def account(self, segment: Segment, busy: float, moved: float) -> None:
-        """Book `busy` s of a segment's accelerator (cores keep their own accounts) and `moved` B of DRAM traffic."""
+    def account_of(self, process: str) -> Account:
+        """The account of a process, opened if it has none."""
+        if process not in self.accounts:
+            self.accounts[process] = Account(dict.fromkeys(self.device.accelerators, 0.0))
+        return self.accounts[process]
+
+    def account(self, run: Run, busy: float, moved: float) -> None:
+        """Book `busy` s of a run's accelerator (cores keep their own accounts) and `moved` B of DRAM traffic."""
+        account, segment = run.fragment.context.account, run.segment
         if not segment.team:
-            self._busy[segment.queue] += busy
-        self.dram_bytes += moved
+            account.busy[segment.queue] += busy
+        account.moved += moved
+
+    @property
+    def dram_bytes(self) -> float:
+        """DRAM traffic in B of all that has ended or been settled."""
+        return sum(account.moved for account in self.accounts.values())
+
+    def busy_by_process(self, name: str) -> dict[str, float]:
+        """Time in s until now for which each process has had an accelerator; nothing that runs is cut for it."""
+        found = {process: account.busy[name] for process, account in self.accounts.items()}
+        for run in () if self._closed else self.active.values():
+            if run.segment.queue == name:
+                found[run.fragment.context.name] += run.busy_until_now()
+        return found
 
     @property
     def busy(self) -> dict[str, float]:
         """Time in s during which an accelerator, or the cores of a cluster in sum, ran kernels or other programs."""
         computing = [a + b for a, b in zip(self.cores.busy("kernel"), self.cores.busy("other"), strict=True)]
-        return self._by_cluster(computing) | self._busy
+        return self._by_cluster(computing) | {name: self._booked(name) for name in self.servers}
+
+    def _booked(self, name: str) -> float:
+        """Time in s for which an accelerator ran what has ended."""
+        return sum(account.busy[name] for account in self.accounts.values())
 
     def busy_times(self, name: str) -> tuple[float, float]:
         """Times in s until now during which a clock domain computed and (CPU clusters, cores in sum) only dispatched.
 
         Nothing that runs is cut for it.
         """
-        if name in self._busy:
+        if name in self.servers:
             active = () if self._closed else self.active.values()
             running = [run for run in active if run.segment.queue == name]
-            return self._busy[name] + sum(run.busy_until_now() for run in running), 0.0
+            return self._booked(name) + sum(run.busy_until_now() for run in running), 0.0
         computing = dispatching = 0.0
         for core in self.device.cluster_cores(name.removeprefix("cpu.")):
             queue = self.cores.queues[core]
@@ -247,7 +287,7 @@ class Executor:
         """Book what runs still under way at the end of the simulation have used so far."""
         for run in list(self.active.values()):
             run.settle()
-            self.account(run.segment, run.busy_so_far(), run.bytes_so_far())
+            self.account(run, run.busy_so_far(), run.bytes_so_far())
         self._closed = True
         for user in self._moving.values():
             user.settle()

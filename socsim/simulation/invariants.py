@@ -82,10 +82,14 @@ def check_busy(outcome: Outcome, cores: Sequence[float]) -> None:
 
 
 def check_energy(outcome: Outcome) -> None:
-    """Energies are not negative, and the rails meter what the components use."""
+    """Energies are not negative, and rails, and applications with what nobody caused, sum to the components'."""
     total, rails = sum(outcome.energy_j.values()), sum(outcome.rails_j.values())
     if min(outcome.energy_j.values()) < 0.0 or not isclose(total, rails, rel_tol=1e-9, abs_tol=1e-12):
         raise SimulationError(f"components use {total} J but rails meter {rails} J")
+    for component, joules in outcome.energy_j.items():
+        parts = sum(r.energy_j for r in outcome.used if r.component == component)
+        if not isclose(parts, joules, rel_tol=1e-9, abs_tol=1e-12):
+            raise SimulationError(f"{component!r} uses {joules} J but {parts} J are attributed")
 
 
 def check_processes(processes: Iterable[ProcessRecord], busy: Mapping[str, float]) -> None:

@@ -154,7 +154,7 @@ class DeviceView:
         self.domains: Mapping[str, DomainView] = MappingProxyType(
             {name: DomainView(domain) for name, domain in clocks.domains.items()}
         )
-        self.rails = tuple(table.idle_w)
+        self.rails = table.rails
 
     @property
     def now(self) -> float:
@@ -162,9 +162,10 @@ class DeviceView:
         return float(self._clocks.env.now)
 
     def idle_w(self, clocks: Mapping[str, float]) -> Mapping[str, float]:
-        """Rail or meter -> power in W of the idle device, which no clock changes."""
+        """Rail or meter -> power in W of the idle device; domains not in `clocks` are at their present ones."""
         self._check_domains(clocks)
-        return dict(self._table.idle_w)
+        present = {name: domain.frequency for name, domain in self.domains.items()}
+        return self._table.idle_w({**present, **clocks})
 
     def cost(self, app: str, level: int, place: str, clocks: Mapping[str, float]) -> Cost:
         """One inference alone on the idle device; domains left out are at their highest clocks.

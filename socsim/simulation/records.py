@@ -10,6 +10,7 @@ from typing import NamedTuple, overload
 
 import numpy as np
 
+from socsim.devices.idle import Rest
 from socsim.simulation.framelog import FrameRecord
 from socsim.simulation.processlog import BurstRecord, ProcessRecord, SpanRecord
 
@@ -18,6 +19,8 @@ __all__ = [
     "AppRecord",
     "ClockRecord",
     "ComponentPower",
+    "EnergyRecord",
+    "IdleRecord",
     "InferenceLog",
     "InferenceRecord",
     "Inferences",
@@ -258,14 +261,61 @@ class AppRecord:
 
 @dataclass(frozen=True, slots=True)
 class ComponentPower:
-    """Power of a component in W: `idle_w` all the time, `busy_w` more for each unit that is busy at the highest clock.
+    """Power of a component in W.
 
-    `busy_w_at` has the same by clock in Hz; empty where there are no clocks.
+    Parameters
+    ----------
+    idle_w
+        Of all of it once it has been idle for long, at the highest clock.
+    busy_w
+        What a core, or the accelerator, draws at the highest clock beyond what it draws clock-gated.
+    busy_w_at
+        The same by clock in Hz; empty where there are no clocks.
+    gated_w_at
+        What a core, or the accelerator, draws clock-gated, by clock in Hz.
+    rest
+        What idle states save of that; None for components without.
     """
 
     idle_w: float
     busy_w: float
     busy_w_at: Mapping[float, float] = field(default_factory=dict)
+    gated_w_at: Mapping[float, float] = field(default_factory=dict)
+    rest: Rest | None = None
+
+    def idle_at(self, frequency: float | None) -> float:
+        """Power in W of all of it once it has been idle for long, at a clock in Hz; None for the highest."""
+        if frequency is None or frequency not in self.gated_w_at:
+            return self.idle_w
+        return self.gated_w_at[frequency] * (self.rest.count * self.rest.share if self.rest else 1.0)
+
+
+class EnergyRecord(NamedTuple):
+    """What an application has made a component draw beyond its idle power."""
+
+    app: str
+    """``idle`` for what nobody has caused."""
+    kind: str
+    """``inference``, ``competitor``, ``video``, ``ui`` or ``replay``; ``idle`` for what nobody has caused."""
+    component: str
+    energy_j: float
+    busy_s: float
+    """Time for which it had the component; of a cluster, the cores in sum."""
+
+
+class IdleRecord(NamedTuple):
+    """How long the cores of a cluster, or all of it, were in an idle state."""
+
+    cluster: str
+    state: str
+    scope: str
+    """``core`` or ``cluster``."""
+    units: int
+    """How many there are of that: cores of the cluster, or 1."""
+    time_s: float
+    """In sum over the units."""
+    entries: int
+    """How often one was in it; also those under way when the run began or ended."""
 
 
 class TemperatureRecord(NamedTuple):
@@ -309,6 +359,13 @@ class Outcome:
         By meter rail; sums to the same.
     meters_j
         By meter that sees several rails.
+    used
+        What each application made each component draw beyond its idle power, and what nobody caused; sums to
+        `energy_j`.
+    idle
+        How long cores and clusters were in idle states.
+    rails, meters
+        Components of each rail, and rails of each meter.
     power
         By component, to draw power over time from kernel records.
     frequencies
@@ -349,6 +406,10 @@ class Outcome:
     clocks: tuple[ClockRecord, ...] = ()
     temperatures: tuple[TemperatureRecord, ...] = ()
     switches: tuple[SwitchRecord, ...] = ()
+    used: tuple[EnergyRecord, ...] = ()
+    idle: tuple[IdleRecord, ...] = ()
+    rails: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    meters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def inferences_of(self, app: str) -> Inferences:
         """An application's inferences as arrays."""

@@ -77,7 +77,7 @@ class Run(RunState):
     def _end(self) -> None:
         executor, segment = self.executor, self.segment
         self._timer = None
-        executor.account(segment, self._busy(), segment.dram_bytes)
+        executor.account(self, self._busy(), segment.dram_bytes)
         del executor.active[id(self)]
         self._leave_processor()
         if self._host is not None:

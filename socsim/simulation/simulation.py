@@ -46,7 +46,7 @@ from socsim.simulation.managing import Managing, known_events
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.processlog import ProcessLog
 from socsim.simulation.processnames import ProcessNames
-from socsim.simulation.records import InferenceLog, Outcome
+from socsim.simulation.records import IdleRecord, InferenceLog, Outcome
 from socsim.simulation.rehearsing import copied, rehearsal_of
 from socsim.simulation.replayer import Replayer
 from socsim.simulation.rival import start_competitor
@@ -284,6 +284,10 @@ class Simulation:
             energy_j=energy,
             rails_j=rails,
             meters_j=self.device.metered(rails),
+            used=tuple(self._meter.used(self._names.processes)),
+            idle=_idle(executor),
+            rails=dict(self.device.rails),
+            meters=dict(self.device.meters),
             power=component_power(self.device),
             frequencies={name: domain.frequency for name, domain in self.clocks.domains.items()},
             clocks=tuple(self.clocks.records),
@@ -324,6 +328,15 @@ def _check(
         raise UsageError(f"seed must be a whole number from 0, got {seed!r}")
     if duration is None and (not inferences or any(app.endless for app in inferences)):
         raise UsageError("a simulation needs a duration, or a count in every application")
+
+
+def _idle(executor: Executor) -> tuple[IdleRecord, ...]:
+    """How long cores and clusters were in each of their idle states."""
+    return tuple(
+        IdleRecord(c.name, state.name, state.scope, c.count if state.scope == "core" else 1, time, entries)
+        for slot, c in enumerate(executor.device.clusters)
+        for state, time, entries in executor.cores.idle.spent(slot)
+    )
 
 
 def _busy(executor: Executor) -> dict[str, float]:

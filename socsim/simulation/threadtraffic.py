@@ -18,7 +18,7 @@ class ThreadTraffic:
     executor
         The device.
     threads
-        Each moves as many bytes as its ``traffic`` says.
+        Of one process. Each moves as many bytes as its ``traffic`` says.
     """
 
     share = 0.0
@@ -27,6 +27,7 @@ class ThreadTraffic:
 
     def __init__(self, executor: Executor, threads: Sequence[Thread]) -> None:
         self.executor, self._threads = executor, threads
+        self._account = executor.account_of(threads[0].process)
         self._settled, self._flow = 0.0, 0.0
 
     def join(self) -> None:
@@ -64,7 +65,7 @@ class ThreadTraffic:
     def settle(self) -> None:
         """Book the traffic up to now."""
         now = self.executor.env.now
-        self.executor.dram_bytes += self._flow * (now - self._settled)
+        self._account.moved += self._flow * (now - self._settled)
         self._settled = now
 
     def plan(self) -> None:
