@@ -127,6 +127,7 @@ def _cluster(spec: ClusterSpec, clocks: list[float]) -> Cluster:
         PowerModel(**dict(spec.power)),
         tuple(IdleState(**dict(state)) for state in spec.idle_states),
         spec.transition_latency,
+        spec.transition_stall,
     )
 
 
@@ -142,6 +143,7 @@ def _accelerator(name: str, spec: AcceleratorSpec, clocks: list[float]) -> Accel
         spec.call_latency,
         spec.transition_latency,
         spec.poll,
+        spec.transition_stall,
     )
 
 
@@ -152,6 +154,8 @@ def _memory(spec: MemorySpec) -> Memory:
         spec.energy_per_byte,
         spec.background_power,
         spec.capacity or 0.0,
+        spec.transition_latency,
+        spec.transition_stall,
     )
 
 

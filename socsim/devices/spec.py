@@ -108,6 +108,7 @@ class _Unit(_Block):
     bandwidth: Bandwidth
     power: PowerSpec
     transition_latency: Time = 0.0
+    transition_stall: Time = 0.0
 
     @model_validator(mode="after")
     def _opps(self) -> _Unit:
@@ -115,6 +116,7 @@ class _Unit(_Block):
             *_not_rising(self.opps, "freq", strictly=True),
             *_not_rising(self.opps, "voltage", strictly=False),
             *_no_voltage(self.opps, self.power),
+            *_long_stall(self),
         )
         return self
 
@@ -164,12 +166,15 @@ class MemorySpec(_Block):
     energy_per_byte: EnergyPerByte
     background_power: Power = 0.0
     capacity: Size | None = None
+    transition_latency: Time = 0.0
+    transition_stall: Time = 0.0
 
     @model_validator(mode="after")
     def _opps(self) -> MemorySpec:
         _refuse(
             *_not_rising(self.opps, "freq", strictly=True),
             *_not_rising(self.opps, "bandwidth", strictly=True),
+            *_long_stall(self),
         )
         return self
 
@@ -321,6 +326,14 @@ def _no_voltage(opps: Sequence[OppSpec], power: PowerSpec) -> Iterable[tuple[Loc
         for index, opp in enumerate(opps):
             if opp.voltage is None:
                 yield ("opps", index, "voltage"), "is required by the power model"
+
+
+def _long_stall(unit: _Unit | MemorySpec) -> Iterable[tuple[Loc, str]]:
+    """A fault where nothing runs for longer than a change of the clock takes."""
+    if unit.transition_stall > unit.transition_latency:
+        stall, latency = (units.format(t, "time") for t in (unit.transition_stall, unit.transition_latency))
+        message = f"is the last part of transition_latency, so {latency} at most, got {stall}"
+        yield ("transition_stall",), message
 
 
 def _repeated(items: Sequence[str], name: str) -> Iterable[tuple[Loc, str]]:

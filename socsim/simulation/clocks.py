@@ -31,12 +31,13 @@ class Clocks:
         self._executor, self._env = executor, executor.env
         self.device = device = executor.device
         self.domains = {
-            f"cpu.{c.name}": ClockDomain(f"cpu.{c.name}", c.opps, c.transition_latency)
+            f"cpu.{c.name}": ClockDomain(f"cpu.{c.name}", c.opps, c.transition_latency, c.transition_stall)
             for c in device.clusters
         }
         for name, unit in device.accelerators.items():
-            self.domains[name] = ClockDomain(name, unit.opps, unit.transition_latency)
-        self._dram = ClockDomain("dram", device.memory.opps)
+            self.domains[name] = ClockDomain(name, unit.opps, unit.transition_latency, unit.transition_stall)
+        memory = device.memory
+        self._dram = ClockDomain("dram", memory.opps, memory.transition_latency, memory.transition_stall)
         self.domains["dram"] = self._dram
         self.records = [ClockRecord(0.0, name, domain.frequency) for name, domain in self.domains.items()]
         """Every clock from when on, in order of time."""
@@ -140,7 +141,8 @@ class Clocks:
         executor, name = self._executor, domain.name
         if name == "dram":
             memory = executor.device.memory
-            executor.set_dram_bandwidth(memory.opps[domain.index].bandwidth * memory.efficiency)
+            bandwidth = memory.opps[domain.index].bandwidth * memory.efficiency
+            executor.set_dram_bandwidth(bandwidth, stalled=not speed)
         elif name in executor.speed:
             executor.set_speed(name, speed)
         else:

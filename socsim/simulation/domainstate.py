@@ -124,10 +124,10 @@ class DomainState:
         return [cast(TrackedQueue, self._executor.cores.queues[core]) for core in self._cores]
 
     def _times(self) -> tuple[float, ...]:
-        """Busy time in s since the beginning, by CPU; for DRAM the time that its traffic takes at full bandwidth."""
+        """Busy time in s since the beginning, by CPU; for DRAM the time that its traffic takes alone."""
         executor = self._executor
         if self.kind == "cpu":
             return tuple(executor.cores.queues[core].busy_until_now() for core in self._cores)
         if self.kind == "dram":
-            return (executor.dram_bytes / executor.dram_bandwidth,)
+            return (executor.dram_busy_s(),)
         return (executor.busy_times(self.name)[0],)

@@ -29,6 +29,10 @@ from socsim.simulation.teamrun import TeamRun
 __all__ = ["Executor", "Fragment", "MemoryUser"]
 
 
+_STALLED = 1e-12
+"""Share of DRAM's bandwidth that is left while its clock is switched: nothing to speak of moves, and rates stay above 0."""
+
+
 class MemoryUser(Protocol):
     """Who takes part in the sharing of DRAM."""
 
@@ -46,6 +50,9 @@ class MemoryUser(Protocol):
     @property
     def moves_bytes(self) -> bool:
         """Whether it uses DRAM now."""
+
+    def bytes_until_now(self) -> float:
+        """Traffic in B that is not in the executor's account yet; nothing changes."""
 
     def settle(self) -> None:
         """Bring its progress up to now."""
@@ -134,8 +141,9 @@ class Executor:
             rules = replace(rules, placement=mechanisms.placement)
         self.cores = Cores(env, device, policy=mechanisms.cpu, rules=rules, tracked=tracked)
         self.speed = dict.fromkeys(device.accelerators, 1.0)
-        self.dram_bandwidth = device.memory.bandwidth
+        self.dram_bandwidth = self.dram_clocked = device.memory.bandwidth
         self.dram_bytes = 0.0
+        self._dram_busy = self._dram_seen = 0.0
         self._busy = dict.fromkeys(device.accelerators, 0.0)
         self._called = {name for name, a in device.accelerators.items() if a.call_latency > 0.0}
         self.servers = {name: Server() for name in device.accelerators}
@@ -189,17 +197,28 @@ class Executor:
         elif name != "dram":
             self.cores.watch(self.device.cluster_cores(name.removeprefix("cpu.")), told)
 
-    def set_dram_bandwidth(self, bandwidth: float) -> None:
-        """DRAM gives another bandwidth in B/s to all together."""
+    def set_dram_bandwidth(self, bandwidth: float, *, stalled: bool = False) -> None:
+        """DRAM gives another bandwidth in B/s to all together; `stalled`: next to nothing of it, for now."""
+        self._dram_busy, self._dram_seen = self.dram_busy_s(), self.dram_moved()
         users = list(self._moving.values())
         for user in users:
             user.settle()
-        self.dram_bandwidth = bandwidth
-        self.contended = self.stepwise or (self.mechanisms.dram and self._demand() > bandwidth)
+        self.dram_clocked = bandwidth
+        self.dram_bandwidth = bandwidth * _STALLED if stalled else bandwidth
+        self.contended = self.stepwise or (self.mechanisms.dram and self._demand() > self.dram_bandwidth)
         for user in users:
             user.plan()
         if self.contended:
             self.share_memory()
+
+    def dram_moved(self) -> float:
+        """DRAM traffic in B until now, of what runs too; nothing that runs is cut for it."""
+        running = () if self._closed else self._moving.values()
+        return self.dram_bytes + sum(user.bytes_until_now() for user in running)
+
+    def dram_busy_s(self) -> float:
+        """Time in s that the traffic until now took at the bandwidth of its instant."""
+        return self._dram_busy + (self.dram_moved() - self._dram_seen) / self.dram_clocked
 
     # --- accounts ---------------------------------------------------------------------------------------------
 
