@@ -8,7 +8,6 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from socsim.devices.cfs import CfsParameters
-from socsim.devices.crosscheck import ROUNDING
 from socsim.devices.device import (
     Accelerator,
     Calibration,
@@ -111,8 +110,8 @@ def _opps(opps: Iterable[OppSpec], clocks: list[float]) -> tuple[Opp, ...]:
 
 
 def _snapped(floor: float, clocks: list[float]) -> float:
-    """The slowest DRAM clock that satisfies a vote; sources round clocks differently."""
-    return next((clock for clock in clocks if clock >= floor * (1 - ROUNDING)), clocks[-1]) if floor else 0.0
+    """The DRAM clock that a vote is for; sources round clocks differently."""
+    return min(clocks, key=lambda clock: abs(clock - floor)) if floor else 0.0
 
 
 def _cluster(spec: ClusterSpec, clocks: list[float]) -> Cluster:
