@@ -22,6 +22,7 @@ from socsim.schedulers.profile_file import ProfileRow
 from socsim.schedulers.registry import describe_scheduler, make_scheduler, write_scheduler
 from socsim.simulation.governing import governor_sets
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
+from socsim.simulation.mode_changes import first_device
 from socsim.simulation.profiling import take_profile
 from socsim.simulation.simulation import Application, Simulation
 from socsim.units import parse
@@ -31,6 +32,7 @@ from socsim.workloads.dynamic import DynamicFamily, is_member, load_family, load
 from socsim.workloads.frames import FrameApp
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.library import load_library
+from socsim.workloads.mode_schedule import make_mode_schedule
 from socsim.workloads.pricing import Pricer
 from socsim.workloads.replays import Replay
 from socsim.workloads.zoo import build_model
@@ -96,6 +98,7 @@ def simulate(
     governors: Mapping[str, Any] | None = None,
     limits: Mapping[str, Mapping[str, float | str]] | None = None,
     heat: bool | float | str = False,
+    power_mode: Any = None,
     config: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run applications on a device.
@@ -124,6 +127,10 @@ def simulate(
     heat
         Whether the device warms up and its thermal governors cap clocks (default: not). A temperature (``"30 C"``, or
         degrees Celsius) is where all of it begins; True begins at what the idle device settles at.
+    power_mode
+        Power mode of a board that has some, or a list of those that are set in the course of the run:
+        ``[{"at": "5 s", "mode": "20W_6CORE"}]``. Caps and floors of all clocks change at the instant; the cores that
+        are online cannot.
     config
         What to keep beside the results; made from the arguments by default.
 
@@ -138,20 +145,21 @@ def simulate(
     seconds = parse(duration, "time") if isinstance(duration, str) else duration
     hertz = {name: {key: _hertz(clock) for key, clock in own.items()} for name, own in (limits or {}).items()}
     warmth = parse(heat, "temperature") if isinstance(heat, str) else heat
+    modes = make_mode_schedule(power_mode)
     simulation = Simulation(
         target, loaded, duration=seconds, seed=seed, noise=noise, kernels=kernels, mechanisms=mechanisms,
-        governors=governors or {}, limits=hertz, heat=warmth,
+        governors=governors or {}, limits=hertz, heat=warmth, power_modes=modes,
     )  # fmt: skip
     outcome = simulation.run()
     simulation.validate()
     described = config or describe_run(
-        target, apps, seconds, seed, noise, mechanisms, governors or {}, hertz, warmth
+        target, apps, seconds, seed, noise, mechanisms, governors or {}, hertz, warmth, modes
     )
     if isinstance(described.get("apps"), list):
         described = {**described, "apps": settled(described["apps"], simulation)}
     streams = {s.name: s.app for s in simulation.streams}
     deadlines = {name: app.deadline_s for name, app in streams.items() if app.deadline_s is not None}
-    alone = partial(_alone_s, target, streams)
+    alone = partial(_alone_s, first_device(target, modes), streams)
     return Result(outcome, dict(described), deadlines_s=deadlines, idle_service_s=alone)
 
 

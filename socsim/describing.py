@@ -18,6 +18,7 @@ from socsim.units import exact_seconds
 from socsim.workloads.apps import Inference
 from socsim.workloads.dynamic import DynamicFamily
 from socsim.workloads.graph import ModelGraph
+from socsim.workloads.mode_schedule import ModeChange
 from socsim.workloads.pricing import Pricer
 
 __all__ = ["describe", "describe_run", "settled"]
@@ -44,6 +45,7 @@ def describe_run(
     governors: Mapping[str, Any],
     limits: Mapping[str, Mapping[str, float]],
     heat: bool | float,
+    power_modes: Sequence[ModeChange] = (),
 ) -> dict[str, Any]:
     """What was simulated, as an experiment file has it."""
     described: dict[str, Any] = {
@@ -55,6 +57,7 @@ def describe_run(
         **({"governors": {name: describe_governor(g) for name, g in governors.items()}} if governors else {}),
         **({"limits": {name: _clocks(own) for name, own in limits.items()}} if limits else {}),
         **({} if heat is False else {"heat": True if heat is True else f"{heat!r} C"}),
+        **({"power_mode": [change.describe() for change in power_modes]} if power_modes else {}),
         "apps": [describe(app) for app in apps],
     }
     return located(described, Path.cwd())

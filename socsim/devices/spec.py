@@ -67,8 +67,8 @@ Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 AcceleratorName = Literal["gpu", "dsp", "npu"]
 _VOLTAGE_SLIP = 0.0101
-"""Share by which a voltage may be below that of a slower point: the device tree of an Exynos 5422 has 1250 mV at 1.7 GHz
-and 1237.5 mV at 1.8 GHz."""
+"""Share by which a voltage may be below a slower point's: the device tree of an Exynos 5422 has 1250 mV at 1.7 GHz and
+1237.5 mV at 1.8 GHz."""
 
 
 class _Block(BaseModel):

@@ -11,6 +11,7 @@ from socsim import units, yamlfile
 from socsim.devices.cfs import PlacementPolicy
 from socsim.errors import nearest
 from socsim.experiments.appspecs import KINDS, AppSpec, Frequency, Spec, Time
+from socsim.workloads.mode_schedule import make_mode_schedule
 
 __all__ = ["ExperimentSpec", "MechanismsSpec", "complaint"]
 
@@ -44,6 +45,7 @@ class ExperimentSpec(Spec):
     governors: dict[str, Any] = Field(default_factory=dict)
     limits: dict[str, LimitSpec] = Field(default_factory=dict)
     heat: Annotated[bool | float, BeforeValidator(_warmth)] = False
+    power_mode: Annotated[Any, BeforeValidator(lambda spec: make_mode_schedule(spec, units=True))] = ()
     duration: Time | None = None
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     noise: bool = False

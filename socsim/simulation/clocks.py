@@ -28,7 +28,7 @@ class Clocks:
     """
 
     def __init__(self, executor: Executor) -> None:
-        self._executor, self._env = executor, executor.env
+        self._executor, self.env = executor, executor.env
         self.device = device = executor.device
         self.domains = {
             f"cpu.{c.name}": ClockDomain(f"cpu.{c.name}", c.opps, c.transition_latency, c.transition_stall)
@@ -107,9 +107,9 @@ class Clocks:
             return
         self._moving.add(domain.name)
         if domain.stall > 0.0:
-            stop = Timeout(self._env, max(0.0, domain.latency - domain.stall))
+            stop = Timeout(self.env, max(0.0, domain.latency - domain.stall))
             stop.callbacks.append(lambda _: self._run_at(domain, 0.0))
-        timer = Timeout(self._env, domain.latency)
+        timer = Timeout(self.env, domain.latency)
         timer.callbacks.append(lambda _: self._arrive(domain))
 
     def _arrive(self, domain: ClockDomain) -> None:
@@ -125,7 +125,7 @@ class Clocks:
             return
         self.before_change(domain.name)
         domain.index = index
-        self.records.append(ClockRecord(float(self._env.now), domain.name, domain.frequency))
+        self.records.append(ClockRecord(float(self.env.now), domain.name, domain.frequency))
         self._run_at(domain, domain.speed)
         self._vote(domain.name)
 

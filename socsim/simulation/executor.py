@@ -30,7 +30,7 @@ __all__ = ["Executor", "Fragment", "MemoryUser"]
 
 
 _STALLED = 1e-12
-"""Share of DRAM's bandwidth that is left while its clock is switched: nothing to speak of moves, and rates stay above 0."""
+"""Share of DRAM's bandwidth that is left while its clock is switched: next to nothing moves, and rates stay above 0."""
 
 
 class MemoryUser(Protocol):

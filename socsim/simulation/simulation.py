@@ -36,6 +36,7 @@ from socsim.simulation.invariants import (
     check_spans,
 )
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
+from socsim.simulation.mode_changes import device_for, start_modes
 from socsim.simulation.processlog import ProcessLog
 from socsim.simulation.processnames import ProcessNames
 from socsim.simulation.records import InferenceLog, Outcome
@@ -46,6 +47,7 @@ from socsim.simulation.streammaker import StreamMaker
 from socsim.workloads.apps import Inference
 from socsim.workloads.competitors import Competitor
 from socsim.workloads.frames import FrameApp
+from socsim.workloads.mode_schedule import ModeChange
 from socsim.workloads.replays import Replay
 from socsim.workloads.stages import application_names, check_stages
 
@@ -87,6 +89,9 @@ class Simulation:
     heat
         Whether the device warms up and its thermal governors act (default: not); a number is the temperature in
         degrees Celsius of all of it at the beginning, which by default is that of the idle device.
+    power_modes
+        Power modes that are set in the course of the run, in order of time; see
+        :func:`socsim.workloads.mode_schedule.make_mode_schedule`.
 
     Raises
     ------
@@ -110,9 +115,11 @@ class Simulation:
         governors: Mapping[str, Any] = NO_GOVERNORS,
         limits: Mapping[str, Mapping[str, float]] = NO_GOVERNORS,
         heat: bool | float = False,
+        power_modes: Sequence[ModeChange] = (),
     ) -> None:
         inferences = [app for app in apps if isinstance(app, Inference)]
         _check(apps, inferences, duration, seed)
+        device = device_for(device, power_modes)
         self.device, self.duration, self.seed = device, duration, seed
         self.env = simpy.Environment()
         self._recorder = KernelRecorder() if kernels else None
@@ -134,6 +141,7 @@ class Simulation:
         self.streams = maker.make(inferences, names)
         self._names = ProcessNames(names)
         self._add_others(apps)
+        start_modes(self.clocks, power_modes)
         set_limits(self.clocks, limits)
         start_governors(self.env, self.executor, self.clocks, self.governors)
         self._heating = None
