@@ -50,7 +50,7 @@ def named_things(
     for name, spec in experiment.governors.items():
         yield ("governors", name), partial(_check_governor, device, name), spec
     for name, own in experiment.limits.items():
-        yield from _limits(experiment, name, own)
+        yield from _limits(experiment.device, experiment.power_mode, name, own)
     for i, app in enumerate(experiment.apps):
         if not isinstance(app, Inference):
             yield ("apps", i), partial(_check_fit, device), app
@@ -125,23 +125,25 @@ def _check_modes(device: str, modes: Sequence[ModeChange]) -> None:
 
 
 def _limits(
-    experiment: Experiment, name: str, own: Mapping[str, float]
+    device: str, modes: Sequence[ModeChange], name: str, own: Mapping[str, float]
 ) -> Iterator[tuple[yamlfile.Loc, Callable[[Any], object], Any]]:
     """The domain, then each limit at its own place if the domain is right, then both together if each is."""
-    check = partial(_check_limits, experiment, name)
+    check = partial(_check_limits, device, modes, name)
     yield ("limits", name), check, [{}]
     for key, clock in own.items():
         yield ("limits", name, key), check, [{}, {key: clock}]
     yield ("limits", name), check, [*({key: clock} for key, clock in own.items()), own]
 
 
-def _check_limits(experiment: Experiment, name: str, steps: Sequence[Mapping[str, float]]) -> None:
+def _check_limits(
+    device: str, modes: Sequence[ModeChange], name: str, steps: Sequence[Mapping[str, float]]
+) -> None:
     """Refuse the last of some limits that the device's domain cannot have; unknown devices pass, and other faults."""
     from socsim.devices.profile import load_device
 
     *before, last = steps
     try:
-        found = device_for(load_device(experiment.device), experiment.power_mode)
+        found = device_for(load_device(device), modes)
         for own in before:
             check_limits(found, {name: own})
     except SocsimError:
