@@ -20,6 +20,7 @@ from socsim.workloads.dynamic import DynamicFamily
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.mode_schedule import ModeChange
 from socsim.workloads.pricing import Pricer
+from socsim.workloads.uclamp import describe_uclamp
 
 __all__ = ["describe", "describe_run", "settled"]
 
@@ -85,6 +86,8 @@ def describe(app: Application) -> dict[str, Any]:
         described["manager"] = describe_manager(app.manager)
     if app.wanted.rows:
         described["targets"] = [target.describe() for target in app.wanted.rows]
+    if clamp := describe_uclamp(app.uclamp):
+        described["uclamp"] = clamp
     policy = {key: getattr(app, key) for key in _POLICY}
     if app.kernel_limit_s:
         described["kernel_limit"] = exact_seconds(app.kernel_limit_s)

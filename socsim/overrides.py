@@ -1,4 +1,4 @@
-"""Dotted paths into an experiment: ``seed``, ``apps.0.scheduler``, ``apps.detector.period``, ``limits.cpu.gold.max``."""
+"""Dotted paths into an experiment: ``seed``, ``apps.detector.period``, ``limits.cpu.gold.max``."""
 
 from __future__ import annotations
 

@@ -143,6 +143,7 @@ def _accelerator(name: str, spec: AcceleratorSpec, clocks: list[float]) -> Accel
         spec.transition_latency,
         spec.poll,
         spec.transition_stall,
+        spec.suspend_after or 0.0,
     )
 
 

@@ -100,6 +100,9 @@ class Accelerator(Clocked):
         Whether that thread waits busily instead.
     transition_stall
         The last part of `transition_latency` in s, in which nothing runs.
+    suspend_after
+        Time in s without work after which it is powered down; 0 if it never is. Governors do not count that time; what
+        it saves and what waking up takes is not simulated.
     """
 
     name: str
@@ -113,6 +116,7 @@ class Accelerator(Clocked):
     transition_latency: float = 0.0
     poll: bool = False
     transition_stall: float = 0.0
+    suspend_after: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

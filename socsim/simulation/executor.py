@@ -146,7 +146,9 @@ class Executor:
         self._dram_busy = self._dram_seen = 0.0
         self._busy = dict.fromkeys(device.accelerators, 0.0)
         self._called = {name for name, a in device.accelerators.items() if a.call_latency > 0.0}
-        self.servers = {name: Server() for name in device.accelerators}
+        self.servers = {
+            name: Server(self._now, a.suspend_after or inf) for name, a in device.accelerators.items()
+        }
         """What the contexts of each accelerator share."""
         self._moving: dict[int, MemoryUser] = {}
         self.active: dict[int, Run] = {}
@@ -182,6 +184,9 @@ class Executor:
             return TeamRun(self, fragment, segment)
         return (CallRun if segment.queue in self._called else Run)(self, fragment, segment)
 
+    def _now(self) -> float:
+        return float(self.env.now)
+
     # --- clocks -----------------------------------------------------------------------------------------------
 
     def set_speed(self, name: str, speed: float) -> None:
@@ -190,10 +195,10 @@ class Executor:
         for run in [run for run in self.active.values() if run.segment.queue == name]:
             run.replan()
 
-    def watch(self, name: str, told: Callable[[], None]) -> None:
-        """Tell whenever what runs in a clock domain changes: threads of a CPU policy, contexts of an accelerator."""
+    def watch(self, name: str, told: Callable[[int], None]) -> None:
+        """Tell whenever what runs in a clock domain changes: on which core of a CPU policy; -1 for an accelerator."""
         if name in self.servers:
-            self.servers[name].watch = told
+            self.servers[name].watch = lambda: told(-1)
         elif name != "dram":
             self.cores.watch(self.device.cluster_cores(name.removeprefix("cpu.")), told)
 

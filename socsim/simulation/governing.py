@@ -243,8 +243,9 @@ class Governed:
             self._ask()
         self._set_timer(governor.interval(self.state), self._timed)
 
-    def _changed(self) -> None:
+    def _changed(self, core: int) -> None:
         """What runs in the domain has changed: at once, and at ticks while something runs, if it wants that."""
+        self.state.look(core)
         self._ask()
         if self._governor.trigger == "scheduler" and self._timer is None:
             now = self._env.now
@@ -254,4 +255,4 @@ class Governed:
     def _ticked(self, event: Any) -> None:
         self._timer = None
         if self.state.busy:
-            self._changed()
+            self._changed(-1)
