@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from socsim.describing import describe, describe_run, settled
+from socsim.describing import describe, describe_limits, describe_run, settled
 from socsim.devices.device import Device
 from socsim.devices.profile import load_device
 from socsim.errors import UsageError
@@ -236,6 +236,7 @@ def compare(
     schedulers: Sequence[Any],
     *,
     governors: Any = None,
+    limits: Mapping[str, Mapping[str, float | str]] | None = None,
     library: str = "mace",
     inferences: int = 50,
     period: float | str | None = None,
@@ -257,6 +258,8 @@ def compare(
         A set of governors for all, or a list of sets, each of which is run with every scheduler: a mapping, as for
         :func:`simulate` (``{"gpu": HalfLoad()}``), or names joined by ``+`` (``"schedutil+adreno_tz"``), each of which
         goes to the clock domains that it is for. None (default) leaves all clocks at their highest.
+    limits
+        Clocks that the user allows, for all of them, as for :func:`simulate`.
     inferences
         Number of inferences for each scheduler.
     period
@@ -273,7 +276,11 @@ def compare(
         raise UsageError(f"compare takes a list of schedulers, got {schedulers!r}; put it in brackets")
     target = device if isinstance(device, Device) else load_device(device)
     graph = load_model(model, fuse=load_library(library).fuses)
-    shared = {"device": target.source or target.name, "seed": seed, "noise": noise}
+    bounds = {
+        name: {key: _hertz(clock) for key, clock in own.items()} for name, own in (limits or {}).items()
+    }
+    shared: dict[str, Any] = {"device": target.source or target.name, "seed": seed, "noise": noise}
+    shared |= {"limits": describe_limits(bounds)} if bounds else {}
     sets = governor_sets(target, {} if governors is None else governors)
     made = [_told_apart(schedulers) for _ in sets]
     results = []
@@ -286,7 +293,7 @@ def compare(
             config = {**shared, **governed, "apps": [describe(replace(app, model=model, scheduler=spec))]}
             results.append(simulate(
                 target, [app], seed=seed, noise=noise, kernels=kernels, governors=chosen.governors,
-                config=located(config, Path.cwd()),
+                limits=bounds, config=located(config, Path.cwd()),
             ))  # fmt: skip
     described = {
         **shared,

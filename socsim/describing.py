@@ -22,7 +22,7 @@ from socsim.workloads.mode_schedule import ModeChange
 from socsim.workloads.pricing import Pricer
 from socsim.workloads.uclamp import describe_uclamp
 
-__all__ = ["describe", "describe_run", "settled"]
+__all__ = ["describe", "describe_limits", "describe_run", "settled"]
 
 _POLICY = {
     "queue": "queue",
@@ -56,7 +56,7 @@ def describe_run(
         "noise": noise,
         **({"mechanisms": _switches(mechanisms)} if mechanisms != ALL_MECHANISMS else {}),
         **({"governors": {name: describe_governor(g) for name, g in governors.items()}} if governors else {}),
-        **({"limits": {name: _clocks(own) for name, own in limits.items()}} if limits else {}),
+        **({"limits": describe_limits(limits)} if limits else {}),
         **({} if heat is False else {"heat": True if heat is True else f"{heat!r} C"}),
         **({"power_mode": [change.describe() for change in power_modes]} if power_modes else {}),
         "apps": [describe(app) for app in apps],
@@ -110,8 +110,9 @@ def _fixed(pricer: Pricer) -> dict[str, str]:
     return {"dtype": pricer.dtype, **found} if same else found
 
 
-def _clocks(limits: Mapping[str, float]) -> dict[str, str]:
-    return {key: f"{clock!r} Hz" for key, clock in limits.items()}
+def describe_limits(limits: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, str]]:
+    """Limits of clocks as an experiment file has them."""
+    return {name: {key: f"{clock!r} Hz" for key, clock in own.items()} for name, own in limits.items()}
 
 
 def _switches(mechanisms: Mechanisms) -> dict[str, Any]:

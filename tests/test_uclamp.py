@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from corekit import BUFFER, LIBRARY, Fixed, net
+from govkit import Domain
 from test_energyaware import MS, Crew
 from test_governors_runs import board, gpu_board, trace
 
@@ -16,7 +17,7 @@ from socsim.devices.eas import EnergyDomain, Usage, Waking, clamped, efficient_c
 from socsim.devices.profile import load_device
 from socsim.errors import FileError, UsageError
 from socsim.experiments import load_experiment
-from socsim.schedulers.governors import Governor
+from socsim.schedulers.governors import Governor, OppView, make_governor
 from socsim.simulation.simulation import Simulation
 from socsim.workloads.apps import Inference
 from socsim.workloads.arrivals import At
@@ -320,6 +321,61 @@ def test_ondemand_counts_from_the_hardware_s_lowest_to_its_highest_clock() -> No
     clocks = [r.frequency_hz for r in done.clocks if r.domain == "cpu.carmel0" and r.start_s > 0.1]
     last = [r.frequency_hz for r in done.clocks if r.domain == "cpu.carmel0"][-1]
     assert (clocks, round(last / 1e6, 1)) == ([], 1190.4)
+
+
+# --- inefficient operating points -----------------------------------------------------------------------------
+
+FLAT = (0.6, 0.6, 0.6, 0.6, 0.7, 0.7, 0.8, 0.9, 0.9, 1.0)
+"""Voltages of 100 MHz to 1 GHz: 400, 600, 700, 900 and 1000 MHz are efficient."""
+
+
+def flat_board() -> Device:
+    made = board()
+    big, little = made.clusters
+    opps = tuple(replace(opp, voltage=voltage) for opp, voltage in zip(big.opps, FLAT, strict=True))
+    return replace(made, clusters=(replace(big, opps=opps), little))
+
+
+@pytest.mark.parametrize(
+    ("governor", "clock"),
+    [
+        ("schedutil", 700.0),
+        ("schedutil(skip_inefficient=true)", 700.0),
+        ("schedutil(margin=0.9)", 500.0),
+        ("schedutil(margin=0.9, skip_inefficient=true)", 600.0),
+        ("schedutil(margin=1.5, skip_inefficient=true)", 900.0),
+    ],
+)
+def test_points_that_a_faster_one_beats_may_be_passed_over(governor: str, clock: float) -> None:
+    """Half of 1024 at a margin of 0.9 needs 450 MHz: 500, which has the voltage of 600."""
+    app = Competitor(uclamp={"min": 0.5, "max": 0.5}, **STEADY)
+    assert settled(governor, app, device=flat_board()) == clock
+
+
+def test_limits_win_over_efficiency() -> None:
+    device, app = flat_board(), Competitor(uclamp={"min": 0.5, "max": 0.5}, **STEADY)
+    governors = {"cpu.big": "schedutil(margin=0.9, skip_inefficient=true)"}
+    limits = {"cpu.big": {"max": 500e6}}
+    done = Simulation(device, [app], duration=0.3, governors=governors, limits=limits).run()
+    assert trace(done)[-1][1] == 500.0
+
+
+def test_without_voltages_all_points_are_efficient() -> None:
+    made = board()
+    big, little = made.clusters
+    bare = replace(big, opps=tuple(replace(opp, voltage=0.0) for opp in big.opps))
+    app = Competitor(uclamp={"min": 0.5, "max": 0.5}, **STEADY)
+    device = replace(made, clusters=(bare, little))
+    assert settled("schedutil(margin=0.9, skip_inefficient=true)", app, device=device) == 500.0
+
+
+@pytest.mark.parametrize(("name", "shares", "clocks"), [("ondemand", (0.2, 0.9), (400.0, 900.0)),
+                                                        ("conservative", (0.1, 0.9), (400.0, 400.0))])  # fmt: skip
+def test_sampling_governors_pass_over_them_too(name: str, shares, clocks) -> None:
+    """Ondemand: 280 and 910 MHz, the closest; conservative: a step below 300, then 300 again, of which 400 is next."""
+    efficient = OppView([4e8, 6e8, 7e8, 9e8, 1e9])
+    domain = Domain(make_governor(f"{name}(skip_inefficient=true)"), frequency=3e8, efficient=efficient)
+    assert [domain.call(share, elapsed=8e-3) for share in shares] == list(clocks)
 
 
 # --- GPUs that power down -------------------------------------------------------------------------------------

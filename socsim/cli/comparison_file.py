@@ -27,7 +27,13 @@ def _time(text: str) -> str:
     return text
 
 
+def _clock(text: str) -> str:
+    units.parse(text, "frequency")
+    return text
+
+
 GovernorSet = str | dict[str, Any]
+Limit = dict[Literal["min", "max"], Annotated[str, AfterValidator(_clock)]]
 
 
 class ComparisonSpec(BaseModel):
@@ -39,6 +45,7 @@ class ComparisonSpec(BaseModel):
     model: str
     schedulers: Annotated[list[str | dict[str, Any]], Field(min_length=1)]
     governors: Annotated[list[GovernorSet], Field(min_length=1)] | GovernorSet | None = None
+    limits: dict[str, Limit] | None = None
     library: str = "mace"
     inferences: Count = 50
     period: Annotated[str, AfterValidator(_time)] | None = None
@@ -48,6 +55,14 @@ class ComparisonSpec(BaseModel):
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     shapes: dict[str, list[Count]] = {}
     fuse: bool = True
+
+    @property
+    def bounds(self) -> dict[str, dict[str, float]]:
+        """Limits of clocks in Hz."""
+        return {
+            name: {key: units.parse(clock, "frequency") for key, clock in own.items()}
+            for name, own in (self.limits or {}).items()
+        }
 
     def network(self) -> ModelGraph:
         """Load the network that is compared on."""
@@ -118,7 +133,7 @@ def check_comparison(path: str | Path) -> str:
     """
     from socsim.devices.profile import load_device
     from socsim.schedulers.registry import make_scheduler
-    from socsim.simulation.governing import governor_sets
+    from socsim.simulation.governing import check_limits, governor_sets
     from socsim.workloads.library import load_library
 
     spec = load_comparison(path)
@@ -129,6 +144,7 @@ def check_comparison(path: str | Path) -> str:
     load_library(spec.library)
     for scheduler in spec.schedulers:
         make_scheduler(scheduler)
+    check_limits(device, spec.bounds)
     sets = [] if spec.governors is None else governor_sets(device, spec.governors)
     governed = f" with {counted(len(sets), 'set')} of governors" if sets else ""
     return f"comparison of {counted(len(spec.schedulers), 'scheduler')}{governed} on {spec.device}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from math import inf
 from typing import cast
 
 from socsim.devices.device import Accelerator, Cluster, Device
@@ -33,7 +34,8 @@ class DomainState:
         self._executor, self._domain = executor, domain
         self.name, self.kind = domain.name, domain.name.split(".")[0]
         self.opps = OppView(_table(executor.device, self.name) or domain.frequencies)
-        self.transition_latency = domain.latency
+        self.efficient = OppView(_efficient(executor.device, self.name)) if self.kind == "cpu" else self.opps
+        self.transition_latency, self.tick = domain.latency, executor.cores.rules.tick
         self.limits_changed = False
         self._cores: Sequence[int] = ()
         self.capacity, self._scale = 1024.0, 1.0
@@ -177,6 +179,18 @@ def _table(device: Device, name: str) -> tuple[float, ...]:
         return tuple(opp.frequency for opp in whole.memory.opps)
     units: dict[str, Cluster | Accelerator] = {f"cpu.{c.name}": c for c in whole.clusters}
     return tuple(opp.frequency for opp in (units | dict(whole.accelerators))[name].opps)
+
+
+def _efficient(device: Device, name: str) -> list[float]:
+    """Clocks in Hz of a cluster that no faster one beats: energy for the same work goes with the voltage squared."""
+    whole = device.whole or device
+    opps = next(c.opps for c in whole.clusters if f"cpu.{c.name}" == name)
+    lowest, found = inf, list[float]()
+    for opp in reversed(opps):
+        if opp.voltage < lowest or not opp.voltage:
+            lowest = opp.voltage or lowest
+            found.append(opp.frequency)
+    return found
 
 
 def _capacity(device: Device, name: str) -> tuple[float, float]:

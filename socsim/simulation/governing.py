@@ -225,7 +225,9 @@ class Governed:
             raise UsageError(
                 f"governor {governor.title!r} must want a frequency in Hz or None, got {wanted!r}"
             )
-        self._clocks.request(self._name, resolve(self.state, wanted, governor.relation))
+        self._clocks.request(
+            self._name, resolve(self.state, wanted, governor.relation, efficient=governor.skip_inefficient)
+        )
 
     def _limits_changed(self) -> None:
         self.state.limits_changed = True

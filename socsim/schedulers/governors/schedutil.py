@@ -35,7 +35,10 @@ class Schedutil(Governor):
     invariant
         Whether utilisation is on the scale of the highest clock, as on all recent phones (default), or of the present.
     tick
-        Time between ticks of the kernel; default 4 ms.
+        Time between ticks of the kernel; 0 (default) for the device's.
+    skip_inefficient
+        Whether to pass over operating points that a faster one beats in energy for the same work, as kernels from 5.16
+        on do where the driver has registered an energy model; default false.
 
     Raises
     ------
@@ -58,12 +61,14 @@ class Schedutil(Governor):
         util_est: bool = True,
         margin: float = 1.25,
         invariant: bool = True,
-        tick: str | float = "4 ms",
+        tick: str | float = 0.0,
+        skip_inefficient: bool = False,
     ) -> None:
         self.rate_limit = seconds(self.name, "rate_limit", rate_limit, zero=True)
         self.margin = number(self.name, "margin", margin, 0.0, above=True)
-        self.tick = seconds(self.name, "tick", tick)
+        self.tick = seconds(self.name, "tick", tick, zero=True)
         self.util_est, self.invariant = bool(util_est), bool(invariant)
+        self.skip_inefficient = bool(skip_inefficient)
         self._boosts: list[IowaitBoost] = []
         self._wanted, self._changed_at = 0.0, -inf
         self._idled, self._limits_changed = False, False
@@ -72,7 +77,7 @@ class Schedutil(Governor):
         """The operating point for the present utilisation, or None within the rate limit or where it is the same."""
         self._idled = self._idled or any(domain.was_idle)
         self._limits_changed = self._limits_changed or domain.limits_changed
-        self._boosts = self._boosts or [IowaitBoost(self.tick) for _ in domain.utils]
+        self._boosts = self._boosts or [IowaitBoost(self.tick or domain.tick) for _ in domain.utils]
         for cpu, boost in enumerate(self._boosts):
             if domain.updated[cpu]:
                 boost.note(domain.now, domain.iowaits[cpu])
@@ -90,11 +95,14 @@ class Schedutil(Governor):
     def _frequency(self, domain: DomainView, limited: bool) -> float:
         used = [self._cpu(cpu, boost, domain) for cpu, boost in enumerate(self._boosts)]
         reference = domain.opps.highest if self.invariant else domain.frequency
-        wanted = resolve(domain, self.margin * max(used) / domain.capacity * reference)
+        wanted = self._point(self.margin * max(used) / domain.capacity * reference, domain)
         if len(used) > 1 or self._is_capped(domain):
             return wanted
         idled, self._idled = self._idled, False
-        return wanted if idled or limited else max(wanted, resolve(domain, self._wanted))
+        return wanted if idled or limited else max(wanted, self._point(self._wanted, domain))
+
+    def _point(self, frequency: float, domain: DomainView) -> float:
+        return resolve(domain, frequency, efficient=self.skip_inefficient)
 
     def _is_capped(self, domain: DomainView) -> bool:
         """Whether a clamp takes something from the use of a CPU that has a clock of its own."""
@@ -137,7 +145,7 @@ class SchedutilL4t(Governor):
     invariant
         As in :class:`Schedutil`.
     tick
-        Time between ticks of the kernel; default 4 ms.
+        Time between ticks of the kernel; 0 (default) for the device's.
 
     Raises
     ------
@@ -165,12 +173,12 @@ class SchedutilL4t(Governor):
         down_rate_limit: str | float = "2 ms",
         margin: float = 1.25,
         invariant: bool = True,
-        tick: str | float = "4 ms",
+        tick: str | float = 0.0,
     ) -> None:
         self.up_rate_limit = seconds(self.name, "up_rate_limit", up_rate_limit, zero=True)
         self.down_rate_limit = seconds(self.name, "down_rate_limit", down_rate_limit, zero=True)
         self.margin = number(self.name, "margin", margin, 0.0, above=True)
-        self.tick = seconds(self.name, "tick", tick)
+        self.tick = seconds(self.name, "tick", tick, zero=True)
         self.invariant = bool(invariant)
         self._cpus: list[_Cpu] = []
         self._wanted, self._changed_at = 0.0, -inf
@@ -179,7 +187,7 @@ class SchedutilL4t(Governor):
     def next_frequency(self, domain: DomainView) -> float | None:
         """As schedutil, with the two rate limits."""
         self._idled = self._idled or any(domain.was_idle)
-        self._cpus = self._cpus or [_Cpu(JumpingBoost(self.tick)) for _ in domain.utils]
+        self._cpus = self._cpus or [_Cpu(JumpingBoost(self.tick or domain.tick)) for _ in domain.utils]
         for index, cpu in enumerate(self._cpus):
             if domain.updated[index]:
                 cpu.used, cpu.looked_at = min(domain.utils[index], domain.capacity), domain.now
@@ -207,7 +215,7 @@ class SchedutilL4t(Governor):
 
     def _share(self, cpu: _Cpu, domain: DomainView) -> float:
         """The share of its capacity that a CPU uses, boost included."""
-        if len(self._cpus) > 1 and self._changed_at - cpu.looked_at > self.tick + _ROUNDING:
+        if len(self._cpus) > 1 and self._changed_at - cpu.looked_at > (self.tick or domain.tick) + _ROUNDING:
             cpu.boost.clear()
             return 0.0
         return max(cpu.used / domain.capacity, cpu.boost.take(domain.now))

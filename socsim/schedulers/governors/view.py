@@ -36,6 +36,11 @@ class DomainView(Protocol):
         """All frequencies that the hardware has."""
 
     @property
+    def efficient(self) -> OppView:
+        """Those of them that no faster one beats: at a higher frequency every one needs more energy for the same work.
+        All of them where voltages are not known."""
+
+    @property
     def frequency(self) -> float:
         """The present clock."""
 
@@ -66,6 +71,10 @@ class DomainView(Protocol):
     @property
     def transition_latency(self) -> float:
         """Time that a change of the clock takes; 0 if not known."""
+
+    @property
+    def tick(self) -> float:
+        """Time between ticks of the kernel."""
 
     @property
     def utils(self) -> Sequence[float]:
@@ -139,6 +148,8 @@ class DomainSample:
     updated: tuple[bool, ...] = ()
     limits_changed: bool = False
     suspended: bool = False
+    tick: float = 4e-3
+    efficient: OppView = OppView([1.0])
 
     @property
     def utilisation(self) -> float:
@@ -180,6 +191,7 @@ class DomainSample:
         scale = float(more.get("capacity", CAPACITY)) * clock / table.highest
         fields: dict[str, Any] = {
             "name": kind,
+            "efficient": table,
             "minimum": table.lowest,
             "maximum": table.highest,
             "now": elapsed,
