@@ -406,11 +406,40 @@ def test_time_without_power_does_not_count(suspend: float) -> None:
     app = Inference(graph, Fixed({"a": BUFFER}), library=LIBRARY, arrivals=arrivals)
     Polls.seen = []
     Simulation(gpu_phone(suspend), [app], duration=6.5, governors={"gpu": Polls()}).run()
-    busy = [0.625, 0.375, 0.0, 0.0, 0.625, 0.375]
-    powered = {0.0: [1.0] * 6, 0.5: [1.0, 0.875, 0.0, 0.0, 0.625, 0.875]}[suspend]
-    assert [row[1] for row in Polls.seen] == busy
-    assert [row[2] for row in Polls.seen] == pytest.approx(powered)
-    assert [row[3] for row in Polls.seen] == [share < 1.0 for share in powered]
+    seen = {
+        0.0: [(1, 0.625, 1, False), (2, 0.375, 1, False), (3, 0, 1, False), (4, 0, 1, False), (5, 0.625, 1, False),
+              (6, 0.375, 1, False)],
+        0.5: [(1, 0.625, 1, False), (5, 0.625, 0.625, True)],
+    }[suspend]  # fmt: skip
+    assert Polls.seen == seen
+
+
+def test_a_governor_may_be_asked_once_more_when_its_unit_has_powered_down() -> None:
+    """At 2 s the GPU has been off since 1.875; at 3 and 4 s it still is."""
+
+    class Once(Polls):
+        asked_suspended = True
+
+    graph = net("a:8000000 x")
+    app = Inference(graph, Fixed({"a": BUFFER}), library=LIBRARY, arrivals=At((0.0, 4.0)))
+    Once.seen = []
+    Simulation(gpu_phone(0.5), [app], duration=5.5, governors={"gpu": Once()}).run()
+    assert Once.seen == [(1, 0.625, 1, False), (2, 0.375, 0.875, True), (5, 0.625, 0.625, True)]
+
+
+def test_simple_ondemand_does_not_take_a_gpu_without_power_for_a_busy_one() -> None:
+    """Its driver is not polled; asked, it would divide by no time, and take the highest clock."""
+    graph = net("a:8000000 x")
+    app = Inference(graph, Fixed({"a": BUFFER}), library=LIBRARY, arrivals=At((0.0,)))
+    done = Simulation(
+        gpu_phone(0.5), [app], duration=9.0, governors={"gpu": "simple_ondemand(period=1 s)"}
+    ).run()
+    on = Simulation(
+        gpu_phone(0.0), [app], duration=9.0, governors={"gpu": "simple_ondemand(period=1 s)"}
+    ).run()
+    clocks = [[(r.start_s, r.frequency_hz) for r in d.clocks if r.domain == "gpu"] for d in (done, on)]
+    assert clocks[0] == clocks[1][: len(clocks[0])]
+    assert clocks[0][-1][1] < 1.0
 
 
 def test_the_shipped_gpus_power_down_as_their_drivers_say() -> None:

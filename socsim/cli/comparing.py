@@ -123,8 +123,9 @@ def compare(
     sets = None if governors is None else split_names(governors, "-g", "set of governors")
     graph = load(model, shapes, no_fuse or not load_library(library).fuses)
     comparison = api.compare(
-        device, graph, names, governors=sets, limits=parse_limits(limits), library=library, inferences=inferences, period=period,
-        dtype=dtype or "", cores=cores or "", noise=noise, seed=seed, kernels=output is not None,
+        device, graph, names, governors=sets, limits=parse_limits(limits), library=library,
+        inferences=inferences, period=period, dtype=dtype or "", cores=cores or "", noise=noise, seed=seed,
+        kernels=output is not None,
     )  # fmt: skip
     comparison.config.update(located(_origin(model, shapes, no_fuse), Path.cwd()))
     report(comparison, as_json=as_json, verbose=verbose, quiet=quiet)

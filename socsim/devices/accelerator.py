@@ -73,6 +73,10 @@ class Server:
         """Time in s until an instant, not before the last change, for which it was powered down."""
         return self._suspended + (self._down_for(now) if self.holder is None else 0.0)
 
+    def is_suspended(self, now: float) -> bool:
+        """Whether it is powered down."""
+        return self.holder is None and self._down_for(now) > 0.0
+
     def _down_for(self, now: float) -> float:
         return max(0.0, now - self._free_since - self._patience)
 

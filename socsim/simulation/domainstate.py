@@ -154,6 +154,12 @@ class DomainState:
     def _queues(self) -> list[TrackedQueue]:
         return [cast(TrackedQueue, self._executor.cores.queues[core]) for core in self._cores]
 
+    @property
+    def asleep(self) -> bool:
+        """Whether it is powered down now."""
+        server = self._executor.servers.get(self.name)
+        return server is not None and server.is_suspended(self.now)
+
     def _waits(self) -> tuple[int, ...]:
         return tuple(self._executor.cores.waited[core] for core in self._cores)
 

@@ -240,10 +240,19 @@ class Governed:
 
     def _timed(self, event: Any) -> None:
         governor = self._governor
+        if self.state.asleep:
+            self._sleep()
         # A deferrable timer waits while nothing runs; what runs next is seen at the next interval.
-        if not governor.deferrable or self.state.utilisation > 0.0:
+        elif not governor.deferrable or self.state.utilisation > 0.0:
             self._ask()
         self._set_timer(governor.interval(self.state), self._timed)
+
+    def _sleep(self) -> None:
+        """The unit is powered down: nobody looks at it until it is on again, but for those who want to be told."""
+        if self._governor.asked_suspended and self.state.total_s > 0.0:
+            self._ask()
+        else:
+            self.state.begin_window()
 
     def _changed(self, core: int) -> None:
         """What runs in the domain has changed: at once, and at ticks while something runs, if it wants that."""

@@ -44,6 +44,9 @@ class Governor(ABC):
     relation: Relation = "at_least"
     """Which operating point is meant by a frequency between two; may be set anew in every call."""
 
+    asked_suspended: bool = False
+    """Whether the timer asks once more when the unit has been powered down; it asks no more until that is on again."""
+
     skip_inefficient: bool = False
     """Whether it passes over operating points that a faster one beats in energy for the same work."""
 

@@ -75,6 +75,7 @@ class NvhostPodgov(Governor):
         history: int = 0,
     ) -> None:
         self.version = choice(self.name, "version", str(version), VERSIONS)
+        self.asked_suspended = self.version == "newer"
         self.load_max = number(self.name, "load_max", load_max, 0, 1000)
         self.load_target = number(self.name, "load_target", load_target, 0, 1000, above=True)
         self.bias = number(self.name, "bias", bias)
@@ -93,7 +94,7 @@ class NvhostPodgov(Governor):
 
     def next_frequency(self, domain: DomainView) -> float | None:
         """The next clock, or None within the window, or where it would be the same."""
-        if domain.suspended and self.version == "newer":
+        if domain.suspended and self.asked_suspended and domain.busy_s <= 0.0:
             return self._suspend(domain)
         if domain.total_s <= 0.0:
             return None

@@ -141,6 +141,7 @@ class DomainSample:
     was_idle: tuple[bool, ...]
     busy_s: float
     total_s: float
+    efficient: OppView
     transition_latency: float = 0.0
     capacity: float = CAPACITY
     uclamps: tuple[tuple[float, float], ...] = ()
@@ -149,7 +150,6 @@ class DomainSample:
     limits_changed: bool = False
     suspended: bool = False
     tick: float = 4e-3
-    efficient: OppView = OppView([1.0])
 
     @property
     def utilisation(self) -> float:
