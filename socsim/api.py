@@ -9,7 +9,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from socsim.describing import describe, describe_run, settled
+from socsim.describing import describe, describe_limits, describe_run, settled
 from socsim.devices.device import Device
 from socsim.devices.profile import load_device
 from socsim.errors import UsageError
@@ -20,6 +20,7 @@ from socsim.schedulers.contenders import contenders, describe_decider
 from socsim.schedulers.profile_file import ProfileRow
 from socsim.simulation.governing import governor_sets
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
+from socsim.simulation.mode_changes import first_device
 from socsim.simulation.profiling import take_profile
 from socsim.simulation.simulation import Application, Simulation
 from socsim.units import parse
@@ -29,6 +30,7 @@ from socsim.workloads.dynamic import DynamicFamily, is_family, is_member, load_f
 from socsim.workloads.frames import FrameApp
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.library import load_library
+from socsim.workloads.mode_schedule import make_mode_schedule
 from socsim.workloads.pricing import Pricer
 from socsim.workloads.replays import Replay
 from socsim.workloads.targets import make_targets
@@ -96,6 +98,7 @@ def simulate(
     limits: Mapping[str, Mapping[str, float | str]] | None = None,
     heat: bool | float | str = False,
     manager: Any = None,
+    power_mode: Any = None,
     config: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run applications on a device.
@@ -128,6 +131,10 @@ def simulate(
         Who settles levels, places and clocks for the whole device: a :class:`socsim.DeviceManager` object or class, a
         name, ``"module:Class"``, or ``{"name": ..., option: ...}``. It has to do with all applications whose schedulers
         plan and that have no manager of their own. None (default) for nobody.
+    power_mode
+        Power mode of a board that has some, or a list of those that are set in the course of the run:
+        ``[{"at": "5 s", "mode": "20W_6CORE"}]``. Caps and floors of all clocks change at the instant; the cores that
+        are online cannot.
     config
         What to keep beside the results; made from the arguments by default.
 
@@ -142,20 +149,21 @@ def simulate(
     seconds = parse(duration, "time") if isinstance(duration, str) else duration
     hertz = {name: {key: _hertz(clock) for key, clock in own.items()} for name, own in (limits or {}).items()}
     warmth = parse(heat, "temperature") if isinstance(heat, str) else heat
+    modes = make_mode_schedule(power_mode)
     simulation = Simulation(
         target, loaded, duration=seconds, seed=seed, noise=noise, kernels=kernels, mechanisms=mechanisms,
-        governors=governors or {}, limits=hertz, heat=warmth, manager=manager,
+        governors=governors or {}, limits=hertz, heat=warmth, power_modes=modes, manager=manager,
     )  # fmt: skip
     outcome = simulation.run()
     simulation.validate()
     described = config or describe_run(
-        target, apps, seconds, seed, noise, mechanisms, governors or {}, hertz, warmth, manager
+        target, apps, seconds, seed, noise, mechanisms, governors or {}, hertz, warmth, modes, manager
     )
     if isinstance(described.get("apps"), list):
         described = {**described, "apps": settled(described["apps"], simulation)}
     streams = {s.name: s.app for s in simulation.streams}
     deadlines = {name: app.deadline_s for name, app in streams.items() if app.deadline_s is not None}
-    alone = partial(_alone_s, target, streams)
+    alone = partial(_alone_s, first_device(target, modes), streams)
     return Result(outcome, dict(described), deadlines_s=deadlines, idle_service_s=alone)
 
 
@@ -240,6 +248,7 @@ def compare(
     schedulers: Sequence[Any],
     *,
     governors: Any = None,
+    limits: Mapping[str, Mapping[str, float | str]] | None = None,
     library: str = "mace",
     inferences: int = 50,
     period: float | str | None = None,
@@ -264,6 +273,8 @@ def compare(
         A set of governors for all, or a list of sets, each of which is run with every scheduler: a mapping, as for
         :func:`simulate` (``{"gpu": HalfLoad()}``), or names joined by ``+`` (``"schedutil+adreno_tz"``), each of which
         goes to the clock domains that it is for. None (default) leaves all clocks at their highest.
+    limits
+        Clocks that the user allows, for all of them, as for :func:`simulate`.
     inferences
         Number of inferences for each scheduler.
     period
@@ -284,7 +295,11 @@ def compare(
         raise UsageError(f"compare takes a list of schedulers, got {schedulers!r}; put it in brackets")
     target = device if isinstance(device, Device) else load_device(device)
     graph = _network(model, library)
-    shared = {"device": target.source or target.name, "seed": seed, "noise": noise}
+    bounds = {
+        name: {key: _hertz(clock) for key, clock in own.items()} for name, own in (limits or {}).items()
+    }
+    shared: dict[str, Any] = {"device": target.source or target.name, "seed": seed, "noise": noise}
+    shared |= {"limits": describe_limits(bounds)} if bounds else {}
     sets = governor_sets(target, {} if governors is None else governors)
     rows = contenders(schedulers, _accelerator(target, library, graph))
     family = isinstance(graph, DynamicFamily)
@@ -306,7 +321,7 @@ def compare(
             config = {**shared, **governed, **beside, "apps": [described]}
             results.append(simulate(
                 target, [app], seed=seed, noise=noise, kernels=kernels, governors=chosen.governors,
-                manager=row.device_manager, config=located(config, Path.cwd()),
+                limits=bounds, manager=row.device_manager, config=located(config, Path.cwd()),
             ))  # fmt: skip
     described = {
         **shared,

@@ -19,9 +19,11 @@ from socsim.units import exact_seconds
 from socsim.workloads.apps import Inference
 from socsim.workloads.dynamic import DynamicFamily
 from socsim.workloads.graph import ModelGraph
+from socsim.workloads.mode_schedule import ModeChange
 from socsim.workloads.pricing import Pricer
+from socsim.workloads.uclamp import describe_uclamp
 
-__all__ = ["describe", "describe_run", "settled"]
+__all__ = ["describe", "describe_limits", "describe_run", "settled"]
 
 _POLICY = {
     "queue": "queue",
@@ -46,6 +48,7 @@ def describe_run(
     governors: Mapping[str, Any],
     limits: Mapping[str, Mapping[str, float]],
     heat: bool | float,
+    power_modes: Sequence[ModeChange] = (),
     manager: Any = None,
 ) -> dict[str, Any]:
     """What was simulated, as an experiment file has it."""
@@ -56,9 +59,10 @@ def describe_run(
         "noise": noise,
         **({"mechanisms": _switches(mechanisms)} if mechanisms != ALL_MECHANISMS else {}),
         **({"governors": {name: describe_governor(g) for name, g in governors.items()}} if governors else {}),
-        **({"limits": {name: _clocks(own) for name, own in limits.items()}} if limits else {}),
+        **({"limits": describe_limits(limits)} if limits else {}),
         **({} if heat is False else {"heat": True if heat is True else f"{heat!r} C"}),
         **({} if manager is None else {"manager": describe_manager(manager)}),
+        **({"power_mode": [change.describe() for change in power_modes]} if power_modes else {}),
         "apps": [describe(app) for app in apps],
     }
     return located(described, Path.cwd())
@@ -91,6 +95,8 @@ def describe(app: Application) -> dict[str, Any]:
     span = {"start": app.start_s} if app.start_s else {}
     span |= {"stop": app.stop_s} if app.stop_s < inf else {}
     described |= {key: exact_seconds(value) for key, value in span.items()}
+    if clamp := describe_uclamp(app.uclamp):
+        described["uclamp"] = clamp
     policy = {key: getattr(app, key) for key in _POLICY}
     if app.kernel_limit_s:
         described["kernel_limit"] = exact_seconds(app.kernel_limit_s)
@@ -113,8 +119,9 @@ def _fixed(pricer: Pricer) -> dict[str, str]:
     return {"dtype": pricer.dtype, **found} if same else found
 
 
-def _clocks(limits: Mapping[str, float]) -> dict[str, str]:
-    return {key: f"{clock!r} Hz" for key, clock in limits.items()}
+def describe_limits(limits: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, str]]:
+    """Limits of clocks as an experiment file has them."""
+    return {name: {key: f"{clock!r} Hz" for key, clock in own.items()} for name, own in limits.items()}
 
 
 def _switches(mechanisms: Mechanisms) -> dict[str, Any]:

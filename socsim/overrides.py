@@ -1,4 +1,4 @@
-"""Dotted paths into an experiment: ``seed``, ``apps.0.scheduler``, ``apps.detector.period``."""
+"""Dotted paths into an experiment: ``seed``, ``apps.detector.period``, ``limits.cpu.gold.max``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from socsim.errors import UsageError, nearest
 __all__ = ["locate", "override_value", "parse_override", "put", "split_override"]
 
 Loc = tuple[str | int, ...]
+
+_BLOCKS = {"governors": 1, "limits": 2, "mechanisms": 1}
+"""Mappings that a file may lack and a path makes, and how deep: ``limits``, and ``limits.gpu`` in it."""
+_BY_DOMAIN = ("governors", "limits")
+"""Those whose keys are clock domains, which may have a dot in them."""
+_LIMITS = ("min", "max")
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -26,7 +32,8 @@ def put(config: dict[str, Any], key: str, value: Any) -> Loc:
     config
         Plain content of an experiment file; changed.
     key
-        Dotted path; an application goes by its position or by its name (or network, or kind).
+        Dotted path; an application goes by its position or by its name (or network, or kind), a clock domain by its
+        name, dot and all. Blocks of governors, limits and mechanisms are made where the file has none.
     value
         Put there, even where there was none; whether it may be there is for others to tell.
 
@@ -38,17 +45,21 @@ def put(config: dict[str, Any], key: str, value: Any) -> Loc:
     loc = locate(config, key)
     target: Any = config
     for part in loc[:-1]:
-        target = target[part]
+        target = target.setdefault(part, {}) if isinstance(target, dict) else target[part]
     target[loc[-1]] = value
     return loc
 
 
 def locate(config: dict[str, Any], key: str) -> Loc:
     """The place that a dotted path means; raises as :func:`put` does."""
-    *path, last = key.split(".")
+    *path, last = _parts(config, key)
     target: Any = config
     loc: list[str | int] = []
     for i, part in enumerate(path):
+        if isinstance(target, dict) and part not in target and i < _BLOCKS.get(path[0], 0):
+            loc.append(part)
+            target = {}
+            continue
         loc.append(_step(target, part, ".".join(path[: i + 1])))
         target = target[loc[-1]]
     if isinstance(target, dict):
@@ -56,6 +67,19 @@ def locate(config: dict[str, Any], key: str) -> Loc:
     if isinstance(target, list):
         return (*loc, _step(target, last, key))
     raise UsageError(f"key {key!r}: {'.'.join(path)!r} is a value and has no {last!r}")
+
+
+def _parts(config: dict[str, Any], key: str) -> list[str]:
+    """The steps of a path, clock domains in one piece: ``limits``, ``cpu.gold``, ``max``."""
+    block, *rest = key.split(".")
+    if block not in _BY_DOMAIN or len(rest) < 2 or rest[0] != "cpu":
+        return [block, *rest]
+    found = config.get(block)
+    policies = found if isinstance(found, dict) else {}
+    of_all = rest[1] in _LIMITS if block == "limits" else isinstance(policies.get("cpu"), dict)
+    if of_all and ".".join(rest[:2]) not in policies:
+        return [block, *rest]
+    return [block, ".".join(rest[:2]), *rest[2:]]
 
 
 def _step(target: Any, part: str, shown: str) -> str | int:
@@ -76,11 +100,6 @@ def _step(target: Any, part: str, shown: str) -> str | int:
         raise UsageError(f"unknown key {shown!r}; {tail}")
     if isinstance(target, dict) and part in target:
         return part
-    if shown == "mechanisms":
-        raise UsageError(
-            "the file has no block 'mechanisms' of which one key could be changed; give a block, such as "
-            "'mechanisms={barriers: false}'"
-        )
     known = target if isinstance(target, dict) else ()
     guess = nearest(part, known)
     tail = f"did you mean {guess!r}?" if guess else f"known: {', '.join(known) or 'none'}"

@@ -43,7 +43,13 @@ class Domain:
     def _follow(self, wanted):
         if wanted is not None:
             limits = {key: self.fixed[key] for key in ("minimum", "maximum") if key in self.fixed}
-            self.frequency = resolve(self.sample(**limits), wanted, self.governor.relation)
+            point = resolve(
+                self.sample(**limits),
+                wanted,
+                self.governor.relation,
+                efficient=self.governor.skip_inefficient,
+            )
+            self.frequency = point
 
     @property
     def mhz(self):

@@ -15,6 +15,7 @@ from socsim.devices.opp import Opp, PowerModel
 from socsim.schedulers.plan import Placement
 from socsim.simulation.simulation import Simulation
 from socsim.workloads.apps import Inference
+from socsim.workloads.competitors import Competitor
 
 OPPS = tuple(Opp(f, v) for f, v in ((0.25, 0.5), (0.5, 0.75), (1.0, 1.0)))
 GPU = Placement("gpu", "buffer")
@@ -247,3 +248,73 @@ def test_work_is_conserved(changes, gpu: bool) -> None:
     for (start, speed), end in zip(steps, ends, strict=True):
         work += speed * max(0.0, min(end, kernel.end_s) - max(start, kernel.start_s))
     assert work == pytest.approx(2.0 if gpu else 8.0)
+
+
+# --- DRAM in transition, and stalls that a device states --------------------------------------------------------
+
+
+def dram_phone(latency: float, stall: float) -> Device:
+    """128 B of one kernel at 8 B/s, or at 4 B/s after `latency`, the last `stall` of which nothing is moved."""
+    slow = phone(bandwidth=8.0)
+    memory = replace(slow.memory, opps=(MemoryOpp(0.5, 4.0), MemoryOpp(1.0, 8.0)))
+    return replace(slow, memory=replace(memory, transition_latency=latency, transition_stall=stall))
+
+
+@pytest.mark.parametrize("stepwise", [False, True])
+def test_a_change_of_dram_takes_its_time_and_stalls_who_moves_bytes(stepwise: bool) -> None:
+    """Asked for at 4; 40 B are moved by 5 (36 if it stalls from 4.5 on), and the rest at 4 B/s."""
+    asked = (4.0, "dram", 0.5)
+    assert finish(asked, device=dram_phone(1.0, 0.0), stepwise=stepwise) == pytest.approx(5.0 + 88 / 4)
+    assert finish(asked, device=dram_phone(1.0, 0.5), stepwise=stepwise) == pytest.approx(5.0 + 92 / 4)
+
+
+def test_a_dram_stall_that_leads_back_only_costs_its_time() -> None:
+    changes = [(4.0, "dram", 0.5), (4.25, "dram", 1.0)]
+    done = run(*changes, device=dram_phone(1.0, 0.5)).run()
+    assert done.inferences[0].finish_s == pytest.approx(16.5)
+    assert [r for r in done.clocks if r.domain == "dram" and r.start_s] == []
+
+
+def test_stalls_of_a_device_s_file_hold() -> None:
+    """Of each transition of 1 s nothing runs in the last quarter."""
+    made = phone(latency=1.0)
+    big, little = made.clusters
+    gpu = replace(made.accelerators["gpu"], transition_stall=0.25)
+    device = replace(
+        made,
+        clusters=(replace(big, transition_stall=0.25), little),
+        accelerators={**made.accelerators, "gpu": gpu},
+    )
+    assert finish((2.0, "cpu.big", 0.5), device=device) == pytest.approx(3.0 + (8.0 - 2.75) * 2)
+    alone = finish(where=GPU, device=device)
+    assert finish((0.375, "gpu", 0.5), where=GPU, device=device) == pytest.approx(alone + 0.25 + 1.25)
+
+
+def test_a_team_that_loses_a_core_while_dram_stands_still_works_on() -> None:
+    """What is left of an operator is counted at DRAM's clock, not at what a stall leaves of it."""
+    device = dram_phone(1.0, 0.5)
+    rival = Competitor(start=4.75, stop=5.75, affinity="big")
+    app = Inference(ONE, Fixed({"a": CPU}), library=LIBRARY, count=1)
+    simulation = Simulation(device, [app, rival])
+    simulation.env.timeout(4.0).callbacks.append(lambda _: simulation.clocks.request("dram", 0.5))
+    assert simulation.run().inferences[0].finish_s < 40.0
+
+
+@given(st.lists(st.tuples(st.floats(0, 30), st.sampled_from([0.5, 1.0])), max_size=6), st.floats(0, 1))
+def test_dram_is_busy_for_as_long_as_its_bytes_take_at_their_clocks(changes, look: float) -> None:
+    """All of the time that the kernel runs, but for stalls, whenever one asks and however often clocks change."""
+    app = Inference(ONE, Fixed({"a": CPU}), library=LIBRARY, count=1)
+    simulation = Simulation(dram_phone(1.0, 0.25), [app], mechanisms=SHARING)
+    executor, seen = simulation.executor, []
+    for when, clock in changes:
+        simulation.env.timeout(when).callbacks.append(lambda _, f=clock: simulation.clocks.request("dram", f))
+    simulation.env.timeout(12.0 * look).callbacks.append(lambda _: seen.append(executor.dram_busy_s()))
+    done = simulation.run()
+    stalled = [r for r in done.clocks if r.domain == "dram" and r.start_s]
+    total = executor.dram_busy_s()
+    assert total <= done.inferences[0].finish_s + 1e-6
+    if not changes:
+        assert seen[0] == pytest.approx(12.0 * look)
+        assert total == pytest.approx(16.0)
+    assert executor.dram_moved() == pytest.approx(128.0)
+    assert total >= done.inferences[0].finish_s - 0.25 * (len(changes) + len(stalled)) - 1e-6

@@ -11,6 +11,7 @@ from test_clocks import phone
 from test_governing import HalfLoad
 
 import socsim
+from socsim.cli.comparing import parse_limits
 from socsim.cli.comparison_file import check_comparison, load_comparison
 from socsim.errors import SocsimError, UnknownNameError, UsageError
 from socsim.results.inputs import input_hashes, located
@@ -346,3 +347,81 @@ def test_what_cannot_keep_up_is_said() -> None:
         "cpu, powersave: arrivals outrun service; latencies are those of a queue that grows as long as the run"
     ]
     assert "outrun" not in str(socsim.compare("xiaomi-9", "squeezenet_1.1", ["cpu"], inferences=4))
+
+
+# --- limits ---------------------------------------------------------------------------------------------------
+
+
+def test_limits_hold_for_every_row(cli, here: Path) -> None:
+    """The lowest clock by its governor is that of the limit; and a saved comparison keeps them."""
+    options = (
+        "-s",
+        "gpu",
+        "-g",
+        "performance,powersave",
+        "--limit",
+        "gpu=345 MHz..427 MHz",
+        "-o",
+        "out",
+        "--json",
+    )
+    code, out, err = cli("compare", *QUICK, *options)
+    assert (code, err) == (0, "")
+    rows = json.loads(out)
+    limits = {"gpu": {"min": "345 MHz", "max": "427 MHz"}}
+    for row, governor in zip(rows, ("performance", "powersave"), strict=True):
+        own = socsim.compare("xiaomi-9", "squeezenet_1.1", ["gpu"], governors=governor, limits=limits, period="0.1 s",
+                             inferences=3)  # fmt: skip
+        assert row["latency_ms_mean"] == own.rows[0]["latency_ms_mean"]
+    free = json.loads(cli("compare", *QUICK, "-s", "gpu", "-g", "powersave", "--json")[1])
+    assert rows[0]["latency_ms_mean"] < rows[1]["latency_ms_mean"] < free[0]["latency_ms_mean"]
+    assert json.loads(cli("run", "out", "--json")[1]) == rows
+    assert load_comparison("out/experiment.yaml").bounds == {"gpu": {"min": 345e6, "max": 427e6}}
+
+
+@pytest.mark.parametrize(
+    ("texts", "limits"),
+    [
+        ((), {}),
+        (("cpu=1 GHz..2 GHz",), {"cpu": {"min": 1e9, "max": 2e9}}),
+        (("cpu.gold=..2 GHz", "gpu=300 MHz.."), {"cpu.gold": {"max": 2e9}, "gpu": {"min": 300e6}}),
+        (("gpu=345 MHz",), {"gpu": {"min": 345e6, "max": 345e6}}),
+    ],
+)
+def test_limits_on_the_command_line(texts, limits) -> None:
+    assert parse_limits(texts) == limits
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (("--limit", "gpu"), "--limit is DOMAIN=MIN..MAX, such as 'cpu=1 GHz..2 GHz', got 'gpu'"),
+        (("--limit", "gpu=.."), "--limit is DOMAIN=MIN..MAX"),
+        (("--limit", "gpu=5 ms"), "'5 ms' is a time"),
+        (("--limit", "gpu=345 MHz", "--limit", "gpu=427 MHz"), "--limit names 'gpu' twice"),
+        (("--limit", "gpq=345 MHz"), "unknown clock domain 'gpq'; did you mean 'gpu'?"),
+        (("--limit", "gpu=..9 GHz"), "limit max of 'gpu' must be from 257 MHz to 585 MHz, got 9000 MHz"),
+    ],
+)
+def test_wrong_limits_are_refused(cli, options, fault: str) -> None:
+    code, out, err = cli(
+        "compare", "-d", "xiaomi-9", "-m", "squeezenet_1.1", "-n", "1", "-s", "gpu", *options
+    )
+    assert (code, out) == (2, "")
+    assert fault in err
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("limits: {gpu: {max: 9 GHz}}", "limit max of 'gpu' must be from"),
+        ("limits: {gpu: {most: 345 MHz}}", "limits.gpu.most"),
+        ("limits: {gpu: {max: 345}}", "limits.gpu.max"),
+        ("limits: {gpu: {max: 345 ms}}", "is a time"),
+    ],
+)
+def test_wrong_limits_of_files_are_refused(here: Path, line: str, fault: str) -> None:
+    Path("c.yaml").write_text(f"device: xiaomi-9\nmodel: squeezenet_1.1\nschedulers: [cpu]\n{line}\n")
+    with pytest.raises(SocsimError) as caught:
+        check_comparison("c.yaml")
+    assert fault in str(caught.value)

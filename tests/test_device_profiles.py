@@ -55,7 +55,7 @@ accelerators:
     call_latency: 5 us
     macs_per_cycle: {fp32: 512}
     power: {coefficient: 6000 uW/MHz/V^2}
-    opps: [{freq: 500 MHz, voltage: 700 mV, dram_floor: 1.2 GHz}]
+    opps: [{freq: 500 MHz, voltage: 700 mV, dram_floor: 2 GHz}]
 memory:
   efficiency: 80 %
   energy_per_byte: 4 pJ/bit
@@ -173,8 +173,8 @@ def test_its_calibrations_load_exactly(tiny: Device) -> None:
     ]
 
 
-def test_votes_snap_to_the_next_dram_clock(tiny: Device) -> None:
-    """990 MHz asks for 1 GHz, 1.2 GHz for 2 GHz, and 2.0004 GHz is 2 GHz rounded otherwise."""
+def test_votes_snap_to_the_dram_clock_that_they_mean(tiny: Device) -> None:
+    """990 MHz asks for 1 GHz, and 2.0004 GHz is 2 GHz rounded otherwise."""
     floors = [opp.dram_floor for opp in (*tiny.clusters[0].opps, *tiny.accelerators["gpu"].opps)]
     assert floors == [1e9, 2e9, 2e9]
 
@@ -257,8 +257,78 @@ FAULTS = [
         "19:47: clusters.big.opps.1.dram_floor: votes for 2.1 GHz, above the fastest DRAM clock, 2 GHz",
     ),
     (
-        "dram_floor: 1.2 GHz",
-        "dram_floor: 3 GHz",
+        "2.0004 GHz",
+        "1.6 GHz",
+        "19:47: clusters.big.opps.1.dram_floor: votes for 1.6 GHz, which is no operating point of the DRAM; the "
+        "nearest is 2 GHz",
+    ),
+    (
+        "990 MHz",
+        "1 MHz",
+        "18:48: clusters.big.opps.0.dram_floor: votes for 1 MHz, which is no operating point of the DRAM; the "
+        "nearest is 1 GHz",
+    ),
+    (
+        "voltage: 0.9 V",
+        "voltage: 692.9 mV",
+        "19:28: clusters.big.opps.1.voltage: must not fall as the frequency rises, got 692.9 mV after 700 mV",
+    ),
+    (
+        "{freq: 1 GHz, bandwidth: 16 GB/s}, {freq: 2 GHz, bandwidth: 32 GB/s}",
+        "{freq: 2 GHz, bandwidth: 16 GB/s}, {freq: 1 GHz, bandwidth: 32 GB/s}",
+        "34:52: memory.opps.1.freq: must rise from point to point, got 1 GHz after 2 GHz",
+    ),
+    (
+        "{freq: 2 GHz, bandwidth: 32 GB/s}",
+        "{freq: 2 GHz, bandwidth: 16 GB/s}",
+        "34:70: memory.opps.1.bandwidth: must rise from point to point, got 16 GB/s after 16 GB/s",
+    ),
+    (
+        "[{freq: 500 MHz,",
+        "[{freq: 600 MHz, voltage: 600 mV}, {freq: 500 MHz,",
+        "28:53: accelerators.gpu.opps.1.freq: must rise from point to point, got 500 MHz after 600 MHz",
+    ),
+    (
+        "transition_latency: 50 us",
+        "transition_latency: -50 us",
+        "13:23: clusters.big.transition_latency: should be greater than or equal to 0, got '-50 us'",
+    ),
+    (
+        "  transition_latency: 50 us\n",
+        "  transition_latency: 50 us\n  transition_stall: 60 us\n",
+        "14:21: clusters.big.transition_stall: is the last part of transition_latency, so 50 us at most, got 60 us",
+    ),
+    (
+        "    call_latency: 5 us\n",
+        "    transition_stall: 5 us\n",
+        "25:23: accelerators.gpu.transition_stall: is the last part of transition_latency, so 0 s at most, got 5 us",
+    ),
+    (
+        "  capacity: 6 GB\n",
+        "  transition_latency: 8 ms\n  transition_stall: 9 ms\n",
+        "34:21: memory.transition_stall: is the last part of transition_latency, so 8 ms at most, got 9 ms",
+    ),
+    (
+        "  capacity: 6 GB\n",
+        "  transition_latency: 8 mm\n",
+        "33:23: memory.transition_latency: unknown unit 'mm'",
+    ),
+    (
+        "rest: [gpu,",
+        "spare: [], rest: [gpu,",
+        "44:32: rails.spare: no component is on it; name one of cpu.big, gpu, dram, board, or leave the rail out",
+    ),
+    (
+        "- name: big",
+        "- name: gpu",
+        "7:9: clusters.gpu.name: 'gpu' means something else; call the cluster by its cores",
+    ),
+    ("- name: big", "- name: cpu", "7:9: clusters.cpu.name: 'cpu' means something else"),
+    ("- name: big", "- name: dram", "7:9: clusters.dram.name: 'dram' means something else"),
+    ("- name: big", "- name: all", "7:9: clusters.all.name: 'all' means something else"),
+    (
+        "dram_floor: 2 GHz}",
+        "dram_floor: 3 GHz}",
         "28:57: accelerators.gpu.opps.0.dram_floor: votes for 3 GHz, above the fastest DRAM clock, 2 GHz",
     ),
     (
@@ -460,14 +530,14 @@ def test_the_extending_file_wins_deep_down(tmp_path: Path) -> None:
     path.write_text(
         path.read_text()
         + "clusters:\n- {name: big, count: 3, power: {idle: 7 mW}}\n"
-        + "memory: {opps: [{freq: 3 GHz, bandwidth: 48 GB/s}]}\n"
+        + "memory: {opps: [{freq: 1 GHz, bandwidth: 48 GB/s}, {freq: 2 GHz, bandwidth: 96 GB/s}]}\n"
     )
     phone = load_device(path)
     assert (phone.clusters[0].count, phone.clusters[0].power) == (
         3,
         PowerModel(300e-12, 0.06, 0.007, 1.5, 0.9),
     )
-    assert phone.memory.opps == (MemoryOpp(3e9, 48e9),)
+    assert phone.memory.opps == (MemoryOpp(1e9, 48e9), MemoryOpp(2e9, 96e9))
     assert phone.memory.efficiency == 0.8
     rows = {row.path: row.source for row in provenance(path)}
     assert rows["clusters.0.count"] == "book"
@@ -826,10 +896,11 @@ def test_faults_of_a_sparse_file(tmp_path: Path, old: str, new: str, lines: list
 
 
 @pytest.mark.parametrize(
-    ("floor", "clock"), [("1 MHz", 1e9), ("1.0009 GHz", 1e9), ("1.01 GHz", 2e9), ("2.001 GHz", 2e9)]
+    ("floor", "clock"),
+    [("0.976 GHz", 1e9), ("1.0009 GHz", 1e9), ("1.024 GHz", 1e9), ("1.96 GHz", 2e9), ("2.05 GHz", 2e9)],
 )
-def test_votes_take_the_slowest_clock_that_satisfies_them(tmp_path: Path, floor: str, clock: float) -> None:
-    """One part in a thousand is rounding, of the vote or of the clock."""
+def test_votes_may_name_a_clock_as_another_memory_s(tmp_path: Path, floor: str, clock: float) -> None:
+    """One part in forty off is the same operating point."""
     memory = "opps: [{freq: 1 GHz, bandwidth: 10 GB/s}, {freq: 2 GHz, bandwidth: 20 GB/s}]"
     text = SPARSE.replace("opps: [{freq: 1 GHz, bandwidth: 10 GB/s}]", memory)
     text = text.replace("voltage: 700 mV}", f"voltage: 700 mV, dram_floor: {floor}}}")
@@ -914,3 +985,43 @@ def test_the_scheduler_s_settings_of_the_phones_have_sources(name: str, tick: tu
         "min_granularity": "C",
         "balance_period": "D",
     }
+
+
+def test_a_voltage_may_slip_by_as_much_as_a_published_table_s(tmp_path: Path) -> None:
+    """The device tree of an Exynos 5422 has 1250 mV at 1.7 GHz and 1237.5 mV at 1.8 GHz: one part in a hundred."""
+    device = load_device(write(tmp_path, TINY.replace("voltage: 0.9 V", "voltage: 693 mV")))
+    assert [opp.voltage for opp in device.clusters[0].opps] == [0.7, pytest.approx(0.693)]
+
+
+def test_slips_of_a_voltage_do_not_add_up(tmp_path: Path) -> None:
+    table = "  - {freq: 3 GHz, voltage: 690 mV}\naccelerators:\n"
+    text = TINY.replace("voltage: 0.9 V", "voltage: 693 mV").replace("accelerators:\n", table)
+    (complaint,) = complaints(write(tmp_path, text))
+    assert complaint.startswith("tiny.yaml:20:") and complaint.endswith("got 690 mV after 700 mV")
+
+
+def test_latencies_and_stalls_load_exactly(tmp_path: Path) -> None:
+    text = TINY.replace("transition_latency: 50 us", "transition_latency: 50 us\n  transition_stall: 50 us")
+    text = text.replace("call_latency: 5 us", "transition_latency: 1 ms\n    transition_stall: 20 us")
+    text = text.replace("capacity: 6 GB", "transition_latency: 8 ms\n  transition_stall: 60 us")
+    device = load_device(write(tmp_path, text))
+    units = (device.clusters[0], device.accelerators["gpu"], device.memory)
+    found = [(unit.transition_latency, unit.transition_stall) for unit in units]
+    assert found == [(50e-6, 50e-6), (1e-3, 20e-6), (8e-3, 60e-6)]
+
+
+@pytest.mark.parametrize("name", ["xiaomi-9", "honor-v30-pro", "jetson-xavier-nx", "odroid-xu4"])
+def test_shipped_clocks_take_time_and_say_from_where(name: str) -> None:
+    device = load_device(name)
+    clocked = [unit for unit in device.accelerators.values() if len(unit.opps) > 1]
+    for unit in (*device.clusters, *clocked, device.memory):
+        assert 0.0 < unit.transition_stall <= unit.transition_latency
+    rows = [row for row in provenance(name) if row.path.endswith("transition_stall")]
+    assert {row.grade for row in rows} == {"D"}
+    assert all("orin" in row.source for row in rows)
+
+
+def test_dram_of_the_nx_changes_its_clock_in_8_ms() -> None:
+    board = load_device("jetson-xavier-nx")
+    assert board.memory.transition_latency == 8e-3
+    assert [unit.transition_latency for unit in board.accelerators.values()] == [5e-3]

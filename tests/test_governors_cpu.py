@@ -297,7 +297,7 @@ def test_interactive_settles_where_the_load_fits(load):
             "ondemand(sampling_down_factor=1.5)",
             "sampling_down_factor must be a whole number, at least 1, got 1.5",
         ),
-        ("ondemand(tick=0)", r"tick \(time\) must be a number above 0, got 0"),
+        ("ondemand(tick=-1)", r"tick \(time\) must be a number at least 0, got -1"),
         ("ondemand(tick=4 MHz)", "'ondemand': tick: '4 MHz' is a frequency, expected a time"),
         ("ondemand(period=-1)", r"period \(time\) must be a number at least 0, got -1"),
         ("conservative(down_threshold=80)", r"down_threshold must be below up_threshold \(80\), got 80"),
@@ -315,3 +315,20 @@ def test_interactive_settles_where_the_load_fits(load):
 def test_bad_options(spec, message):
     with pytest.raises(UsageError, match=message):
         make_governor(spec)
+
+
+@pytest.mark.parametrize(
+    ("tick", "option", "interval"), [(4e-3, "", 8e-3), (10e-3, "", 20e-3), (10e-3, "1 ms", 2e-3)]
+)
+def test_ticks_are_the_device_s_unless_told_otherwise(tick, option, interval):
+    """Two of them between samples, where the driver is quick."""
+    for name in ("ondemand", "conservative"):
+        governor = make_governor(f"{name}(tick={option})" if option else name)
+        assert governor.interval(DomainSample.of(TENTHS, tick=tick, transition_latency=1e-6)) == interval
+
+
+def test_interactive_keeps_the_high_clock_that_it_began_with():
+    """As the kernel fills it in when the governor starts: a cap that goes later does not raise it."""
+    domain = Domain(Interactive(above_hispeed_delay="50 ms"), frequency=5e8, maximum=5e8)
+    domain.fixed.pop("maximum")
+    assert domain.calls(1.0, 1.0, 1.0) == [500.0, 500.0, 600.0]

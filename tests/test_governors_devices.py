@@ -165,6 +165,36 @@ def test_podgov_of_a_gpu_that_was_off_keeps_its_clock():
     assert domain.calls(0.5, 0.5, 0.5, total_s=0.0) == [510.0] * 3
 
 
+@pytest.mark.parametrize(("version", "clock"), [("4.9", 1109.25), ("newer", 408.0)])
+def test_podgov_rounds_idle_or_busy_time_down(version, clock):
+    """At 900.5 of 1000: 1000 less the 99 of idle time are 901, above 900; 900 of busy time are not.
+
+    The newer one then goes by the average: cycles of 0.9005 / 11 of the clock are 81 of 1000, 619 below the target;
+    1058 - 0.8 * 1058 * 619 / 700 = 310 MHz.
+    """
+    domain = gpu(NvhostPodgov(version=version, block_window=0.0, damp=10), 1058.25e6, JETSON_GPU)
+    assert domain.calls(0.9005) == [clock]
+
+
+def test_podgov_newer_puts_a_suspended_gpu_to_its_lowest_clock_and_forgets():
+    """What is left are the cycles on average; the block window begins anew."""
+    governor = NvhostPodgov(version="newer", history=5)
+    domain = gpu(governor, 510e6, JETSON_GPU)
+    domain.calls(1.0, 1.0)
+    cycles = governor._cycles
+    assert domain.call(0.0, total_s=0.0, suspended=True) == 114.75
+    assert (governor._wanted, list(governor._recent), governor._cycles) == (0, [], cycles)
+    assert domain.calls(1.0) == [114.75]
+    assert domain.calls(1.0) == [510.0]
+
+
+def test_podgov_4_9_leaves_a_suspended_gpu_alone():
+    domain = gpu(NvhostPodgov(), 510e6, JETSON_GPU)
+    assert domain.call(0.0, total_s=0.0, suspended=True) == 510.0
+    assert domain.call(0.0, total_s=0.01, suspended=True) == 510.0
+    assert domain.governor._idle == 1000 // 11
+
+
 def test_podgov_steps_are_a_third_of_the_upper_limit():
     domain = gpu(NvhostPodgov(), opps=JETSON_GPU, maximum=803.25e6)
     assert domain.calls(1.0, 1.0, 1.0, 1.0, 1.0, 1.0) == [114.75, 408.0, 408.0, 701.25, 701.25, 803.25]
@@ -233,6 +263,16 @@ def test_adreno_that_was_off_decides_nothing():
     domain = adreno(585e6)
     assert domain.call(0.0, elapsed=0.1, busy_s=0.0, total_s=0.0) == 585.0
     assert domain.governor.trigger == "busy"
+
+
+def test_adreno_begins_anew_after_it_was_powered_down():
+    """4 ms of a window are forgotten; the next one needs 5 ms of its own."""
+    domain = adreno(345e6)
+    busy_ms = {"busy_s": 4e-3, "total_s": 4e-3}
+    assert domain.call(1.0, elapsed=4e-3, **busy_ms) == 345.0
+    assert domain.call(0.0, elapsed=1.0, busy_s=0.0, total_s=0.08, suspended=True) == 345.0
+    assert domain.call(1.0, elapsed=4e-3, **busy_ms) == 345.0
+    assert domain.call(1.0, elapsed=1e-3, busy_s=1e-3, total_s=1e-3) == 427.0
 
 
 def test_adreno_from_a_clock_between_levels():

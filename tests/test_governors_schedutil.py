@@ -169,9 +169,26 @@ def test_new_limits_do_not_wait():
 
 
 def test_new_limits_are_answered_even_with_the_same_clock():
-    governor = Schedutil()
+    """That is no change from which the rate limit counts (`sugov_update_next_freq`)."""
+    governor = Schedutil(rate_limit="10 ms")
     assert asked(governor, 512.0, 0.0) == 700.0
-    assert asked(governor, 512.0, 1e-4, maximum=9e8, limits_changed=True) == 700.0
+    assert asked(governor, 512.0, 9e-3, maximum=9e8, limits_changed=True) == 700.0
+    assert asked(governor, 1024.0, 10e-3) == 1000.0
+
+
+def test_new_limits_let_a_busy_cpu_slow_down():
+    """`need_freq_update`: what was wanted before counts no more."""
+    governor = Schedutil(rate_limit="1 ms")
+    assert asked(governor, 1024.0, 0.0, was_idle=(False,)) == 1000.0
+    assert asked(governor, 100.0, 0.01, was_idle=(False,), limits_changed=True) == 200.0
+    assert asked(governor, 100.0, 0.02, was_idle=(False,)) is None
+
+
+def test_limits_within_a_tick_are_answered_once():
+    governor = Schedutil(rate_limit="10 ms")
+    assert asked(governor, 1024.0, 0.0) == 1000.0
+    assert asked(governor, 512.0, 1e-3, limits_changed=True) == 700.0
+    assert asked(governor, 100.0, 2e-3) is None
 
 
 # --- no premature fall --------------------------------------------------------------------------------------
@@ -203,6 +220,23 @@ def test_a_cpu_that_is_clamped_slows_down_at_once():
     assert asked(governor, 1024.0, 0.01, was_idle=(False,), uclamp=(0.0, 512.0)) == 700.0
 
 
+def test_a_cpu_is_clamped_by_what_its_tasks_usually_use_too():
+    """`uclamp_rq_is_capped` looks at util_est as well."""
+    governor = Schedutil(rate_limit="1 ms")
+    assert asked(governor, 1024.0, 0.0, was_idle=(False,)) == 1000.0
+    busy = {"was_idle": (False,), "uclamp": (0.0, 512.0)}
+    assert asked(governor, 100.0, 0.01, **busy) is None
+    assert asked(governor, 100.0, 0.02, estimates=(600.0,), **busy) == 700.0
+
+
+def test_each_cpu_has_clamps_of_its_own():
+    """A thread that is held back on one CPU does not hold back another."""
+    clamps = ((0.0, 128.0), (0.0, 1024.0))
+    assert asked(Schedutil(), (1024.0, 300.0), uclamps=clamps) == 400.0
+    assert asked(Schedutil(), (300.0, 1024.0), uclamps=clamps) == 1000.0
+    assert asked(Schedutil(), (10.0, 10.0), uclamps=((512.0, 1024.0), (0.0, 1024.0))) == 700.0
+
+
 # --- waiting for input and output ---------------------------------------------------------------------------
 
 
@@ -229,17 +263,29 @@ def test_the_boost_is_lost_after_a_tick_without_updates():
     assert asked(governor, 0.0, 2e-3 + TICK + 1e-4, opps=FINE) == 1.0
     boost = IowaitBoost(TICK)
     for n, iowait in enumerate((True, True, True)):
-        boost.note(DomainSample.of(TENTHS, now=n * 1e-3, iowait=iowait))
-        last = boost.take()
+        boost.note(n * 1e-3, iowait)
+        last = boost.take(n * 1e-3)
     assert last == 0.5
-    boost.note(DomainSample.of(TENTHS, now=1.0, iowait=True))
-    assert boost.take() == 0.125
+    boost.note(1.0, True)
+    assert boost.take(1.0) == 0.125
 
 
 def test_the_boost_is_of_the_cpus_own_capacity_and_within_clamps():
     governor = Schedutil(rate_limit="1 us")
     assert asked(governor, 0.0, 0.0, opps=FINE, iowait=True, capacity=512.0) == 157.0
     assert asked(governor, 0.0, 1e-3, opps=FINE, iowait=True, uclamp=(0.0, 102.4)) == 125.0
+
+
+def test_each_cpu_has_a_boost_of_its_own():
+    """Two CPUs that wake up by turns do not double each other's boost, and one unseen for a tick loses it."""
+    governor = Schedutil(rate_limit="1 us")
+
+    def ask(now, cpu):
+        only = tuple(i == cpu for i in range(2))
+        return asked(governor, (0.0, 0.0), now, opps=FINE, iowaits=only, updated=only)
+
+    assert [ask(n * 1e-3, n % 2) for n in range(4)] == [157.0, None, None, None]
+    assert [ask(n * 1e-3, 0) for n in range(4, 8)] == [None, 313.0, 625.0, 1000.0]
 
 
 def test_a_busier_cpu_is_not_boosted():
@@ -258,10 +304,39 @@ def test_l4t_has_two_rate_limits():
     assert asked(governor, 0.0, 2.5e-3) == 100.0
 
 
-def test_l4t_slows_a_busy_cpu_and_knows_no_estimates_or_clamps():
+def test_l4t_knows_no_estimates_or_clamps():
     governor = SchedutilL4t()
-    assert asked(governor, 1024.0, 0.0, was_idle=(False,), uclamp=(0.0, 100.0)) == 1000.0
-    assert asked(governor, 100.0, 0.1, was_idle=(False,), estimates=(1024.0,)) == 200.0
+    assert asked(governor, 1024.0, 0.0, uclamp=(0.0, 100.0)) == 1000.0
+    assert asked(governor, 100.0, 0.1, estimates=(1024.0,)) == 200.0
+
+
+def test_l4t_keeps_a_busy_cpu_s_clock_unless_it_is_shared():
+    """`sugov_update_single` asks whether the CPU has been idle, `sugov_update_shared` does not."""
+    governor = SchedutilL4t()
+    assert asked(governor, 1024.0, 0.0, was_idle=(False,)) == 1000.0
+    assert asked(governor, 100.0, 0.1, was_idle=(False,)) is None
+    assert asked(governor, 100.0, 0.2) == 200.0
+    shared = SchedutilL4t()
+    assert asked(shared, (1024.0, 0.0), 0.0, was_idle=(False, False)) == 1000.0
+    assert asked(shared, (100.0, 0.0), 0.1, was_idle=(False, False)) == 200.0
+
+
+def test_l4t_answers_new_limits_at_once_but_lowers_no_earlier():
+    """What it wanted is forgotten, so that any clock counts as lower: the limit down holds, that up does not."""
+    governor = SchedutilL4t()
+    assert asked(governor, (512.0, 0.0), 0.0) == 700.0
+    assert asked(governor, (1024.0, 0.0), 1e-3, maximum=8e8, limits_changed=True) is None
+    assert asked(governor, (1024.0, 0.0), 1.6e-3, maximum=8e8) is None
+    assert asked(governor, (1024.0, 0.0), 2e-3, maximum=8e8) == 800.0
+    assert asked(governor, (1024.0, 0.0), 5e-3, limits_changed=True) == 1000.0
+
+
+def test_l4t_leaves_a_busy_cpu_at_what_new_limits_have_left_it():
+    governor = SchedutilL4t()
+    assert asked(governor, 512.0, 0.0) == 700.0
+    assert asked(governor, 1024.0, 0.1, limits_changed=True, was_idle=(False,)) is None
+    assert asked(governor, 1024.0, 0.2, was_idle=(False,)) is None
+    assert asked(governor, 1024.0, 0.3) == 1000.0
 
 
 def test_l4t_jumps_to_the_highest_clock_and_halves():
@@ -270,22 +345,39 @@ def test_l4t_jumps_to_the_highest_clock_and_halves():
     assert got == [1000.0, 625.0, 313.0, 157.0, 79.0]
     assert asked(governor, 0.0, 1.0, opps=FINE) == 1.0
     boost = JumpingBoost(TICK)
-    boost.note(DomainSample.of(TENTHS, now=0.0, iowait=True))
-    boost.note(DomainSample.of(TENTHS, now=TICK))
-    assert boost.take() == 1.0
+    boost.note(0.0, True)
+    boost.note(TICK, False)
+    assert boost.take(TICK) == 1.0
+    boost.note(3 * TICK, False)
+    assert boost.take(3 * TICK) == 0.0
 
 
-def test_l4t_ignores_cpus_that_have_not_run_for_a_tick():
+def test_l4t_counts_a_cpu_as_it_was_when_the_scheduler_looked_at_it():
+    """The first CPU fades from 900 to 100 unseen; a tick after that a change, and from then on it is left out."""
     governor = SchedutilL4t(up_rate_limit=0.0, down_rate_limit=0.0)
 
-    def ask(now, *loads, estimates=(0.0, 0.0)):
-        sample = DomainSample.of(TENTHS, 1e8, *loads, utils=(900.0, 100.0), estimates=estimates, now=now)
-        return governor.next_frequency(sample)
+    def ask(now, *utils, updated=(False, True), **more):
+        return asked(governor, utils, now, updated=updated, **more)
 
-    assert ask(0.0, 1.0, 1.0) == 1e9
-    assert ask(4e-3, 0.0, 1.0) is None
-    assert ask(5e-3, 0.0, 1.0) == 2e8
-    assert ask(6e-3, 0.0, 1.0, estimates=(1.0, 0.0)) == 1e9
+    assert ask(0.0, 900.0, 100.0, updated=(True, True)) == 1000.0
+    assert ask(3e-3, 100.0, 300.0) is None
+    assert ask(5e-3, 100.0, 950.0) is None  # the last change was at 0, when it was looked at
+    assert ask(9e-3, 100.0, 300.0, updated=(True, True)) == 400.0
+    assert ask(12e-3, 900.0, 400.0) == 500.0
+    assert ask(14e-3, 900.0, 300.0) == 400.0
+    assert ask(15e-3, 900.0, 300.0, updated=(True, True)) == 1000.0
+
+
+def test_l4t_leaves_a_cpu_out_that_was_not_looked_at_for_a_tick_before_the_last_change():
+    governor = SchedutilL4t(up_rate_limit=0.0, down_rate_limit=0.0)
+
+    def ask(now, *utils, updated=(False, True), **more):
+        return asked(governor, utils, now, updated=updated, **more)
+
+    assert ask(0.0, 500.0, 100.0, updated=(True, True), iowaits=(True, False)) == 1000.0
+    assert ask(5e-3, 500.0, 100.0) == 700.0  # looked at when the last change was; the boost has halved to 512
+    assert ask(6e-3, 500.0, 100.0) == 200.0  # 5 ms before the last change; its boost is gone too
+    assert ask(7e-3, 500.0, 100.0, updated=(True, True)) == 700.0
 
 
 # --- both ---------------------------------------------------------------------------------------------------
@@ -324,7 +416,7 @@ def test_domain_of_the_kit_follows():
         ("schedutil(rate_limit=-1)", r"rate_limit \(time\) must be a number at least 0, got -1"),
         ("schedutil(rate_limit=soon)", "'schedutil': rate_limit: 'soon' is no time"),
         ("schedutil(margin=0)", "margin must be a number above 0, got 0"),
-        ("schedutil(tick=0)", r"tick \(time\) must be a number above 0, got 0"),
+        ("schedutil(tick=-1)", r"tick \(time\) must be a number at least 0, got -1"),
         ("schedutil(period=1)", "no option 'period'"),
         ("schedutil_l4t(util_est=true)", "'schedutil_l4t' has no option 'util_est'"),
         ("schedutil_l4t(up_rate_limit=-1)", "up_rate_limit"),

@@ -250,6 +250,19 @@ FAULTS = [
     ),
     ("all: [cpu, rest]", "all: [cpu, rst]", "meters.all.1: unknown rail 'rst'; did you mean 'rest'?"),
     ("all: [cpu, rest]", "all: [cpu, cpu]", "meters.all.1: rail 'cpu' is listed twice"),
+    (
+        "all: [cpu, rest]",
+        "all: []",
+        "meters.all: sees no rail; name one of cpu, rest, or leave the meter out",
+    ),
+    ("all: [cpu, rest]", "cpu: [cpu, rest]", "meters.cpu: a rail is called 'cpu' too; give the meter a name"),
+    ("caps: {cpu: 0.5 GHz}", "caps: {big: 1 GHz}", "caps.big: big is off in this mode, which lists small"),
+    (
+        "caps: {cpu: 0.5 GHz}",
+        "floors: {big: 1 GHz}",
+        "floors.big: big is off in this mode, which lists small",
+    ),
+    ("    tiny: {", "    full: {", "full: key 'full' repeats the one on line"),
 ]
 
 

@@ -237,9 +237,10 @@ def test_what_variants_set_cannot_be_changed_behind_them(here: Path) -> None:
         ("  apps.busy.name: [net]\n",
          "4:30: apps.1.name: an application before is named 'net' too; give each a name of its own"),
         ("  apps.net: [{count: 2}]\n", "6:14: sweep.apps.net.0: apps.net.kind: is required"),
-        ("  mechanisms.barriers: [false]\n",
-         "6:3: sweep.mechanisms.barriers: the file has no block 'mechanisms' of which one key could be changed; "
-         "give a block, such as 'mechanisms={barriers: false}'"),
+        ("  mechanisms.barriers.x: [false]\n",
+         "6:3: sweep.mechanisms.barriers.x: unknown key 'mechanisms.barriers'; known: none"),
+        ("  mechanisms.bariers: [false]\n",
+         "6:3: sweep.mechanisms.bariers: "),
         ("  3: [1]\n", "6:3: sweep: key '3' is not a string to YAML; quote it"),
     ],
 )  # fmt: skip

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 import socsim
-from socsim.errors import FileError
+from socsim.errors import FileError, UsageError
+from socsim.results.inputs import input_hashes
 from socsim.sweeps.checking import check_sweep
 from socsim.sweeps.plan import load_sweep
 from socsim.sweeps.running import run_point, run_points
@@ -243,3 +244,102 @@ def test_a_wrong_limit_is_told_once_at_its_own_place(here: Path, limits, sentenc
     assert sentence in told
     _, line, column = told.split(": ")[0].rsplit(":", 2)
     assert text in Path("s.yaml").read_text().splitlines()[int(line) - 1][int(column) - 1 :]
+
+
+# --- blocks that a file lacks ---------------------------------------------------------------------------------
+
+PLAIN = {key: value for key, value in BASE.items() if key not in ("governors", "limits")}
+OWN = """\
+import socsim
+
+
+class Half(socsim.Governor):
+    \"\"\"Half the highest clock.\"\"\"
+
+    period = "20 ms"
+
+    def next_frequency(self, domain):
+        return 0.5 * domain.opps.highest
+"""
+
+
+def plain(folder: Path, sweep: dict | None = None) -> Path:
+    """A file without governors, limits, heat and mechanisms."""
+    path = folder / "plain.yaml"
+    path.write_text(yaml.safe_dump(PLAIN | ({"sweep": sweep} if sweep else {}), sort_keys=False))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("override", "block", "made"),
+    [
+        ("governors.cpu=schedutil", "governors", {"cpu": "schedutil"}),
+        ("governors.cpu.gold=ondemand", "governors", {"cpu.gold": "ondemand"}),
+        ("governors.gpu={name: userspace, frequency: 345 MHz}", "governors",
+         {"gpu": {"name": "userspace", "frequency": "345 MHz"}}),
+        ("limits.gpu.max=345 MHz", "limits", {"gpu": {"max": "345 MHz"}}),
+        ("limits.cpu.max=1 GHz", "limits", {"cpu": {"max": "1 GHz"}}),
+        ("limits.cpu.gold.max=1 GHz", "limits", {"cpu.gold": {"max": "1 GHz"}}),
+        ("limits.cpu.gold={min: 1 GHz}", "limits", {"cpu.gold": {"min": "1 GHz"}}),
+        ("mechanisms.barriers=false", "mechanisms", {"barriers": False}),
+        ("heat=true", "heat", True),
+    ],
+)  # fmt: skip
+def test_an_override_makes_the_block_that_it_is_in(here: Path, override: str, block: str, made) -> None:
+    assert socsim.load_experiment(plain(here), [override]).config[block] == made
+    key, _, _ = override.partition("=")
+    value = made if block == "heat" else made[next(iter(made))]
+    value = value[key.rpartition(".")[2]] if key.rpartition(".")[2] in ("min", "max") else value
+    sweep = load_sweep(plain(here, {key: [value]}))
+    check_sweep(sweep)
+    assert sweep.experiment(0).config[block] == made
+
+
+def test_domains_with_dots_beside_others(here: Path) -> None:
+    path = written(governors={"cpu": "schedutil"}, limits={"cpu": {"max": "1.8 GHz"}})
+    changed = socsim.load_experiment(path, ["governors.cpu.gold=powersave", "limits.cpu.silver.max=1 GHz"])
+    assert changed.config["governors"] == {"cpu": "schedutil", "cpu.gold": "powersave"}
+    assert changed.config["limits"] == {"cpu": {"max": "1.8 GHz"}, "cpu.silver": {"max": "1 GHz"}}
+    path = written(governors={"cpu": {"name": "ondemand"}, "cpu.gold": {"name": "ondemand"}})
+    keys = ["governors.cpu.up_threshold=70", "governors.cpu.gold.up_threshold=60"]
+    governors = socsim.load_experiment(path, keys).config["governors"]
+    assert [governors[name]["up_threshold"] for name in ("cpu", "cpu.gold")] == [70, 60]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("mechanisms.bariers=false", "unknown key 'mechanisms.bariers'"),
+        ("mechanisms.barriers.x=1", "unknown key 'mechanisms.barriers'; known: none"),
+        ("limits.gpu.most=1 GHz", "limits.gpu.most"),
+        ("limit.gpu.max=1 GHz", "unknown key 'limit'"),
+        ("governors.gpu.x=1", "unknown key 'governors.gpu'"),
+    ],
+)
+def test_overrides_of_blocks_that_go_nowhere(here: Path, override: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        socsim.load_experiment(plain(here), [override])
+    assert message in str(caught.value)
+
+
+def test_files_of_governors_are_beside_their_experiment(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As values of an axis, in a variant, and of a domain with a dot; run from another folder."""
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "own.py").write_text(OWN)
+    axes = {
+        "governors.gpu": ["own.py:Half", "performance"],
+        "policy": {"own": {"governors.cpu.gold": "own.py:Half"}, "usual": {"governors.cpu": "schedutil"}},
+    }
+    path = plain(inside, axes)
+    for folder in (tmp_path, inside):
+        monkeypatch.chdir(folder)
+        sweep = load_sweep(path)
+        check_sweep(sweep)
+        own = f"{inside / 'own.py'}:Half"
+        assert sweep.experiment(0).config["governors"] == {"gpu": own, "cpu.gold": own}
+    row = run_point(sweep, 0)[0]
+    assert row["energy_mj"] > 0
+    assert str(inside / "own.py") in input_hashes(load_sweep(path).config)

@@ -195,6 +195,21 @@ FAULTS = [
         "polling: 0 ms",
         "55:24: thermal.zones.soc.passive_polling: should be greater than 0, got",
     ),
+    (
+        "temperature: 90 C",
+        "temperature: 20 C",
+        "57:38: thermal.zones.soc.trips.0.temperature: must be above the air's 20 C, got 20 C",
+    ),
+    (
+        "hysteresis: 2 K",
+        "hysteresis: 70 K",
+        "57:56: thermal.zones.soc.trips.0.hysteresis: must end above the air's 20 C, got 70 K below the trip",
+    ),
+    (
+        "  couplings:",
+        "    spare: {capacity: 1 J/K, resistance: 5 K/W}\n  couplings:",
+        "50:12: thermal.nodes.spare: nothing warms it up; give heated_by, a coupling, or leave the node out",
+    ),
     ("    skin:", "    Skin:", "60:5: thermal.zones.Skin: "),
     (
         "kind: passive",

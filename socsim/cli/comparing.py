@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from socsim.results.comparison import Comparison
     from socsim.results.result import Result
 
-__all__ = ["compare", "report", "report_options", "saved", "say_fallbacks", "split_names"]
+__all__ = ["compare", "parse_limits", "report", "report_options", "saved", "say_fallbacks", "split_names"]
 
 
 def _not_empty(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -66,6 +67,13 @@ def report_options(command: Any) -> Any:
     metavar="SET,...",
     help="Sets of governors, each names joined by +, such as schedutil,schedutil+adreno_tz.",
 )
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="DOMAIN=CLOCKS",
+    help='Clocks that a domain may have, such as "cpu=1 GHz..2 GHz" or "gpu=..345 MHz"; may be repeated.',
+)
 @library_option
 @click.option(
     "--cores",
@@ -95,6 +103,7 @@ def compare(
     model: str,
     schedulers: str,
     governors: str | None,
+    limits: tuple[str, ...],
     library: str,
     cores: str | None,
     dtype: str | None,
@@ -125,14 +134,40 @@ def compare(
     graph = load_compared(model, library, parse_shapes(shapes), fuse=not no_fuse)
     targets = {key: value for key, value in (("latency", latency), ("top1", top1)) if value is not None}
     comparison = api.compare(
-        device, graph, names, governors=sets, library=library, inferences=inferences, period=period,
-        dtype=dtype or "", cores=cores or "", level=level, targets=targets or None,
-        noise=noise, seed=seed, kernels=output is not None,
+        device, graph, names, governors=sets, limits=parse_limits(limits), library=library,
+        inferences=inferences, period=period, dtype=dtype or "", cores=cores or "", level=level,
+        targets=targets or None, noise=noise, seed=seed, kernels=output is not None,
     )  # fmt: skip
     comparison.config.update(located(_origin(model, shapes, no_fuse), Path.cwd()))
     report(comparison, as_json=as_json, verbose=verbose, quiet=quiet)
     if output:
         saved(comparison.save(output), as_json or quiet)
+
+
+def parse_limits(texts: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Limits of clocks in Hz from ``DOMAIN=MIN..MAX``, either of which may be left out; a single clock is both.
+
+    Raises
+    ------
+    UsageError
+        Something else, or a domain that is named twice.
+    UnitError
+        A clock that is none.
+    """
+    from socsim import units
+    from socsim.errors import UsageError
+
+    found: dict[str, dict[str, float]] = {}
+    for text in texts:
+        domain, equals, clocks = (part.strip() for part in text.partition("="))
+        least, dots, most = (part.strip() for part in clocks.partition(".."))
+        if not domain or not equals or not (least or most):
+            raise UsageError(f"--limit is DOMAIN=MIN..MAX, such as 'cpu=1 GHz..2 GHz', got {text!r}")
+        if domain in found:
+            raise UsageError(f"--limit names {domain!r} twice")
+        bounds = {"min": least, "max": most if dots else least}
+        found[domain] = {key: units.parse(clock, "frequency") for key, clock in bounds.items() if clock}
+    return found
 
 
 def split_names(text: str, option: str = "-s", noun: str = "scheduler") -> list[str]:

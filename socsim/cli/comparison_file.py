@@ -37,7 +37,13 @@ def _time(text: str) -> str:
     return text
 
 
+def _clock(text: str) -> str:
+    units.parse(text, "frequency")
+    return text
+
+
 GovernorSet = str | dict[str, Any]
+Limit = dict[Literal["min", "max"], Annotated[str, AfterValidator(_clock)]]
 
 
 class ComparisonSpec(BaseModel):
@@ -49,6 +55,7 @@ class ComparisonSpec(BaseModel):
     model: str
     schedulers: Annotated[list[str | dict[str, Any]], Field(min_length=1)]
     governors: Annotated[list[GovernorSet], Field(min_length=1)] | GovernorSet | None = None
+    limits: dict[str, Limit] | None = None
     library: str = "mace"
     inferences: Count = 50
     period: Annotated[str, AfterValidator(_time)] | None = None
@@ -60,6 +67,14 @@ class ComparisonSpec(BaseModel):
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     shapes: dict[str, list[Count]] = {}
     fuse: bool = True
+
+    @property
+    def bounds(self) -> dict[str, dict[str, float]]:
+        """Limits of clocks in Hz."""
+        return {
+            name: {key: units.parse(clock, "frequency") for key, clock in own.items()}
+            for name, own in (self.limits or {}).items()
+        }
 
     def network(self) -> ModelGraph | DynamicFamily:
         """Load the network, or the family, that is compared on."""
@@ -154,7 +169,7 @@ def check_comparison(path: str | Path) -> str:
     """
     from socsim.devices.profile import load_device
     from socsim.schedulers.contenders import make_decider
-    from socsim.simulation.governing import governor_sets
+    from socsim.simulation.governing import check_limits, governor_sets
 
     spec = load_comparison(path)
     device = load_device(spec.device)
@@ -167,6 +182,7 @@ def check_comparison(path: str | Path) -> str:
     load_library(spec.library)
     for scheduler in spec.schedulers:
         make_decider(scheduler)
+    check_limits(device, spec.bounds)
     sets = [] if spec.governors is None else governor_sets(device, spec.governors)
     governed = f" with {counted(len(sets), 'set')} of governors" if sets else ""
     return f"comparison of {counted(len(spec.schedulers), 'scheduler')}{governed} on {spec.device}"

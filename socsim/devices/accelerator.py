@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Collection
+from math import inf
 from typing import Protocol
 
 __all__ = ["Command", "CommandQueue", "Server"]
@@ -45,10 +46,19 @@ class Server:
     ----------
     holder
         The queue whose head has it; None while it is free.
+
+    Parameters
+    ----------
+    clock
+        Tells the present instant in s.
+    patience
+        Time in s without work after which it powers down, until work arrives.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = lambda: 0.0, patience: float = inf) -> None:
         self.holder: CommandQueue | None = None
+        self._clock, self._patience = clock, patience
+        self._free_since, self._suspended = 0.0, 0.0
         self.watch: Callable[[], None] | None = None
         """Called whenever work begins or ends."""
         self._waiting: list[tuple[float, int, CommandQueue]] = []
@@ -59,6 +69,17 @@ class Server:
         """Whether nobody has it or waits for it."""
         return self.holder is None and not self._waiting
 
+    def suspended_s(self, now: float) -> float:
+        """Time in s until an instant, not before the last change, for which it was powered down."""
+        return self._suspended + (self._down_for(now) if self.holder is None else 0.0)
+
+    def is_suspended(self, now: float) -> bool:
+        """Whether it is powered down."""
+        return self.holder is None and self._down_for(now) > 0.0
+
+    def _down_for(self, now: float) -> float:
+        return max(0.0, now - self._free_since - self._patience)
+
     def crowd(self, but: Collection[CommandQueue]) -> int:
         """Number of queues that have it or wait for it, but for some."""
         users = [item[2] for item in self._waiting]
@@ -68,6 +89,7 @@ class Server:
 
     def take(self, queue: CommandQueue) -> None:
         """Give it, free, to the head of a queue."""
+        self._suspended += self._down_for(self._clock())
         self.holder = queue
         queue.start_head()
         if self.watch is not None:
@@ -84,7 +106,7 @@ class Server:
 
     def release(self) -> None:
         """Give it to whoever comes next."""
-        self.holder = None
+        self.holder, self._free_since = None, self._clock()
         self._serve()
         if self.watch is not None and self.holder is None:
             self.watch()

@@ -8,7 +8,6 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from socsim.devices.cfs import CfsParameters
-from socsim.devices.crosscheck import ROUNDING
 from socsim.devices.device import (
     Accelerator,
     Calibration,
@@ -111,8 +110,8 @@ def _opps(opps: Iterable[OppSpec], clocks: list[float]) -> tuple[Opp, ...]:
 
 
 def _snapped(floor: float, clocks: list[float]) -> float:
-    """The slowest DRAM clock that satisfies a vote; sources round clocks differently."""
-    return next((clock for clock in clocks if clock >= floor * (1 - ROUNDING)), clocks[-1]) if floor else 0.0
+    """The DRAM clock that a vote is for; sources round clocks differently."""
+    return min(clocks, key=lambda clock: abs(clock - floor)) if floor else 0.0
 
 
 def _power(spec: ClusterSpec | AcceleratorSpec) -> PowerModel:
@@ -140,6 +139,7 @@ def _cluster(spec: ClusterSpec, clocks: list[float]) -> Cluster:
         _power(spec),
         _idle_states(spec),
         spec.transition_latency,
+        spec.transition_stall,
     )
 
 
@@ -155,6 +155,8 @@ def _accelerator(name: str, spec: AcceleratorSpec, clocks: list[float]) -> Accel
         spec.call_latency,
         spec.transition_latency,
         spec.poll,
+        spec.transition_stall,
+        spec.suspend_after or 0.0,
     )
 
 
@@ -165,6 +167,8 @@ def _memory(spec: MemorySpec) -> Memory:
         spec.energy_per_byte,
         spec.background_power,
         spec.capacity or 0.0,
+        spec.transition_latency,
+        spec.transition_stall,
     )
 
 

@@ -70,7 +70,9 @@ class Cores:
             queue.group = device.clusters.index(cluster)
             if isinstance(queue, TrackedQueue):
                 queue.rate(cluster.capacity)
-        self._watchers: dict[int, Callable[[], None]] = {}
+        self.waited = [0] * len(self.queues)
+        """How often a thread that had waited for input or output has woken up, by core."""
+        self._watchers: dict[int, Callable[[int], None]] = {}
         self._runnable = [0] * len(self.queues)
         self._waiting = 0
         self.idle = IdleTimes(env, device.clusters, self._runnable)
@@ -85,7 +87,7 @@ class Cores:
 
     def thread(
         self, name: str, kind: str, allowed: Sequence[int], *, home: int | None = None, nice: int = 0,
-        absolute: bool = False,
+        absolute: bool = False, uclamp: tuple[float, float] = (0.0, 1024.0),
     ) -> Thread:  # fmt: skip
         """A new thread, asleep.
 
@@ -103,11 +105,13 @@ class Cores:
             From -20 to 19.
         absolute
             Count its work in time of the device's fastest core (default: of its home, or its first core).
+        uclamp
+            As of :class:`socsim.devices.threads.Thread`.
         """
         best = home if home is not None else allowed[0]
         thread = self.new_thread(
             name, kind, allowed, home=home, weight=nice_weight(nice),
-            reference=1.0 if absolute else self.top_pace[best],
+            reference=1.0 if absolute else self.top_pace[best], uclamp=uclamp,
         )  # fmt: skip
         thread.ran = [0.0] * self._groups
         self.threads.append(thread)
@@ -125,6 +129,7 @@ class Cores:
         if last != core and last >= 0 and self.policy == "cfs":
             self._carry_vruntime(thread, last, core)
         thread.core, thread.runnable = core, True
+        self.waited[core] += thread.iowait
         runnable[core] += 1
         queue = self.queues[core]
         if not self._tracked and runnable[core] == 1 and last >= 0:
@@ -140,12 +145,16 @@ class Cores:
                 self.idle.woke(core, idle)
         if eas is not None:
             eas.watch(core)
-        if core in self._watchers:
-            self._watchers[core]()
+        self._tell(core)
 
-    def watch(self, cores: Iterable[int], told: Callable[[], None]) -> None:
-        """Tell whenever a thread wakes up or goes to sleep on one of some cores."""
+    def watch(self, cores: Iterable[int], told: Callable[[int], None]) -> None:
+        """Tell whenever a thread wakes up or goes to sleep on one of some cores, comes to it or leaves it."""
         self._watchers |= dict.fromkeys(cores, told)
+
+    def _tell(self, *cores: int) -> None:
+        for core in cores:
+            if core in self._watchers:
+                self._watchers[core](core)
 
     def sleep(self, thread: Thread) -> None:
         """A thread has nothing to do; its core runs another, or takes one that waits elsewhere."""
@@ -160,8 +169,7 @@ class Cores:
             self._idle_since[core] = queue.since
             if self._waiting or self._eas is not None:
                 self._pull(core)
-        if core in self._watchers:
-            self._watchers[core]()
+        self._tell(core)
 
     def set_speed(self, cores: Iterable[int], speed: float) -> None:
         """Some cores run at another share of their highest clock."""
@@ -215,6 +223,7 @@ class Cores:
         self.queues[core].add(thread, fresh=False)
         if self._eas is not None:
             self._eas.watch(core)
+        self._tell(last, core)
 
     def _carry_vruntime(self, thread: Thread, source: int, target: int) -> None:
         """Keep a thread's lead over the others when it changes core: only differences mean anything."""

@@ -13,10 +13,14 @@ from socsim import units
 from socsim.errors import UnitError, nearest
 from socsim.yamlfile import Document, FileFault, Loc, Node, fault_at
 
-__all__ = ["ROUNDING", "faults", "unknown"]
+__all__ = ["ROUNDING", "SAME_POINT", "faults", "unknown"]
 
 ROUNDING = 1e-3
 """Relative slack when clocks are compared that different sources round differently."""
+SAME_POINT = 0.025
+"""The same for votes, which may name a DRAM clock by that of another memory: 2092 MHz for one of 2133 MHz."""
+_RESERVED = ("cpu", "gpu", "dsp", "npu", "dram", "board", "all")
+"""What no cluster is called: these mean other things where clusters are named too."""
 
 
 def faults(document: Document) -> Iterator[FileFault]:
@@ -66,6 +70,10 @@ def _clusters(root: Node) -> Iterator[FileFault]:
                 cluster.value["name"], ("clusters", index, "name"), f"cluster {name!r} is there twice"
             )
         seen.add(name)
+        if name in _RESERVED:
+            loc: Loc = ("clusters", index, "name")
+            message = f"{name!r} means something else; call the cluster by its cores, such as 'big'"
+            yield fault_at(cluster.value["name"], loc, message)
 
 
 def _components(root: Node) -> list[str]:
@@ -77,6 +85,9 @@ def _rails(root: Node) -> Iterator[FileFault]:
     """Each component on exactly one rail, and nothing else on any."""
     known, on = _components(root), dict[str, str]()
     for rail, listed in _items(_at(root, "rails")):
+        if listed.value == []:
+            message = f"no component is on it; name one of {', '.join(known)}, or leave the rail out"
+            yield fault_at(listed, ("rails", rail), message)
         for index, node in _items(listed):
             loc: Loc = ("rails", rail, index)
             if not isinstance(node.value, str):
@@ -94,18 +105,29 @@ def _rails(root: Node) -> Iterator[FileFault]:
 
 
 def _floors(root: Node) -> Iterator[FileFault]:
-    """A vote for a DRAM clock within what the DRAM can do."""
-    clocks = [_hertz(_at(opp, "freq")) for _, opp in _items(_at(root, "memory", "opps"))]
-    top = max(filter(None, clocks), default=0.0)
+    """A vote is for an operating point that the DRAM has."""
+    found = [_hertz(_at(opp, "freq")) for _, opp in _items(_at(root, "memory", "opps"))]
+    clocks = [clock for clock in found if clock]
+    if len(clocks) < len(found) or not clocks:
+        return
     for kind in ("clusters", "accelerators"):
         for key, unit in _items(_at(root, kind)):
             for index, opp in _items(_at(unit, "opps")):
                 node = _at(opp, "dram_floor")
                 floor = _hertz(node)
-                if top and node and floor and floor > top * (1 + ROUNDING):
-                    limit = units.format(top, "frequency")
-                    message = f"votes for {node.value}, above the fastest DRAM clock, {limit}"
+                if node and floor and (message := _no_such_clock(node.value, floor, clocks)):
                     yield fault_at(node, (kind, key, "opps", index, "dram_floor"), message)
+
+
+def _no_such_clock(written: object, floor: float, clocks: list[float]) -> str:
+    """Why a vote is for no DRAM clock; ``""`` if it is for one."""
+    near = min(clocks, key=lambda clock: abs(clock - floor))
+    if abs(near - floor) <= SAME_POINT * near:
+        return ""
+    best = units.format(near, "frequency")
+    if floor > max(clocks):
+        return f"votes for {written}, above the fastest DRAM clock, {best}"
+    return f"votes for {written}, which is no operating point of the DRAM; the nearest is {best}"
 
 
 def _sharing(root: Node) -> Iterator[FileFault]:

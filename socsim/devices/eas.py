@@ -15,8 +15,10 @@ Notes
 -----
 What differs from Linux: utilisation is continuous, not whole numbers; that a core is used beyond 80 % holds for as long
 as it is, not from a tick to the next look of the load balancer; whole cores are there for fair threads (no interrupts,
-no real-time threads, no heat); `uclamp` and `schedtune` are left out, and so is Android 4.14's own search
-(`find_best_target`), which puts threads of the application in front on idle cores.
+no real-time threads, no heat); `schedtune` is left out, and so is Android 4.14's own search
+(`find_best_target`), which puts threads of the application in front on idle cores. Clamps of utilisation (uclamp) are
+those of Linux 5.6: they count where a core is chosen and where its clock is foreseen, and not where energy is summed up
+or a core is taken to be overutilised.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ __all__ = [
     "EnergyDomain",
     "Usage",
     "Waking",
+    "clamped",
     "efficient_core",
     "energy_domains",
     "fits",
@@ -46,6 +49,12 @@ _WORTH_MOVING = 1.0 / 16.0
 """Share of the energy that a move has to save."""
 _NEGLIGIBLE = 1.0
 """Utilisation below which Linux sees none."""
+
+
+def clamped(utilisation: float, clamp: tuple[float, float]) -> float:
+    """A utilisation within a least and a highest one; of two that contradict each other the least counts."""
+    least, most = clamp
+    return max(min(utilisation, most), least)
 
 
 def fits(utilisation: float, capacity: float) -> bool:
@@ -78,12 +87,19 @@ class EnergyDomain:
         """Of one core at the highest point."""
         return self.points[-1][0]
 
-    def power(self, utilisations: Sequence[float]) -> float:
+    def power(self, utilisations: Sequence[float], counted: Sequence[float] = ()) -> float:
         """Mean power in W of the cluster's cores with these utilisations.
 
         The clock is the lowest that serves the core used most with the usual margin, as `schedutil` would choose it.
+
+        Parameters
+        ----------
+        utilisations
+            Of each core.
+        counted
+            The same within clamps, for the choice of the clock; as they are by default.
         """
-        wanted = MARGIN * max(utilisations)
+        wanted = MARGIN * max(counted or utilisations)
         capacity, power = next((point for point in self.points if point[0] >= wanted), self.points[-1])
         return power * sum(utilisations) / capacity
 
@@ -120,10 +136,16 @@ class Usage:
         Utilisation by all threads that ran there last, asleep or not.
     expected
         What its runnable threads are expected to use, by what is remembered of them.
+    clamp
+        Least and highest utilisation that its runnable threads ask for.
+    idle
+        Whether it has nothing to run: its clamp is that of who has gone, and nothing to who comes.
     """
 
     average: float
     expected: float = 0.0
+    clamp: tuple[float, float] = (0.0, 1024.0)
+    idle: bool = False
 
     @property
     def total(self) -> float:
@@ -145,12 +167,15 @@ class Waking:
         Core that it ran on last.
     allowed
         Cores that it may run on.
+    clamp
+        Least and highest utilisation that it asks for.
     """
 
     average: float
     expected: float
     last: int
     allowed: tuple[int, ...]
+    clamp: tuple[float, float] = (0.0, 1024.0)
 
     @property
     def total(self) -> float:
@@ -178,12 +203,14 @@ def efficient_core(thread: Waking, usage: Sequence[Usage], domains: Sequence[Ene
     base, best, best_cost, stay_cost = 0.0, thread.last, inf, inf
     for domain in domains:
         without = [_used(thread, usage[core], core, joins=False) for core in domain.cores]
-        idle_power = domain.power([min(u, domain.capacity) for u in without])
+        counted = [clamped(u, usage[core].clamp) for u, core in zip(without, domain.cores, strict=True)]
+        idle_power = domain.power([min(u, domain.capacity) for u in without], counted)
         base += idle_power
         for core in _candidates(thread, usage, domain):
-            index = core - domain.cores[0]
-            joined = [*without[:index], _used(thread, usage[core], core, joins=True), *without[index + 1 :]]
-            cost = domain.power([min(u, domain.capacity) for u in joined]) - idle_power
+            index, used = core - domain.cores[0], _used(thread, usage[core], core, joins=True)
+            joined = [*without[:index], used, *without[index + 1 :]]
+            asked = [*counted[:index], _counted(used, thread, usage[core]), *counted[index + 1 :]]
+            cost = domain.power([min(u, domain.capacity) for u in joined], asked) - idle_power
             if core == thread.last:
                 stay_cost = cost
             if cost < best_cost:
@@ -199,7 +226,7 @@ def _candidates(thread: Waking, usage: Sequence[Usage], domain: EnergyDomain) ->
     for core in domain.cores:
         if core not in thread.allowed:
             continue
-        used = _used(thread, usage[core], core, joins=True)
+        used = _counted(_used(thread, usage[core], core, joins=True), thread, usage[core])
         if not fits(used, domain.capacity):
             continue
         if core == thread.last:
@@ -207,6 +234,14 @@ def _candidates(thread: Waking, usage: Sequence[Usage], domain: EnergyDomain) ->
         if domain.capacity - used > most:
             most, roomiest = domain.capacity - used, core
     return found if roomiest in (*found, -1) else [*found, roomiest]
+
+
+def _counted(used: float, thread: Waking, usage: Usage) -> float:
+    """What a core counts as used with a thread on it."""
+    if usage.idle:
+        return clamped(used, thread.clamp)
+    both = max(usage.clamp[0], thread.clamp[0]), max(usage.clamp[1], thread.clamp[1])
+    return clamped(used, both)
 
 
 def _used(thread: Waking, usage: Usage, core: int, *, joins: bool) -> float:

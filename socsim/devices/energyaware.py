@@ -77,7 +77,7 @@ class EnergyAware:
             if not fits(used.total, queue.full_capacity):
                 return choose_core(thread, runnable, pace)
             usage.append(used)
-        waking = Waking(load.at(self._env.now), load.estimate, thread.core, thread.allowed)
+        waking = Waking(load.at(self._env.now), load.estimate, thread.core, thread.allowed, thread.uclamp)
         return efficient_core(waking, usage, self._domains)
 
     # --- threads that have outgrown their cores ---------------------------------------------------------------
@@ -116,7 +116,7 @@ class EnergyAware:
             return now
         capacity, left = queue.full_capacity, inf
         for thread, used in queue.thread_loads():
-            if self._may_grow(thread, capacity):
+            if self._may_grow(thread, capacity) and thread.uclamp[1] > capacity / MARGIN:
                 left = min(left, time_until(used, capacity / MARGIN, queue.capacity))
         return now + left
 

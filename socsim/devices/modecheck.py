@@ -35,6 +35,13 @@ def _faults(spec: DeviceSpec) -> Iterator[tuple[Loc, str]]:
 def _meters(spec: DeviceSpec) -> Iterator[tuple[Loc, str]]:
     """Meters see rails that there are, each once."""
     for meter, rails in spec.meters.items():
+        if meter in spec.rails:
+            yield ("meters", meter), f"a rail is called {meter!r} too; give the meter a name of its own"
+        if not rails:
+            yield (
+                ("meters", meter),
+                f"sees no rail; name one of {', '.join(spec.rails)}, or leave the meter out",
+            )
         for index, rail in enumerate(rails):
             if rail not in spec.rails:
                 yield ("meters", meter, index), unknown("rail", rail, list(spec.rails))
@@ -59,6 +66,11 @@ def _clocks(spec: DeviceSpec, mode: PowerModeSpec, at: Loc) -> Iterator[tuple[Lo
         for domain, clock in bounds.items():
             if domain not in domains:
                 yield (*at, block, domain), unknown("clock domain", domain, list(domains))
+            elif _is_off(spec, mode, domain):
+                yield (
+                    (*at, block, domain),
+                    f"{domain} is off in this mode, which lists {', '.join(mode.cores)}",
+                )
             elif message := _no_point(domains[domain], clock):
                 yield (*at, block, domain), message
     limits = PowerMode(str(at[-1]), mode.cores, mode.caps, mode.floors)
@@ -70,6 +82,11 @@ def _clocks(spec: DeviceSpec, mode: PowerModeSpec, at: Loc) -> Iterator[tuple[Lo
             domain = unit if unit in mode.floors else "cpu"
             crossed[(*at, "floors", domain)] = f"is {got}, above the cap of {cap}"
     yield from crossed.items()
+
+
+def _is_off(spec: DeviceSpec, mode: PowerModeSpec, domain: str) -> bool:
+    """Whether a domain is a cluster without cores that are online."""
+    return domain in (cluster.name for cluster in spec.clusters) and domain not in mode.cores
 
 
 def _domains(spec: DeviceSpec, mode: PowerModeSpec) -> dict[str, dict[str, list[float]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Point = TypeVar("Point", Opp, MemoryOpp)
 
-__all__ = ["MODE", "PowerMode", "cut", "mode_named", "split_mode"]
+__all__ = ["MODE", "PowerMode", "clock_bounds", "cut", "mode_named", "spanned", "split_mode"]
 
 MODE = "mode"
 """The option of a device's name that chooses a power mode."""
@@ -117,11 +117,65 @@ def cut(device: Device, mode: PowerMode) -> Device:
         rails=_fed(device, [c.name for c in clusters]),
     )
     found = replace(left, calibrations=_slowed(device, left), mode=mode.name, whole=device)
-    if mode.name != device.default_mode:
+    if mode.name and mode.name != device.default_mode:
         found = replace(found, name=_spelled(device.name, mode))
     if device.source:
         object.__setattr__(found, "source", _spelled(device.source, mode))
     return found
+
+
+def _any_mode(device: Device, name: str) -> PowerMode:
+    """A mode by name; ``""`` is that of the whole hardware, which bounds nothing."""
+    return mode_named(device, name) if name else PowerMode("", {c.name: c.count for c in device.clusters})
+
+
+def clock_bounds(device: Device, name: str) -> dict[str, tuple[float, float]]:
+    """Lowest and highest clock in Hz that a mode allows, by clock domain of a device; raises as :func:`mode_named`."""
+    mode = _any_mode(device.whole or device, name)
+    cpu = {f"cpu.{c.name}": mode.bounds(c.name, cpu=True) for c in device.clusters}
+    return cpu | {name: mode.bounds(name) for name in (*device.accelerators, "dram")}
+
+
+def spanned(device: Device, names: Sequence[str]) -> Device:
+    """A device with all operating points that its present mode or any of some others allow.
+
+    Parameters
+    ----------
+    device
+        In the mode that comes first.
+    names
+        Of the others.
+
+    Raises
+    ------
+    UsageError
+        It has no modes; or modes differ in the cores that are online, which do not go on and off in a run.
+    UnknownNameError
+        No such mode.
+    """
+    whole = device.whole or device
+    modes = [_any_mode(whole, name) for name in (device.mode, *names)]
+    first = modes[0]
+    for other in modes:
+        if dict(other.cores) != dict(first.cores):
+            raise UsageError(_other_cores(whole, first, other))
+    caps, floors = dict[str, float](), dict[str, float]()
+    for domain in (*(c.name for c in device.clusters), *whole.accelerators, "dram"):
+        bounds = [mode.bounds(domain, cpu=domain in first.cores) for mode in modes]
+        floors[domain], caps[domain] = min(low for low, _ in bounds), max(high for _, high in bounds)
+    return cut(whole, PowerMode(device.mode, first.cores, caps, floors))
+
+
+def _other_cores(device: Device, first: PowerMode, other: PowerMode) -> str:
+    """Why two modes cannot follow each other."""
+    shown = [" + ".join(f"{count} {name}" for name, count in mode.cores.items()) for mode in (first, other)]
+    alike = [name for name, mode in device.modes.items() if dict(mode.cores) == dict(first.cores)]
+    others = [name for name in alike if name != first.name]
+    tail = f"choose among {', '.join(others)}" if others else "no other mode has the same"
+    return (
+        f"{MODE} {other.name!r} of {device.name!r} has other cores online ({shown[1]}) than {first.name!r} "
+        f"({shown[0]}), and cores do not go on and off in a run; {tail}"
+    )
 
 
 def _spelled(name: str, mode: PowerMode) -> str:

@@ -54,6 +54,8 @@ class Cluster(Clocked):
         Of its cores, and of the cluster as a whole.
     transition_latency
         Time in s that a change of the clock takes.
+    transition_stall
+        The last part of it in s, in which nothing runs.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Cluster(Clocked):
     power: PowerModel
     idle_states: tuple[IdleState, ...] = ()
     transition_latency: float = 0.0
+    transition_stall: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,11 @@ class Accelerator(Clocked):
         Time in s that a change of the clock takes.
     poll
         Whether that thread waits busily instead.
+    transition_stall
+        The last part of `transition_latency` in s, in which nothing runs.
+    suspend_after
+        Time in s without work after which it is powered down; 0 if it never is. Governors do not count that time; what
+        it saves and what waking up takes is not simulated.
     """
 
     name: str
@@ -107,6 +115,8 @@ class Accelerator(Clocked):
     call_latency: float = 0.0
     transition_latency: float = 0.0
     poll: bool = False
+    transition_stall: float = 0.0
+    suspend_after: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +143,8 @@ class Memory:
         Power in W at the highest clock without traffic.
     capacity
         Size in B.
+    transition_latency, transition_stall
+        Time in s that a change of the clock takes, and the last part of it, in which nobody can read or write.
     """
 
     opps: tuple[MemoryOpp, ...]
@@ -140,6 +152,8 @@ class Memory:
     energy_per_byte: float
     background_power: float = 0.0
     capacity: float = 0.0
+    transition_latency: float = 0.0
+    transition_stall: float = 0.0
 
     @property
     def bandwidth(self) -> float:

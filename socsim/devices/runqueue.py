@@ -48,6 +48,11 @@ class RunQueue(ABC):
     def runnable(self) -> int:
         """Number of threads that run or wait."""
 
+    @property
+    @abstractmethod
+    def threads(self) -> list[Thread]:
+        """Threads that run or wait."""
+
     @abstractmethod
     def add(self, thread: Thread, *, fresh: bool) -> None:
         """A thread has become runnable here; `fresh` if it never ran."""
@@ -102,6 +107,11 @@ class SharedQueue(RunQueue):
     def runnable(self) -> int:
         """Number of threads."""
         return len(self._threads)
+
+    @property
+    def threads(self) -> list[Thread]:
+        """All threads, in order of coming."""
+        return list(self._threads)
 
     def add(self, thread: Thread, *, fresh: bool) -> None:
         """Share the core with one more."""
@@ -181,6 +191,11 @@ class FairQueue(RunQueue):
     def runnable(self) -> int:
         """Number of threads that run or wait."""
         return len(self._queue) + (self.current is not None)
+
+    @property
+    def threads(self) -> list[Thread]:
+        """Threads that run or wait, who runs first."""
+        return [*self._running(), *self._queue]
 
     def add(self, thread: Thread, *, fresh: bool) -> None:
         """Let it run if the core is idle or it may preempt; else it waits."""

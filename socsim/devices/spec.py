@@ -67,6 +67,9 @@ DType = Literal["fp32", "fp16", "int8"]
 Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 AcceleratorName = Literal["gpu", "dsp", "npu"]
+_VOLTAGE_SLIP = 0.0101
+"""Share by which a voltage may be below a slower point's: the device tree of an Exynos 5422 has 1250 mV at 1.7 GHz and
+1237.5 mV at 1.8 GHz."""
 
 
 class _Block(BaseModel):
@@ -126,13 +129,15 @@ class _Unit(_Block):
     bandwidth: Bandwidth
     power: PowerSpec
     transition_latency: Time = 0.0
+    transition_stall: Time = 0.0
 
     @model_validator(mode="after")
     def _opps(self) -> _Unit:
         _refuse(
-            *_not_rising(self.opps, "freq", strictly=True),
-            *_not_rising(self.opps, "voltage", strictly=False),
+            *_not_rising(self.opps, "freq"),
+            *_falling_voltage(self.opps),
             *_no_voltage(self.opps, self.power),
+            *_long_stall(self),
         )
         return self
 
@@ -182,6 +187,7 @@ class AcceleratorSpec(_Unit):
     layouts: Annotated[list[Literal["image", "buffer"]], Field(min_length=1)] = ["buffer"]
     call_latency: Time = 0.0
     poll: bool = False
+    suspend_after: Interval | None = None
 
     @model_validator(mode="after")
     def _layouts(self) -> AcceleratorSpec:
@@ -204,12 +210,15 @@ class MemorySpec(_Block):
     energy_per_byte: EnergyPerByte
     background_power: Power = 0.0
     capacity: Size | None = None
+    transition_latency: Time = 0.0
+    transition_stall: Time = 0.0
 
     @model_validator(mode="after")
     def _opps(self) -> MemorySpec:
         _refuse(
-            *_not_rising(self.opps, "freq", strictly=True),
-            *_not_rising(self.opps, "bandwidth", strictly=True),
+            *_not_rising(self.opps, "freq"),
+            *_not_rising(self.opps, "bandwidth"),
+            *_long_stall(self),
         )
         return self
 
@@ -346,15 +355,25 @@ def _refuse(*faults: tuple[Loc, str]) -> None:
         raise RelativeFaults(faults)
 
 
-def _not_rising(opps: Sequence[Any], name: str, *, strictly: bool) -> Iterable[tuple[Loc, str]]:
-    """A fault for each operating point whose `name` is below (or, `strictly`, equal to) the one before."""
+def _not_rising(opps: Sequence[Any], name: str) -> Iterable[tuple[Loc, str]]:
+    """A fault for each operating point whose `name` is not above that of the one before."""
     dimension = "frequency" if name == "freq" else name
     for index, (before, after) in enumerate(pairwise(getattr(opp, name) for opp in opps), start=1):
-        if before is None or after is None or after > before or (after == before and not strictly):
+        if after <= before:
+            got = f"{units.format(after, dimension)} after {units.format(before, dimension)}"
+            yield ("opps", index, name), f"must rise from point to point, got {got}"
+
+
+def _falling_voltage(opps: Sequence[OppSpec]) -> Iterable[tuple[Loc, str]]:
+    """A fault for each operating point with clearly less voltage than a slower one."""
+    highest = 0.0
+    for index, voltage in enumerate(opp.voltage for opp in opps):
+        if voltage is None:
             continue
-        rule = "must rise from point to point" if strictly else "must not fall as the frequency rises"
-        got = f"{units.format(after, dimension)} after {units.format(before, dimension)}"
-        yield ("opps", index, name), f"{rule}, got {got}"
+        if voltage < highest * (1.0 - _VOLTAGE_SLIP):
+            got = f"{units.format(voltage, 'voltage')} after {units.format(highest, 'voltage')}"
+            yield ("opps", index, "voltage"), f"must not fall as the frequency rises, got {got}"
+        highest = max(highest, voltage)
 
 
 def _not_falling(cluster: ClusterSpec) -> Iterable[tuple[Loc, str]]:
@@ -378,6 +397,14 @@ def _no_voltage(opps: Sequence[OppSpec], power: PowerSpec) -> Iterable[tuple[Loc
         for index, opp in enumerate(opps):
             if opp.voltage is None:
                 yield ("opps", index, "voltage"), "is required by the power model"
+
+
+def _long_stall(unit: _Unit | MemorySpec) -> Iterable[tuple[Loc, str]]:
+    """A fault where nothing runs for longer than a change of the clock takes."""
+    if unit.transition_stall > unit.transition_latency:
+        stall, latency = (units.format(t, "time") for t in (unit.transition_stall, unit.transition_latency))
+        message = f"is the last part of transition_latency, so {latency} at most, got {stall}"
+        yield ("transition_stall",), message
 
 
 def _repeated(items: Sequence[str], name: str) -> Iterable[tuple[Loc, str]]:

@@ -167,10 +167,11 @@ class ThermalSpec(_Block):
 
     @model_validator(mode="after")
     def _rules(self) -> ThermalSpec:
-        _refuse((*self._unknown(), *self._couplings()))
+        _refuse((*self._unknown(), *self._couplings(), *self._cold_trips()))
         lost = ThermalModel.isolated(_nodes(self), _couplings(self))
         rule = "no heat gets from here to the air; give a resistance, or a coupling to a node that has one"
         _refuse((("nodes", name), rule) for name in lost)
+        _refuse(self._useless())
         return self
 
     def _unknown(self) -> Iterator[_Fault]:
@@ -184,6 +185,27 @@ class ThermalSpec(_Block):
                 guess = nearest(node, self.nodes)
                 tail = f"did you mean {guess!r}?" if guess else f"known: {', '.join(self.nodes)}"
                 yield loc, f"unknown node {node!r}; {tail}"
+
+    def _useless(self) -> Iterator[_Fault]:
+        """Nodes that nothing warms up and no path of heat leads to."""
+        reached = {name for path in self.couplings for name in path.between}
+        for name, node in self.nodes.items():
+            if not node.heated_by and name not in reached:
+                rule = "nothing warms it up; give heated_by, a coupling, or leave the node out"
+                yield ("nodes", name), rule
+
+    def _cold_trips(self) -> Iterator[_Fault]:
+        """Trips that the idle device would have passed already, or could never leave again."""
+        for name, zone in self.zones.items():
+            for i, trip in enumerate(zone.trips):
+                loc: Loc = ("zones", name, "trips", i)
+                air = units.format(self.ambient, "temperature")
+                if trip.temperature <= self.ambient:
+                    got = units.format(trip.temperature, "temperature")
+                    yield (*loc, "temperature"), f"must be above the air's {air}, got {got}"
+                elif trip.temperature - trip.hysteresis <= self.ambient:
+                    got = units.format(trip.hysteresis, "temperature difference")
+                    yield (*loc, "hysteresis"), f"must end above the air's {air}, got {got} below the trip"
 
     def _couplings(self) -> Iterator[_Fault]:
         seen = list[set[str]]()

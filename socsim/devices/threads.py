@@ -32,11 +32,13 @@ class Thread:
         CFS weight, 1024 at nice 0.
     reference
         Pace of the core on which its work takes the time that is said of it.
+    uclamp
+        Least and highest utilisation that it counts with where clocks and cores are chosen, from 0 to 1024.
     """
 
     __slots__ = (
-        "allowed", "core", "home", "kind", "load", "name", "on_change", "order", "process", "ran", "reference",
-        "runnable", "share", "speed", "traffic", "vruntime", "weight",
+        "allowed", "core", "home", "iowait", "kind", "load", "name", "on_change", "order", "process", "ran",
+        "reference", "runnable", "share", "speed", "traffic", "uclamp", "vruntime", "weight",
     )  # fmt: skip
 
     def __init__(
@@ -48,9 +50,10 @@ class Thread:
         home: int | None = None,
         weight: int = 1024,
         reference: float = 1.0,
+        uclamp: tuple[float, float] = (0.0, 1024.0),
     ) -> None:
         self.name, self.kind, self.allowed, self.home = name, kind, tuple(allowed), home
-        self.weight, self.reference = weight, reference
+        self.weight, self.reference, self.uclamp = weight, reference, uclamp
         self.process = name.rpartition(".")[0]
         self.ran = [0.0]
         """Time in s that it has had cores of each group of them, since who keeps accounts last took it away."""
@@ -66,6 +69,8 @@ class Thread:
         wake or stop any thread."""
         self.traffic = 0.0
         """DRAM traffic in B/s while it computes, of threads that are no part of an inference."""
+        self.iowait = False
+        """Whether it sleeps to wait for input or output, so that governors help it when it wakes up."""
         self.vruntime = 0.0
         self.order = 0
         """Decides between equal vruntimes: earlier queued first."""

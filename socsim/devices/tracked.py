@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import cast
 
-from socsim.devices.eas import Usage
+from socsim.devices.eas import Usage, clamped
 from socsim.devices.pelt import ThreadLoad, decayed
 from socsim.devices.runqueue import FairQueue, RunQueue, SharedQueue
 from socsim.devices.threads import Thread
 
 __all__ = ["TrackedFairQueue", "TrackedQueue", "TrackedSharedQueue", "load_of"]
+
+_NO_CLAMP = (0.0, 1024.0)
 
 
 def load_of(thread: Thread) -> ThreadLoad:
@@ -30,6 +32,9 @@ class TrackedQueue(RunQueue):
     """Pace of the core at its highest clock."""
     _average = 0.0
     _expected = 0.0
+    _clamps = False
+    """Whether it has ever had a thread with a clamp."""
+    _last_clamp = 1024.0
 
     def rate(self, capacity: float) -> None:
         """Say what the core's capacity is at the pace that it has now."""
@@ -44,15 +49,29 @@ class TrackedQueue(RunQueue):
         """How much of the core is used now; changes nothing."""
         elapsed = self.env.now - self.since
         share = sum(thread.share for thread in self._running())
-        return Usage(decayed(self._average, elapsed, share * self.capacity), max(0.0, self._expected))
+        average = decayed(self._average, elapsed, share * self.capacity)
+        return Usage(average, max(0.0, self._expected), self.clamp(), not self.runnable)
+
+    def clamp(self) -> tuple[float, float]:
+        """Least and highest utilisation that the core counts with: the largest of its runnable threads' each.
+
+        An idle core keeps the highest of who ran last, so that what that used does not speed it up while it fades
+        (Linux 6.1, `uclamp_idle_value`).
+        """
+        if not self._clamps:
+            return _NO_CLAMP
+        clamps = [thread.uclamp for thread in self.threads]
+        if not clamps:
+            return 0.0, self._last_clamp
+        return max(least for least, _ in clamps), max(most for _, most in clamps)
 
     def thread_loads(self) -> list[tuple[Thread, float]]:
-        """Threads that hold the core, with what they use of it now or are expected to."""
+        """Threads that hold the core, with what they use of it now or are expected to, within their clamps."""
         now, found = self.env.now, list[tuple[Thread, float]]()
         for thread in self._running():
             load = load_of(thread)
             ran = decayed(load.at(self.since), now - self.since, thread.share * self.capacity)
-            found.append((thread, max(ran, load.estimate)))
+            found.append((thread, clamped(max(ran, load.estimate), thread.uclamp)))
         return found
 
     def settle(self) -> None:
@@ -78,6 +97,7 @@ class TrackedQueue(RunQueue):
             self._take_over(thread.load)
         thread.load.where = self
         self._expected += thread.load.estimate
+        self._clamps = self._clamps or thread.uclamp != _NO_CLAMP
         super().add(thread, fresh=fresh)  # type: ignore[safe-super]
 
     def remove(self, thread: Thread) -> None:
@@ -85,6 +105,7 @@ class TrackedQueue(RunQueue):
         self.settle()
         load = load_of(thread)
         self._expected -= load.estimate
+        self._last_clamp = thread.uclamp[1]
         if not thread.runnable:
             load.sleeps(self.env.now)
         super().remove(thread)  # type: ignore[safe-super]

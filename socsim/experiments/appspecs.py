@@ -15,6 +15,7 @@ from socsim.workloads.frames import Ui, Video
 from socsim.workloads.replays import Replay
 from socsim.workloads.stages import make_after
 from socsim.workloads.targets import make_targets
+from socsim.workloads.uclamp import make_uclamp
 
 __all__ = [
     "KINDS",
@@ -44,6 +45,14 @@ Duration = Annotated[float, _quantity("time"), Field(ge=0)]
 
 def _switch_or_time(value: Any) -> Any:
     return value if isinstance(value, bool) else units.parse(value, "time")
+
+
+def _clamp(value: Any) -> Any:
+    make_uclamp(value)
+    return value
+
+
+UClamp = Annotated[Any, BeforeValidator(_clamp)]
 
 
 class Spec(BaseModel):
@@ -82,6 +91,7 @@ class InferenceSpec(Spec):
     places: Annotated[list[str | dict[str, Any]], Field(min_length=1)] | None = None
     start: Duration = 0.0
     stop: Time = inf
+    uclamp: UClamp = None
 
     @model_validator(mode="after")
     def _fits(self) -> InferenceSpec:
@@ -126,6 +136,8 @@ class CompetitorSpec(Spec):
     on: Time = 1.0
     off: Duration = 0.0
     priority: float = 0.0
+    uclamp: UClamp = None
+    iowait: bool = False
 
     @model_validator(mode="after")
     def _fits(self) -> CompetitorSpec:
@@ -153,6 +165,7 @@ class _FrameSpec(Spec):
     cpuset: str = ""
     start: Duration = 0.0
     stop: Time = inf
+    uclamp: UClamp = None
 
 
 class VideoSpec(_FrameSpec):
@@ -190,6 +203,7 @@ class ReplaySpec(Spec):
     priority: float = 0.0
     repeat: Annotated[bool | float, BeforeValidator(_switch_or_time)] = False
     start: Duration = 0.0
+    uclamp: UClamp = None
 
     @model_validator(mode="after")
     def _fits(self) -> ReplaySpec:

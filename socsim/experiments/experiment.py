@@ -14,6 +14,7 @@ from socsim.results.result import Result
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.simulation import Application
 from socsim.workloads.apps import Inference
+from socsim.workloads.mode_schedule import ModeChange
 from socsim.workloads.stages import application_names, check_stages
 
 __all__ = ["Experiment", "make_experiment"]
@@ -33,7 +34,7 @@ class Experiment:
         Applications, their networks not loaded yet.
     duration_s
         Simulated time in s; None runs until all counted inferences have finished.
-    seed, noise, mechanisms, governors, limits, heat, manager
+    seed, noise, mechanisms, governors, limits, heat, power_mode, manager
         As for :func:`socsim.simulate`.
     config
         The file's content after overrides, to be kept beside the results.
@@ -50,6 +51,7 @@ class Experiment:
     governors: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     heat: bool | float = False
+    power_mode: tuple[ModeChange, ...] = ()
     manager: Any = None
 
     def run(self, *, kernels: bool = False) -> Result:
@@ -68,6 +70,7 @@ class Experiment:
             limits=self.limits,
             heat=self.heat,
             manager=self.manager,
+            power_mode=self.power_mode,
             config=self.config,
         )
 
@@ -119,7 +122,7 @@ def make_experiment(document: yamlfile.Document, config: dict[str, Any]) -> Expe
     return Experiment(
         Path(file).stem, spec.device, apps, spec.duration, spec.seed, spec.noise, config, mechanisms,
         spec.governors, {name: own.model_dump(exclude_none=True) for name, own in spec.limits.items()},
-        spec.heat, spec.manager,
+        spec.heat, spec.power_mode, spec.manager,
     )  # fmt: skip
 
 

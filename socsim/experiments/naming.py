@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from socsim import yamlfile
+from socsim.devices.modes import MODE, split_mode
 from socsim.errors import SocsimError, UsageError
 from socsim.experiments.experiment import Experiment
 from socsim.simulation.governing import check_limits, governors_by_domain
+from socsim.simulation.mode_changes import device_for
 from socsim.words import counted
 from socsim.workloads.apps import Inference
 from socsim.workloads.arrival_trace import read_trace
 from socsim.workloads.arrivals import TraceFile
 from socsim.workloads.competitors import Competitor
 from socsim.workloads.frames import FrameApp
+from socsim.workloads.mode_schedule import ModeChange
 from socsim.workloads.process_trace import read_process_trace
 from socsim.workloads.replays import Replay
 
@@ -39,15 +43,19 @@ def named_things(
     from socsim.workloads.library import load_library
 
     yield ("device",), load_device, experiment.device
+    device = experiment.device
+    if experiment.power_mode:
+        yield ("power_mode",), partial(_check_modes, device), experiment.power_mode
+        device = _in_first_mode(experiment)
     for name, spec in experiment.governors.items():
-        yield ("governors", name), partial(_check_governor, experiment.device, name), spec
+        yield ("governors", name), partial(_check_governor, device, name), spec
     for name, own in experiment.limits.items():
-        yield from _limits(experiment.device, name, own)
+        yield from _limits(experiment.device, experiment.power_mode, name, own)
     if experiment.manager is not None:
         yield ("manager",), make_device_manager, experiment.manager
     for i, app in enumerate(experiment.apps):
         if not isinstance(app, Inference):
-            yield ("apps", i), partial(_check_fit, experiment.device), app
+            yield ("apps", i), partial(_check_fit, device), app
             continue
         yield ("apps", i, "model"), load_family if app.dynamic else load_model, app.model
         yield ("apps", i, "library"), load_library, app.library
@@ -59,11 +67,20 @@ def named_things(
         for number, place in enumerate(app.places or ()):
             yield ("apps", i, "places", number), _check_place, place
         if app.cpuset:
-            yield ("apps", i, "cpuset"), partial(_check_cores, experiment.device), app
+            yield ("apps", i, "cpuset"), partial(_check_cores, device), app
         elif app.cores:
-            yield ("apps", i, "cores"), partial(_check_cores, experiment.device), app
+            yield ("apps", i, "cores"), partial(_check_cores, device), app
         if isinstance(app.source, TraceFile):
             yield ("apps", i, "arrivals"), read_trace, app.source.file
+
+
+def _in_first_mode(experiment: Experiment) -> str:
+    """The device's name with the power mode that the run begins in."""
+    device, first = experiment.device, experiment.power_mode[0]
+    if first.at > 0.0:
+        return device
+    plain = device if Path(device).is_file() else split_mode(device)[0]
+    return f"{plain}({MODE}={first.mode})"
 
 
 def _check_place(spec: Any) -> None:
@@ -105,24 +122,37 @@ def _check_governor(device: str, name: str, spec: Any) -> None:
     governors_by_domain(found, {name: spec})
 
 
+def _check_modes(device: str, modes: Sequence[ModeChange]) -> None:
+    """Refuse power modes that the device has not, or that cannot follow each other; unknown devices pass."""
+    from socsim.devices.profile import load_device
+
+    try:
+        found = load_device(device)
+    except SocsimError:
+        return
+    device_for(found, modes)
+
+
 def _limits(
-    device: str, name: str, own: Mapping[str, float]
+    device: str, modes: Sequence[ModeChange], name: str, own: Mapping[str, float]
 ) -> Iterator[tuple[yamlfile.Loc, Callable[[Any], object], Any]]:
     """The domain, then each limit at its own place if the domain is right, then both together if each is."""
-    check = partial(_check_limits, device, name)
+    check = partial(_check_limits, device, modes, name)
     yield ("limits", name), check, [{}]
     for key, clock in own.items():
         yield ("limits", name, key), check, [{}, {key: clock}]
     yield ("limits", name), check, [*({key: clock} for key, clock in own.items()), own]
 
 
-def _check_limits(device: str, name: str, steps: Sequence[Mapping[str, float]]) -> None:
+def _check_limits(
+    device: str, modes: Sequence[ModeChange], name: str, steps: Sequence[Mapping[str, float]]
+) -> None:
     """Refuse the last of some limits that the device's domain cannot have; unknown devices pass, and other faults."""
     from socsim.devices.profile import load_device
 
     *before, last = steps
     try:
-        found = load_device(device)
+        found = device_for(load_device(device), modes)
         for own in before:
             check_limits(found, {name: own})
     except SocsimError:

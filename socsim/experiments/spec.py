@@ -11,6 +11,7 @@ from socsim import units, yamlfile
 from socsim.devices.cfs import PlacementPolicy
 from socsim.errors import nearest
 from socsim.experiments.appspecs import KINDS, AppSpec, Frequency, Spec, Time
+from socsim.workloads.mode_schedule import make_mode_schedule
 
 __all__ = ["ExperimentSpec", "MechanismsSpec", "complaint"]
 
@@ -45,6 +46,7 @@ class ExperimentSpec(Spec):
     limits: dict[str, LimitSpec] = Field(default_factory=dict)
     heat: Annotated[bool | float, BeforeValidator(_warmth)] = False
     manager: str | dict[str, Any] | None = None
+    power_mode: Annotated[Any, BeforeValidator(lambda spec: make_mode_schedule(spec, units=True))] = ()
     duration: Time | None = None
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     noise: bool = False

@@ -76,6 +76,8 @@ def _as_block(path: Sequence[str], value: Any) -> dict[str, Any]:
 def _tail(key: str) -> list[str]:
     """What a dotted path says from the key on whose values may be paths; its last part where there is none."""
     parts = key.split(".")
+    if parts[0] == "governors":  # a clock domain may have a dot in its name
+        return [parts[0], *filter(None, [".".join(parts[1:])])]
     named = [
         i for i, part in enumerate(parts) if part in ("device", "library", "model", "scheduler", "manager")
     ]

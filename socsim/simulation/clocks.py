@@ -28,16 +28,16 @@ class Clocks:
     """
 
     def __init__(self, executor: Executor) -> None:
-        self._executor = executor
-        self.env = self._env = executor.env
+        self._executor, self.env = executor, executor.env
         self.device = device = executor.device
         self.domains = {
-            f"cpu.{c.name}": ClockDomain(f"cpu.{c.name}", c.opps, c.transition_latency)
+            f"cpu.{c.name}": ClockDomain(f"cpu.{c.name}", c.opps, c.transition_latency, c.transition_stall)
             for c in device.clusters
         }
         for name, unit in device.accelerators.items():
-            self.domains[name] = ClockDomain(name, unit.opps, unit.transition_latency)
-        self._dram = ClockDomain("dram", device.memory.opps)
+            self.domains[name] = ClockDomain(name, unit.opps, unit.transition_latency, unit.transition_stall)
+        memory = device.memory
+        self._dram = ClockDomain("dram", memory.opps, memory.transition_latency, memory.transition_stall)
         self.domains["dram"] = self._dram
         self.records = [ClockRecord(0.0, name, domain.frequency) for name, domain in self.domains.items()]
         """Every clock from when on, in order of time."""
@@ -107,9 +107,9 @@ class Clocks:
             return
         self._moving.add(domain.name)
         if domain.stall > 0.0:
-            stop = Timeout(self._env, max(0.0, domain.latency - domain.stall))
+            stop = Timeout(self.env, max(0.0, domain.latency - domain.stall))
             stop.callbacks.append(lambda _: self._run_at(domain, 0.0))
-        timer = Timeout(self._env, domain.latency)
+        timer = Timeout(self.env, domain.latency)
         timer.callbacks.append(lambda _: self._arrive(domain))
 
     def _arrive(self, domain: ClockDomain) -> None:
@@ -125,7 +125,7 @@ class Clocks:
             return
         self.before_change(domain.name)
         domain.index = index
-        self.records.append(ClockRecord(float(self._env.now), domain.name, domain.frequency))
+        self.records.append(ClockRecord(float(self.env.now), domain.name, domain.frequency))
         self._run_at(domain, domain.speed)
         self._vote(domain.name)
 
@@ -141,7 +141,8 @@ class Clocks:
         executor, name = self._executor, domain.name
         if name == "dram":
             memory = executor.device.memory
-            executor.set_dram_bandwidth(memory.opps[domain.index].bandwidth * memory.efficiency)
+            bandwidth = memory.opps[domain.index].bandwidth * memory.efficiency
+            executor.set_dram_bandwidth(bandwidth, stalled=not speed)
         elif name in executor.speed:
             executor.set_speed(name, speed)
         else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from socsim.devices.accelerator import CommandQueue
 from socsim.devices.threads import Thread
+from socsim.workloads.uclamp import NO_CLAMP, Clamp
 
 if TYPE_CHECKING:
     from socsim.simulation.executor import Executor
@@ -35,16 +36,18 @@ class Context:
         Parts per worker of every operator; with more than one, workers that are done take over others' parts.
     priority
         Of its commands on accelerators: higher first.
+    uclamp
+        Least and highest utilisation that its threads count with.
     calls
         Whether its main thread waits for accelerators that are called (DSPs), as that of an inference library does.
     """
 
     def __init__(
         self, executor: Executor, name: str, host: int, *, host_cores: Sequence[int] = (), nice: int = 0,
-        spin: float = 0.0, tiles: int = 1, priority: float = 0, calls: bool = False,
+        spin: float = 0.0, tiles: int = 1, priority: float = 0, calls: bool = False, uclamp: Clamp = NO_CLAMP,
     ) -> None:  # fmt: skip
         self.name, self.host, self.nice, self.spin, self.tiles = name, host, nice, spin, tiles
-        self.calls = calls
+        self.calls, self._uclamp = calls, uclamp
         self.account = executor.account_of(name)
         self._cores = executor.cores
         self._host_cores = tuple(host_cores) or tuple(range(len(executor.device.cores)))
@@ -57,7 +60,9 @@ class Context:
         """Worker threads with these home cores, any of which each may use; made once."""
         if cores not in self._teams:
             self._teams[cores] = tuple(
-                self._cores.thread(f"{self.name}.worker{i}", "kernel", cores, home=core, nice=self.nice)
+                self._cores.thread(
+                    f"{self.name}.worker{i}", "kernel", cores, home=core, nice=self.nice, uclamp=self._uclamp
+                )
                 for i, core in enumerate(cores)
             )
         return self._teams[cores]
@@ -68,7 +73,7 @@ class Context:
             return self._idle_helpers.pop()
         helper = self._cores.thread(
             f"{self.name}.host{len(self._helpers) + 1}", "host", self._host_cores, home=self.host, nice=self.nice,
-            absolute=True,
+            absolute=True, uclamp=self._uclamp,
         )  # fmt: skip
         self._helpers.append(helper)
         return helper

@@ -17,6 +17,7 @@ from socsim.simulation.executor import Executor, Fragment
 from socsim.simulation.framelog import FrameLog
 from socsim.simulation.kernelgraph import Entry, Step, compress
 from socsim.workloads.frames import FrameApp
+from socsim.workloads.uclamp import make_uclamp
 
 __all__ = ["Display"]
 
@@ -43,10 +44,13 @@ class Display:
         self.executor, self.app, self.name = executor, app, name
         self.log = FrameLog(name)
         cores = executor.device.allowed_cores(app.affinity, app.cpuset)
+        uclamp = make_uclamp(app.uclamp)
         self._context = Context(
-            executor, name, cores[0], host_cores=cores, nice=app.nice, priority=app.priority
+            executor, name, cores[0], host_cores=cores, nice=app.nice, priority=app.priority, uclamp=uclamp
         )
-        self._thread = executor.cores.thread(f"{name}.render", "other", cores, nice=app.nice, absolute=True)
+        self._thread = executor.cores.thread(
+            f"{name}.render", "other", cores, nice=app.nice, absolute=True, uclamp=uclamp
+        )
         self._to_render: deque[int] = deque()
         self._rendering = False
         self._under_way: set[int] = set()

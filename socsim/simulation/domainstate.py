@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from math import inf
 from typing import cast
 
+from socsim.devices.device import Accelerator, Cluster, Device
 from socsim.devices.domain import ClockDomain
 from socsim.devices.tracked import TrackedQueue
 from socsim.schedulers.governors.opps import OppView
@@ -28,26 +30,35 @@ class DomainState:
         Which domain.
     """
 
-    uclamp = (0.0, 1024.0)
-    iowait = False
-
     def __init__(self, executor: Executor, domain: ClockDomain) -> None:
         self._executor, self._domain = executor, domain
         self.name, self.kind = domain.name, domain.name.split(".")[0]
-        self.opps = OppView(domain.frequencies)
-        self.transition_latency = domain.latency
+        self.opps = OppView(_table(executor.device, self.name) or domain.frequencies)
+        self.efficient = OppView(_efficient(executor.device, self.name)) if self.kind == "cpu" else self.opps
+        self.transition_latency, self.tick = domain.latency, executor.cores.rules.tick
         self.limits_changed = False
         self._cores: Sequence[int] = ()
-        self.capacity = 1024.0
+        self.capacity, self._scale = 1024.0, 1.0
         if self.kind == "cpu":
             self._cores = executor.device.cluster_cores(self.name.removeprefix("cpu."))
-            self.capacity = executor.device.cores[self._cores[0]].capacity
+            self.capacity, self._scale = _capacity(executor.device, self.name.removeprefix("cpu."))
+        self._looked = dict.fromkeys(self._cores, False)
         self._since = 0.0
-        self._before = self._times()
+        self._before, self._waited, self._slept = self._times(), self._waits(), self._asleep()
 
     def begin_window(self) -> None:
         """The governor has been told everything: from now on count anew."""
         self._since, self._before, self.limits_changed = self.now, self._times(), False
+        self._waited, self._slept = self._waits(), self._asleep()
+        self._looked = dict.fromkeys(self._cores, False)
+
+    def look(self, core: int) -> None:
+        """The scheduler looks at a core; below 0 at all that run something, as at a tick."""
+        if core >= 0:
+            self._looked[core] = True
+            return
+        idle = self._executor.cores.any_idle
+        self._looked = {core: seen or not idle((core,)) for core, seen in self._looked.items()}
 
     @property
     def frequency(self) -> float:
@@ -91,12 +102,27 @@ class DomainState:
     @property
     def utils(self) -> Sequence[float]:
         """PELT utilisation of each CPU."""
-        return tuple(queue.usage().average for queue in self._queues)
+        return tuple(self._scale * queue.usage().average for queue in self._queues)
 
     @property
     def estimates(self) -> Sequence[float]:
         """Sum of util_est over each CPU's runnable threads."""
-        return tuple(queue.usage().expected for queue in self._queues)
+        return tuple(self._scale * queue.usage().expected for queue in self._queues)
+
+    @property
+    def uclamps(self) -> Sequence[tuple[float, float]]:
+        """Least and highest utilisation asked for on each CPU."""
+        return tuple(queue.clamp() for queue in self._queues)
+
+    @property
+    def iowaits(self) -> Sequence[bool]:
+        """Whether a thread that had waited for input or output has woken up on each CPU in the window."""
+        return tuple(now > before for now, before in zip(self._waits(), self._waited, strict=True))
+
+    @property
+    def updated(self) -> Sequence[bool]:
+        """Whether the scheduler has looked at each CPU in the window."""
+        return tuple(self._looked.values())
 
     @property
     def was_idle(self) -> Sequence[bool]:
@@ -110,8 +136,13 @@ class DomainState:
 
     @property
     def total_s(self) -> float:
-        """Time in s that it was powered in the window: all of it."""
-        return self.elapsed
+        """Time in s that it was powered in the window."""
+        return max(0.0, self.elapsed - (self._asleep() - self._slept))
+
+    @property
+    def suspended(self) -> bool:
+        """Whether it was powered down at some time in the window."""
+        return self._asleep() > self._slept
 
     @property
     def busy(self) -> bool:
@@ -123,11 +154,56 @@ class DomainState:
     def _queues(self) -> list[TrackedQueue]:
         return [cast(TrackedQueue, self._executor.cores.queues[core]) for core in self._cores]
 
+    @property
+    def asleep(self) -> bool:
+        """Whether it is powered down now."""
+        server = self._executor.servers.get(self.name)
+        return server is not None and server.is_suspended(self.now)
+
+    def _waits(self) -> tuple[int, ...]:
+        return tuple(self._executor.cores.waited[core] for core in self._cores)
+
+    def _asleep(self) -> float:
+        """Time in s since the beginning for which it was powered down."""
+        server = self._executor.servers.get(self.name)
+        return server.suspended_s(self.now) if server else 0.0
+
     def _times(self) -> tuple[float, ...]:
-        """Busy time in s since the beginning, by CPU; for DRAM the time that its traffic takes at full bandwidth."""
+        """Busy time in s since the beginning, by CPU; for DRAM the time that its traffic takes alone."""
         executor = self._executor
         if self.kind == "cpu":
             return tuple(executor.cores.queues[core].busy_until_now() for core in self._cores)
         if self.kind == "dram":
-            return (executor.dram_bytes / executor.dram_bandwidth,)
+            return (executor.dram_busy_s(),)
         return (executor.busy_times(self.name)[0],)
+
+
+def _table(device: Device, name: str) -> tuple[float, ...]:
+    """Clocks in Hz that the hardware has, whatever the power mode leaves of them."""
+    whole = device.whole or device
+    if name == "dram":
+        return tuple(opp.frequency for opp in whole.memory.opps)
+    units: dict[str, Cluster | Accelerator] = {f"cpu.{c.name}": c for c in whole.clusters}
+    return tuple(opp.frequency for opp in (units | dict(whole.accelerators))[name].opps)
+
+
+def _efficient(device: Device, name: str) -> list[float]:
+    """Clocks in Hz of a cluster that no faster one beats: energy for the same work goes with the voltage squared."""
+    whole = device.whole or device
+    opps = next(c.opps for c in whole.clusters if f"cpu.{c.name}" == name)
+    lowest, found = inf, list[float]()
+    for opp in reversed(opps):
+        if opp.voltage < lowest or not opp.voltage:
+            lowest = opp.voltage or lowest
+            found.append(opp.frequency)
+    return found
+
+
+def _capacity(device: Device, name: str) -> tuple[float, float]:
+    """Capacity of a cluster's core at the hardware's highest clock, and by how much to scale utilisation for that.
+
+    A device in a power mode counts in units of the strongest core that the mode leaves, at the clock that it allows.
+    """
+    whole, left = (next(c for c in d.clusters if c.name == name) for d in (device.whole or device, device))
+    limited = whole.capacity * left.max_opp.frequency / whole.max_opp.frequency
+    return whole.capacity, limited / left.capacity

@@ -29,6 +29,10 @@ from socsim.simulation.teamrun import TeamRun
 __all__ = ["Account", "Executor", "Fragment", "MemoryUser"]
 
 
+_STALLED = 1e-12
+"""Share of DRAM's bandwidth that is left while its clock is switched: next to nothing moves, and rates stay above 0."""
+
+
 class MemoryUser(Protocol):
     """Who takes part in the sharing of DRAM."""
 
@@ -46,6 +50,9 @@ class MemoryUser(Protocol):
     @property
     def moves_bytes(self) -> bool:
         """Whether it uses DRAM now."""
+
+    def bytes_until_now(self) -> float:
+        """Traffic in B that is not in the executor's account yet; nothing changes."""
 
     def settle(self) -> None:
         """Bring its progress up to now."""
@@ -150,11 +157,14 @@ class Executor:
             rules = replace(rules, placement=mechanisms.placement)
         self.cores = Cores(env, device, policy=mechanisms.cpu, rules=rules, tracked=tracked)
         self.speed = dict.fromkeys(device.accelerators, 1.0)
-        self.dram_bandwidth = device.memory.bandwidth
+        self.dram_bandwidth = self.dram_clocked = device.memory.bandwidth
+        self._dram_busy = self._dram_seen = 0.0
         self.accounts: dict[str, Account] = {}
         """What each process has used of accelerators and DRAM."""
         self._called = {name for name, a in device.accelerators.items() if a.call_latency > 0.0}
-        self.servers = {name: Server() for name in device.accelerators}
+        self.servers = {
+            name: Server(self._now, a.suspend_after or inf) for name, a in device.accelerators.items()
+        }
         """What the contexts of each accelerator share."""
         self._moving: dict[int, MemoryUser] = {}
         self.active: dict[int, Run] = {}
@@ -190,6 +200,9 @@ class Executor:
             return TeamRun(self, fragment, segment)
         return (CallRun if segment.queue in self._called else Run)(self, fragment, segment)
 
+    def _now(self) -> float:
+        return float(self.env.now)
+
     # --- clocks -----------------------------------------------------------------------------------------------
 
     def set_speed(self, name: str, speed: float) -> None:
@@ -198,24 +211,35 @@ class Executor:
         for run in [run for run in self.active.values() if run.segment.queue == name]:
             run.replan()
 
-    def watch(self, name: str, told: Callable[[], None]) -> None:
-        """Tell whenever what runs in a clock domain changes: threads of a CPU policy, contexts of an accelerator."""
+    def watch(self, name: str, told: Callable[[int], None]) -> None:
+        """Tell whenever what runs in a clock domain changes: on which core of a CPU policy; -1 for an accelerator."""
         if name in self.servers:
-            self.servers[name].watch = told
+            self.servers[name].watch = lambda: told(-1)
         elif name != "dram":
             self.cores.watch(self.device.cluster_cores(name.removeprefix("cpu.")), told)
 
-    def set_dram_bandwidth(self, bandwidth: float) -> None:
-        """DRAM gives another bandwidth in B/s to all together."""
+    def set_dram_bandwidth(self, bandwidth: float, *, stalled: bool = False) -> None:
+        """DRAM gives another bandwidth in B/s to all together; `stalled`: next to nothing of it, for now."""
+        self._dram_busy, self._dram_seen = self.dram_busy_s(), self.dram_moved()
         users = list(self._moving.values())
         for user in users:
             user.settle()
-        self.dram_bandwidth = bandwidth
-        self.contended = self.stepwise or (self.mechanisms.dram and self._demand() > bandwidth)
+        self.dram_clocked = bandwidth
+        self.dram_bandwidth = bandwidth * _STALLED if stalled else bandwidth
+        self.contended = self.stepwise or (self.mechanisms.dram and self._demand() > self.dram_bandwidth)
         for user in users:
             user.plan()
         if self.contended:
             self.share_memory()
+
+    def dram_moved(self) -> float:
+        """DRAM traffic in B until now, of what runs too; nothing that runs is cut for it."""
+        running = () if self._closed else self._moving.values()
+        return self.dram_bytes + sum(user.bytes_until_now() for user in running)
+
+    def dram_busy_s(self) -> float:
+        """Time in s that the traffic until now took at the bandwidth of its instant."""
+        return self._dram_busy + (self.dram_moved() - self._dram_seen) / self.dram_clocked
 
     # --- accounts ---------------------------------------------------------------------------------------------
 

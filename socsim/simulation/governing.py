@@ -225,7 +225,9 @@ class Governed:
             raise UsageError(
                 f"governor {governor.title!r} must want a frequency in Hz or None, got {wanted!r}"
             )
-        self._clocks.request(self._name, resolve(self.state, wanted, governor.relation))
+        self._clocks.request(
+            self._name, resolve(self.state, wanted, governor.relation, efficient=governor.skip_inefficient)
+        )
 
     def _limits_changed(self) -> None:
         self.state.limits_changed = True
@@ -238,13 +240,23 @@ class Governed:
 
     def _timed(self, event: Any) -> None:
         governor = self._governor
+        if self.state.asleep:
+            self._sleep()
         # A deferrable timer waits while nothing runs; what runs next is seen at the next interval.
-        if not governor.deferrable or self.state.utilisation > 0.0:
+        elif not governor.deferrable or self.state.utilisation > 0.0:
             self._ask()
         self._set_timer(governor.interval(self.state), self._timed)
 
-    def _changed(self) -> None:
+    def _sleep(self) -> None:
+        """The unit is powered down: nobody looks at it until it is on again, but for those who want to be told."""
+        if self._governor.asked_suspended and self.state.total_s > 0.0:
+            self._ask()
+        else:
+            self.state.begin_window()
+
+    def _changed(self, core: int) -> None:
         """What runs in the domain has changed: at once, and at ticks while something runs, if it wants that."""
+        self.state.look(core)
         self._ask()
         if self._governor.trigger == "scheduler" and self._timer is None:
             now = self._env.now
@@ -254,4 +266,4 @@ class Governed:
     def _ticked(self, event: Any) -> None:
         self._timer = None
         if self.state.busy:
-            self._changed()
+            self._changed(-1)

@@ -127,7 +127,7 @@ def _checked_instants(manager: DeviceManager) -> list[float]:
     return instants
 
 
-def known_events(apps: Iterable[Any], end: float | None) -> tuple[float, ...]:
+def known_events(apps: Iterable[Any], end: float | None, further: Iterable[float] = ()) -> tuple[float, ...]:
     """Instants in s after 0 at which applications begin or end or targets change, as far as they say.
 
     Parameters
@@ -136,8 +136,10 @@ def known_events(apps: Iterable[Any], end: float | None) -> tuple[float, ...]:
         Inference applications and all others.
     end
         Of the run in s; None where it is not known.
+    further
+        Other instants at which something changes: of power modes.
     """
-    found = {at for app in apps for at in _instants(app)}
+    found = {at for app in apps for at in _instants(app)} | set(further)
     return tuple(sorted(at for at in found if 0.0 < at < (inf if end is None else end)))
 
 

@@ -14,6 +14,7 @@ from socsim.simulation.kernelgraph import Entry, KernelGraph, Step, compress
 from socsim.simulation.threadtraffic import ThreadTraffic
 from socsim.workloads.process_trace import ProcessBurst
 from socsim.workloads.replays import Replay
+from socsim.workloads.uclamp import make_uclamp
 
 __all__ = ["Replayer"]
 
@@ -59,8 +60,8 @@ class Replayer:
 
     def _player(self, burst: ProcessBurst, name: str) -> _ThreadPlayer | _KernelPlayer:
         if burst.processor == "cpu":
-            return _ThreadPlayer(self.executor, name, burst)
-        return _KernelPlayer(self.executor, name, burst, self.replay.priority)
+            return _ThreadPlayer(self.executor, name, burst, self.replay)
+        return _KernelPlayer(self.executor, name, burst, self.replay)
 
     def _play(
         self, asked: list[tuple[ProcessBurst, _ThreadPlayer | _KernelPlayer]]
@@ -80,14 +81,15 @@ class Replayer:
 class _ThreadPlayer:
     """A thread of the trace: one burst after the other."""
 
-    def __init__(self, executor: Executor, name: str, first: ProcessBurst) -> None:
+    def __init__(self, executor: Executor, name: str, first: ProcessBurst, replay: Replay) -> None:
         self._executor = executor
         cores = executor.device.parse_cores(first.affinity)
         # What follows the last dot is the thread, for the records.
         part = first.thread.replace(".", "_") or "main"
         self._thread = executor.cores.thread(
-            f"{name}.{part}", "other", cores, nice=first.nice or 0, absolute=True
-        )
+            f"{name}.{part}", "other", cores, nice=first.nice or 0, absolute=True,
+            uclamp=make_uclamp(replay.uclamp),
+        )  # fmt: skip
         self._memory = ThreadTraffic(executor, [self._thread])
         self._waiting: deque[ProcessBurst] = deque()
         self._busy = False
@@ -102,7 +104,7 @@ class _ThreadPlayer:
         self._busy = bool(self._waiting)
         if self._busy:
             burst, executor = self._waiting.popleft(), self._executor
-            self._thread.traffic = burst.traffic
+            self._thread.traffic, self._thread.iowait = burst.traffic, burst.iowait
             self._memory.join()
             Burst(
                 executor.env, executor.cores, self._thread, burst.demand, self._done, self._memory.changed
@@ -116,12 +118,13 @@ class _ThreadPlayer:
 class _KernelPlayer:
     """A context of the trace on an accelerator: one kernel after the other."""
 
-    def __init__(self, executor: Executor, name: str, first: ProcessBurst, priority: float) -> None:
+    def __init__(self, executor: Executor, name: str, first: ProcessBurst, replay: Replay) -> None:
         self._executor, self._name = executor, name
         cores = executor.device.parse_cores(first.affinity)
         self._context = Context(
-            executor, name, cores[0], host_cores=cores, nice=first.nice or 0, priority=priority
-        )
+            executor, name, cores[0], host_cores=cores, nice=first.nice or 0, priority=replay.priority,
+            uclamp=make_uclamp(replay.uclamp),
+        )  # fmt: skip
         self._graphs: dict[tuple[float, float], KernelGraph] = {}
         self._sent = 0
 

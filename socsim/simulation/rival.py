@@ -17,6 +17,7 @@ from socsim.simulation.executor import Executor, Fragment
 from socsim.simulation.kernelgraph import Entry, KernelGraph, Step, compress
 from socsim.simulation.threadtraffic import ThreadTraffic
 from socsim.workloads.competitors import Competitor
+from socsim.workloads.uclamp import make_uclamp
 
 __all__ = ["AcceleratorRival", "CpuRival", "start_competitor"]
 
@@ -99,11 +100,15 @@ class CpuRival(_Rival):
     ) -> None:
         super().__init__(executor, competitor)
         cores = executor.device.allowed_cores(competitor.affinity, competitor.cpuset)
+        uclamp = make_uclamp(competitor.uclamp)
         self._threads = [
-            executor.cores.thread(f"{name}.{i}", "other", cores, nice=competitor.nice, absolute=True)
+            executor.cores.thread(
+                f"{name}.{i}", "other", cores, nice=competitor.nice, absolute=True, uclamp=uclamp
+            )
             for i in range(competitor.threads)
         ]
         for thread in self._threads:
+            thread.iowait = competitor.iowait
             thread.traffic = competitor.number("traffic") / competitor.threads
         self._memory, self._moving = ThreadTraffic(executor, self._threads), False
         self._duty, self._period = competitor.duty, competitor.seconds("period")
@@ -185,8 +190,9 @@ class AcceleratorRival(_Rival):
         super().__init__(executor, competitor)
         cores = executor.device.allowed_cores(competitor.affinity, competitor.cpuset)
         self._context = Context(
-            executor, name, cores[0], host_cores=cores, nice=competitor.nice, priority=competitor.priority
-        )
+            executor, name, cores[0], host_cores=cores, nice=competitor.nice, priority=competitor.priority,
+            uclamp=make_uclamp(competitor.uclamp),
+        )  # fmt: skip
         self.name = name
         self._kernel = competitor.seconds("kernel")
         self._offset = float(rng.uniform(0.0, self._kernel / competitor.duty))

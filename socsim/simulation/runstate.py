@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from socsim.simulation.kernelgraph import Entry, Segment
-from socsim.simulation.timeline import START, Timeline, advance
+from socsim.simulation.timeline import START, Progress, Timeline, advance
 
 if TYPE_CHECKING:
     from socsim.simulation.executor import Executor, Fragment
@@ -116,5 +116,16 @@ class RunState:
 
     def bytes_so_far(self) -> float:
         """DRAM traffic in B of a settled run."""
-        done = sum(entry.bytes for entry in self.segment.entries[: self.progress.index])
-        return done + (1.0 - self.progress.body) * self.entry.bytes
+        return self._bytes(self.progress)
+
+    def bytes_until_now(self) -> float:
+        """The same of a run that has not been settled."""
+        timeline, elapsed = self.timeline, float(self.executor.env.now) - self._laid_out
+        if timeline is None:
+            return self.bytes_so_far()
+        rates = self.rate, self.host_rate, self.bandwidth
+        return self._bytes(advance(self.segment.entries, timeline, elapsed, *rates, self.progress))
+
+    def _bytes(self, progress: Progress) -> float:
+        done = sum(entry.bytes for entry in self.segment.entries[: progress.index])
+        return done + (1.0 - progress.body) * self.segment.entries[progress.index].bytes

@@ -44,6 +44,7 @@ from socsim.simulation.levels import LevelStream
 from socsim.simulation.managedview import DeviceView
 from socsim.simulation.managing import Managing, known_events
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
+from socsim.simulation.mode_changes import device_for, start_modes
 from socsim.simulation.processlog import ProcessLog
 from socsim.simulation.processnames import ProcessNames
 from socsim.simulation.records import IdleRecord, InferenceLog, Outcome
@@ -55,6 +56,7 @@ from socsim.simulation.streammaker import StreamMaker
 from socsim.workloads.apps import Inference
 from socsim.workloads.competitors import Competitor
 from socsim.workloads.frames import FrameApp
+from socsim.workloads.mode_schedule import ModeChange
 from socsim.workloads.replays import Replay
 from socsim.workloads.stages import application_names, check_stages
 
@@ -96,7 +98,9 @@ class Simulation:
     heat
         Whether the device warms up and its thermal governors act (default: not); a number is the temperature in
         degrees Celsius of all of it at the beginning, which by default is that of the idle device.
-
+    power_modes
+        Power modes that are set in the course of the run, in order of time; see
+        :func:`socsim.workloads.mode_schedule.make_mode_schedule`.
     manager
         Who settles levels, places and clocks for the whole device, as in
         :func:`socsim.schedulers.managers.make_device_manager`; None for nobody. It has to do with all inference
@@ -124,10 +128,12 @@ class Simulation:
         governors: Mapping[str, Any] = NO_GOVERNORS,
         limits: Mapping[str, Mapping[str, float]] = NO_GOVERNORS,
         heat: bool | float = False,
+        power_modes: Sequence[ModeChange] = (),
         manager: Any = None,
     ) -> None:
         inferences = [app for app in apps if isinstance(app, Inference)]
         _check(apps, inferences, duration, seed)
+        device = device_for(device, power_modes)
         self.device, self.duration, self.seed = device, duration, seed
         self.env = simpy.Environment()
         self._recorder = KernelRecorder() if kernels else None
@@ -151,14 +157,16 @@ class Simulation:
         self.streams = maker.make(inferences, names)
         self._names = ProcessNames(names)
         self._add_others(apps)
+        start_modes(self.clocks, power_modes)
         set_limits(self.clocks, limits)
         if self.manager is not None:
             again = partial(
                 _rehearsed, device, apps, duration, seed=seed, noise=noise, stepwise=stepwise, mechanisms=mechanisms,
-                governors=governors, limits=limits, heat=heat,
+                governors=governors, limits=limits, heat=heat, power_modes=power_modes,
             )  # fmt: skip
             table = CostTable(device, mechanisms, self.clocks)
-            view = DeviceView(maker.managed, self.clocks, table, known_events(apps, duration), again)
+            events = known_events(apps, duration, (change.at for change in power_modes))
+            view = DeviceView(maker.managed, self.clocks, table, events, again)
             Managing(self.manager, view, self.clocks).start()
         start_governors(self.env, self.executor, self.clocks, self.governors)
         self._heating = None

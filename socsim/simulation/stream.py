@@ -20,6 +20,7 @@ from socsim.simulation.planning import Planner
 from socsim.simulation.records import AppRecord, InferenceLog, InferenceRecord
 from socsim.workloads.apps import Inference
 from socsim.workloads.pricing import Pricer
+from socsim.workloads.uclamp import NO_CLAMP, Clamp, make_uclamp
 
 __all__ = ["Noise", "StaticStream", "Stream", "host_core", "own_context", "pacing_of"]
 
@@ -69,14 +70,15 @@ def pacing_of(app: Inference, scheduler: Scheduler) -> Pacing:
 
 
 def own_context(
-    executor: Executor, name: str, pricer: Pricer, *, nice: int = 0, priority: float = 0.0
-) -> Context:
-    """What a network under its library holds on a device; `nice` and `priority` are the application's."""
+    executor: Executor, name: str, pricer: Pricer, *, nice: int = 0, priority: float = 0.0,
+    uclamp: Clamp = NO_CLAMP,
+) -> Context:  # fmt: skip
+    """What a network under its library holds on a device; `nice`, `priority` and `uclamp` are the application's."""
     library = pricer.library
     anywhere = pricer.device.allowed_cores("all", pricer.cpuset)
     return Context(
         executor, name, host_core(pricer), host_cores=pricer.mask if library.host == "shared" else anywhere,
-        spin=library.spin, tiles=library.tiles, nice=nice, priority=priority, calls=True,
+        spin=library.spin, tiles=library.tiles, nice=nice, priority=priority, calls=True, uclamp=uclamp,
     )  # fmt: skip
 
 
@@ -110,8 +112,9 @@ class Stream(ABC):
         self.executor, self.app, self.name = executor, app, name
         self.pricer, self.scheduler = pricer, scheduler
         self.context = own_context(
-            executor, name, pricer, nice=app.nice, priority=app.priority + scheduler.priority
-        )
+            executor, name, pricer, nice=app.nice, priority=app.priority + scheduler.priority,
+            uclamp=make_uclamp(app.uclamp),
+        )  # fmt: skip
         self.noise = noise
         self.log = InferenceLog()
         self.admission = Admission(app.queue, app.queue_limit, self._concurrency())

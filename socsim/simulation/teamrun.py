@@ -104,7 +104,7 @@ class TeamRun(Run):
     def _part_ways(self, now: float) -> None:
         """From common progress to what each thread has left of the operator under way."""
         entry, progress, weights = self.entry, self.progress, self.segment.weights
-        body = body_time(entry, 1.0, self.executor.dram_bandwidth)
+        body = body_time(entry, 1.0, self.executor.dram_clocked)
         alone = entry.overhead + body
         left = progress.overhead * entry.overhead + progress.body * body
         done = 1.0 - left / alone if alone else 1.0
@@ -201,6 +201,13 @@ class TeamRun(Run):
         workers.speeds = [speed / self._factor * factor for speed in workers.speeds]
         self._factor, self.share = factor, share
         self._arm_workers()
+
+    def bytes_until_now(self) -> float:
+        """DRAM traffic in B of a run that has not been settled."""
+        if self._workers is None:
+            return super().bytes_until_now()
+        since = float(self.executor.env.now) - self._settled
+        return self.bytes_so_far() + self._workers.flow * since * self.entry.bytes
 
     def bytes_so_far(self) -> float:
         """DRAM traffic in B of a settled run."""

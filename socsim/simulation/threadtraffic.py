@@ -62,11 +62,14 @@ class ThreadTraffic:
         """Whether they use DRAM now."""
         return self.demand > 0.0
 
+    def bytes_until_now(self) -> float:
+        """Traffic in B since it was booked last."""
+        return self._flow * (float(self.executor.env.now) - self._settled)
+
     def settle(self) -> None:
         """Book the traffic up to now."""
-        now = self.executor.env.now
-        self._account.moved += self._flow * (now - self._settled)
-        self._settled = now
+        self._account.moved += self.bytes_until_now()
+        self._settled = float(self.executor.env.now)
 
     def plan(self) -> None:
         """Go on with all that they can use."""

@@ -16,6 +16,7 @@ from socsim.workloads.dynamic import DynamicFamily, is_family
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.stages import After, make_after
 from socsim.workloads.targets import Targets, make_targets
+from socsim.workloads.uclamp import make_uclamp
 
 __all__ = ["QUEUES", "Inference"]
 
@@ -70,6 +71,9 @@ class Inference:
     cpuset
         Name of the device's cpuset that all its threads are in (``"background"``): they may only use cores that are in
         both that and their masks; ``""`` for none.
+    uclamp
+        Least and highest utilisation that its CPU threads count with where clocks and cores are chosen,
+        ``{"min": 0.2, "max": "80 %"}``; see :func:`~socsim.workloads.uclamp.make_uclamp`. None for what they use.
     kernel_limit
         Time above which a GPU kernel is split into blocks, in s or with a unit (MACE's ``limit_opencl_kernel_time``);
         0 for no limit.
@@ -129,6 +133,7 @@ class Inference:
     places: Any = None
     start: float | str = 0.0
     stop: float | str = inf
+    uclamp: Any = None
 
     def __post_init__(self) -> None:
         try:
@@ -155,6 +160,7 @@ class Inference:
                 "an application after another has its arrivals from there; leave out arrivals and period"
             )
         _ = self.source, self.stage, self.wanted
+        make_uclamp(self.uclamp)
 
     def _check_queue(self) -> None:
         if self.queue not in QUEUES:

@@ -9,6 +9,7 @@ from typing import Any
 from socsim.devices.cfs import nice_weight
 from socsim.errors import UsageError
 from socsim.units import exact_seconds, parse
+from socsim.workloads.uclamp import make_uclamp
 
 __all__ = ["Competitor"]
 
@@ -45,6 +46,12 @@ class Competitor:
         When it begins and ends, in s or with a unit.
     on, off
         Lengths of the times for which it computes and rests by turns, in s or with a unit; `off` = 0 for no rests.
+    uclamp
+        Least and highest utilisation that its threads count with where clocks and cores are chosen,
+        ``{"min": 0.2, "max": "80 %"}``; see :func:`~socsim.workloads.uclamp.make_uclamp`. None for what they use.
+    iowait
+        Whether its threads wait for input or output in the pauses of `duty`, so that governors help them when they wake
+        up; default false.
     priority
         Of its kernels on an accelerator: higher first.
     name
@@ -74,9 +81,17 @@ class Competitor:
     priority: int = 0
     name: str = "competitor"
     cpuset: str = ""
+    uclamp: Any = None
+    iowait: bool = False
 
     def __post_init__(self) -> None:
         nice_weight(self.nice)
+        try:
+            make_uclamp(self.uclamp)
+        except UsageError as error:
+            raise UsageError(f"{self.name!r}: {error}") from None
+        if self.iowait and self.duty == 1.0:
+            raise UsageError(f"{self.name!r}: iowait is of pauses, and there are none; give a duty below 1")
         for what, least in (("count", 0), ("threads", 1)):
             value = getattr(self, what)
             if not isinstance(value, int) or value < least:

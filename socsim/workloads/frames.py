@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from socsim.devices.cfs import nice_weight
 from socsim.errors import UsageError
 from socsim.units import exact_seconds, parse
+from socsim.workloads.uclamp import make_uclamp
 
 __all__ = ["FrameApp", "Ui", "Video"]
 
@@ -42,6 +43,9 @@ class FrameApp:
         CPU mask of its thread; default ``"big"``, where Android's boost puts such threads.
     cpuset
         Name of the device's cpuset that its threads are in (``"top-app"``); ``""`` for none.
+    uclamp
+        Least and highest utilisation that its CPU threads count with where clocks and cores are chosen,
+        ``{"min": 0.2, "max": "80 %"}``; see :func:`~socsim.workloads.uclamp.make_uclamp`. None for what they use.
     start, stop
         When it begins and ends, in s or with a unit.
     name
@@ -69,9 +73,14 @@ class FrameApp:
     stop: float | str = inf
     name: str = ""
     cpuset: str = ""
+    uclamp: Any = None
 
     def __post_init__(self) -> None:
         nice_weight(self.nice)
+        try:
+            make_uclamp(self.uclamp)
+        except UsageError as error:
+            raise UsageError(f"{self.title!r}: {error}") from None
         if not 0.0 < self.fps < inf:
             raise UsageError(f"{self.title!r}: fps must be positive, got {self.fps!r}")
         if not isinstance(self.buffers, int) or self.buffers < 1:

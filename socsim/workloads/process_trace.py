@@ -17,7 +17,7 @@ _UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _PROCESSORS = ("cpu", "gpu", "dsp", "npu")
 _TEXTS = ("process", "processor")
 _TIMES = ("start", "demand")
-_OPTIONAL = ("thread", "nice", "affinity", "traffic_gb_s")
+_OPTIONAL = ("thread", "nice", "affinity", "traffic_gb_s", "iowait")
 
 
 class ProcessBurst(NamedTuple):
@@ -38,6 +38,8 @@ class ProcessBurst(NamedTuple):
     """CPU mask of the thread; ``""`` for the application's."""
     traffic: float = 0.0
     """DRAM traffic in B/s while it has the processor."""
+    iowait: bool = False
+    """Whether its thread has waited for input or output before."""
     line: int = 0
     """Where it is in the file (from 1) or among the rows (from 0)."""
 
@@ -48,6 +50,8 @@ class ProcessBurst(NamedTuple):
         }  # fmt: skip
         more = {"thread": self.thread, "affinity": self.affinity, "traffic_gb_s": self.traffic / 1e9}
         row |= {key: value for key, value in more.items() if value}
+        if self.iowait:
+            row["iowait"] = 1
         return row if self.nice is None else {**row, "nice": self.nice}
 
 
@@ -58,8 +62,9 @@ def read_process_trace(path: str | Path) -> tuple[ProcessBurst, ...]:
     ----------
     path
         A file with a header and one burst in each row: ``process``, ``processor``, and ``start`` and ``demand`` with
-        their unit, such as ``start_ms`` (s, ms, us or ns). Optional are ``thread``, ``nice``, ``affinity`` and
-        ``traffic_gb_s``; other columns are left alone. Rows may be in any order.
+        their unit, such as ``start_ms`` (s, ms, us or ns). Optional are ``thread``, ``nice``, ``affinity``,
+        ``traffic_gb_s`` and ``iowait`` (1 where the thread has waited for input or output before); other columns are
+        left alone. Rows may be in any order.
 
     Returns
     -------
@@ -178,6 +183,8 @@ def _value(name: str, text: str, scale: float) -> Any:
         return _processor(text)
     if name == "nice":
         return _nice(text) if text else None
+    if name == "iowait":
+        return _switch(text)
     what = {"start": "a start", "demand": "a demand"}.get(name, "traffic")
     number = _number(text or "0" if name == "traffic_gb_s" else text, what)
     return number * 1e9 if name == "traffic_gb_s" else number / scale
@@ -197,6 +204,14 @@ def _nice(text: str) -> int:
         raise UsageError(f"nice must be a whole number, got {text!r}")
     nice_weight(int(number))
     return int(number)
+
+
+def _switch(text: str) -> bool:
+    """Whether a cell says 1, 0 or nothing."""
+    known = {"": False, "0": False, "1": True, "false": False, "true": True}
+    if text.lower() not in known:
+        raise UsageError(f"iowait must be 0 or 1, got {text!r}")
+    return known[text.lower()]
 
 
 def _number(text: str, what: str, least: float = 0.0) -> float:

@@ -12,6 +12,7 @@ from socsim.devices.device import Device
 from socsim.errors import Fault, FileError, SocsimError, UsageError
 from socsim.units import exact_seconds, parse
 from socsim.workloads.process_trace import ProcessBurst, process_bursts, read_process_trace
+from socsim.workloads.uclamp import make_uclamp
 
 __all__ = ["Replay"]
 
@@ -34,6 +35,9 @@ class Replay:
         CPU mask and nice value of threads for which the trace does not tell.
     priority
         Of its kernels on accelerators: higher first.
+    uclamp
+        Least and highest utilisation that its CPU threads count with where clocks and cores are chosen,
+        ``{"min": 0.2, "max": "80 %"}``; see :func:`~socsim.workloads.uclamp.make_uclamp`. None for what they use.
     repeat
         Whether the trace begins anew when it is over, which is when its last burst would have ended alone; or after
         which time it does, in s or with a unit.
@@ -58,6 +62,7 @@ class Replay:
     repeat: bool | float | str = False
     start: float | str = 0.0
     name: str = "replay"
+    uclamp: Any = None
 
     def __post_init__(self) -> None:
         try:
@@ -71,6 +76,7 @@ class Replay:
         if self.rows is not None:
             object.__setattr__(self, "rows", process_bursts(self.rows))
         nice_weight(self.nice)
+        make_uclamp(self.uclamp)
         if not 0.0 <= self.start_s < inf:
             raise UsageError(f"start must not be negative, got {self.start!r}")
         if not isinstance(self.repeat, bool) and not 0.0 < _seconds(self.repeat) < inf:
@@ -130,7 +136,7 @@ class Replay:
             described["file"] = str(self.file)
         else:
             described["rows"] = [burst.describe() for burst in self.rows]
-        more = {"name": "replay", "affinity": "all", "nice": 0, "priority": 0.0}
+        more = {"name": "replay", "affinity": "all", "nice": 0, "priority": 0.0, "uclamp": None}
         described |= {key: getattr(self, key) for key, usual in more.items() if getattr(self, key) != usual}
         if self.repeat is not False:
             described["repeat"] = True if self.repeat is True else exact_seconds(_seconds(self.repeat))

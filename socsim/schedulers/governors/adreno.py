@@ -14,7 +14,8 @@ class AdrenoTz(Governor):
 
     The driver sums up the GPU's busy time over its starts and ends of work until the window is long and busy enough,
     and takes the highest clock if the GPU was busy for very long. Else Qualcomm's closed firmware decides. In its
-    place stands the open algorithm of after-market kernels: it is a guess at what a phone does.
+    place stands the open algorithm of after-market kernels: it is a guess at what a phone does. A GPU that has been
+    powered down begins a window anew, at the clock that it had.
 
     Parameters
     ----------
@@ -61,6 +62,9 @@ class AdrenoTz(Governor):
 
     def next_frequency(self, domain: DomainView) -> float | None:
         """The clock of the next level, or None where it stays."""
+        if domain.suspended:
+            self._busy = self._total = 0.0
+            return None
         self._busy, self._total = self._busy + domain.busy_s, self._total + domain.total_s
         rounding = 1e-9
         if (

@@ -44,6 +44,12 @@ class Governor(ABC):
     relation: Relation = "at_least"
     """Which operating point is meant by a frequency between two; may be set anew in every call."""
 
+    asked_suspended: bool = False
+    """Whether the timer asks once more when the unit has been powered down; it asks no more until that is on again."""
+
+    skip_inefficient: bool = False
+    """Whether it passes over operating points that a faster one beats in energy for the same work."""
+
     written: str = ""
     """How it was asked for, where that says more than its name: ``"ondemand(up_threshold=80)"``."""
 
@@ -71,6 +77,21 @@ class Governor(ABC):
         """
 
 
-def resolve(domain: DomainView, frequency: float, relation: Relation = "at_least") -> float:
-    """The operating point in Hz that a domain runs at if a frequency is wanted of it."""
+def resolve(
+    domain: DomainView, frequency: float, relation: Relation = "at_least", *, efficient: bool = False
+) -> float:
+    """The operating point in Hz that a domain runs at if a frequency is wanted of it.
+
+    Parameters
+    ----------
+    domain, frequency, relation
+        Of what, how much in Hz, and which point around it is meant.
+    efficient
+        Pass over inefficient points, unless what is left of the table is outside the limits (Linux 6.1,
+        `cpufreq_frequency_table_target` with ``CPUFREQ_RELATION_E``).
+    """
+    if efficient:
+        point = domain.efficient.pick(min(max(frequency, domain.minimum), domain.maximum), relation)
+        if domain.minimum <= point <= domain.maximum:
+            return point
     return domain.opps.pick(frequency, relation, domain.minimum, domain.maximum)

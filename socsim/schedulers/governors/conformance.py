@@ -23,6 +23,7 @@ _TABLES = (
 )
 """A fixed clock, a choice of two, and the table of a phone."""
 _CALLS = 200
+_CLAMPS = ((0.0, CAPACITY), (512.0, CAPACITY), (0.0, 128.0))
 _HOLDS = (0.0, 0.2, 0.9, 1.0)
 """How often loads are as before: none, some, most and all of the time."""
 
@@ -136,13 +137,18 @@ class _Domain:
             self._loads = tuple(draw.choice((0.0, draw.random(), 1.0)) for _ in self._loads)
         more = {
             "estimates": tuple(draw.uniform(0.0, CAPACITY) for _ in self._loads),
-            "uclamp": draw.choice(((0.0, CAPACITY), (512.0, CAPACITY), (0.0, 128.0))),
-            "iowait": draw.random() < 0.1,
+            "uclamps": tuple(draw.choice(_CLAMPS) for _ in self._loads),
+            "iowaits": tuple(draw.random() < 0.1 for _ in self._loads),
+            "updated": tuple(draw.random() < 0.7 for _ in self._loads),
             "transition_latency": 1e-4,
         }
         low, high = self._limits
+        suspended = self._kind != "cpu" and elapsed > 0.0 and draw.random() < 0.1
+        if suspended:
+            self._loads = (0.0,)
+            more = {"suspended": True, "total_s": draw.choice((0.0, 0.5 * elapsed))}
         limits = {"now": self._now, "minimum": low, "maximum": high, "limits_changed": changed}
-        cpu = more if self._kind == "cpu" else {}
+        cpu = more if self._kind == "cpu" or suspended else {}
         return DomainSample.of(
             self._table, self._clock, *self._loads, kind=self._kind, elapsed=elapsed, **limits, **cpu
         )

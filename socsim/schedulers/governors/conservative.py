@@ -24,7 +24,10 @@ class Conservative(SampledGovernor):
     period
         Sampling period; 0 (default) for the longer of two ticks and the least time between changes.
     tick
-        Time between ticks of the kernel; default 4 ms.
+        Time between ticks of the kernel; 0 (default) for the device's.
+    skip_inefficient
+        Whether to pass over operating points that a faster one beats in energy for the same work, as kernels from 5.16
+        on do where the driver has registered an energy model; default false.
 
     Raises
     ------
@@ -44,9 +47,11 @@ class Conservative(SampledGovernor):
         down_threshold: float = 20,
         freq_step: float = 5,
         sampling_down_factor: int = 1,
-        tick: str | float = "4 ms",
+        tick: str | float = 0.0,
+        skip_inefficient: bool = False,
     ) -> None:
         super().__init__(up_threshold, sampling_down_factor, tick)
+        self.skip_inefficient = bool(skip_inefficient)
         self.down_threshold = number(self.name, "down_threshold", down_threshold, 0.0, 100.0)
         if self.down_threshold >= self.up_threshold:
             raise UsageError(

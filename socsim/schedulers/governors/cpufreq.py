@@ -43,7 +43,7 @@ class SampledGovernor(Governor):
     sampling_down_factor
         Of this governor's rule.
     tick
-        Time between ticks of the kernel.
+        Time between ticks of the kernel; 0 for the device's.
 
     References
     ----------
@@ -56,13 +56,14 @@ class SampledGovernor(Governor):
     def __init__(self, up_threshold: float, sampling_down_factor: int, tick: str | float) -> None:
         self.up_threshold = number(self.name, "up_threshold", up_threshold, 0.0, 100.0, above=True)
         self.sampling_down_factor = count(self.name, "sampling_down_factor", sampling_down_factor, 1)
-        self.tick = seconds(self.name, "tick", tick)
+        self.tick = seconds(self.name, "tick", tick, zero=True)
         self._multiplier = 1
         self._before: list[int] = []
 
     def interval(self, domain: DomainView) -> float:
         """`period` if it is set, else two ticks or the least time between changes, the longer; often a multiple."""
-        rate = super().interval(domain) if self.period else max(2.0 * self.tick, transition_delay(domain))
+        least = max(2.0 * (self.tick or domain.tick), transition_delay(domain))
+        rate = super().interval(domain) if self.period else least
         return rate * self._multiplier
 
     def sample(self, domain: DomainView) -> tuple[int, int]:

@@ -39,7 +39,7 @@ class Interactive(Governor):
     go_hispeed_load
         Load in percent from which it jumps to `hispeed_freq`; default 99.
     hispeed_freq
-        ``"1.2 GHz"``, or a number in Hz; 0 (default) for the highest that is allowed.
+        ``"1.2 GHz"``, or a number in Hz; 0 (default) for the highest that is allowed as the run begins.
     above_hispeed_delay
         Time before it is raised above `hispeed_freq`; default 20 ms.
     min_sample_time
@@ -82,13 +82,14 @@ class Interactive(Governor):
         self.above_hispeed_delay = seconds(self.name, "above_hispeed_delay", above_hispeed_delay, zero=True)
         self.min_sample_time = seconds(self.name, "min_sample_time", min_sample_time, zero=True)
         self._cpus: list[_Cpu] = []
-        self._floor_at = self._hispeed_at = 0.0
+        self._floor_at = self._hispeed_at = self._highest = 0.0
 
     def start(self, domain: DomainView) -> None:
         """All CPUs keep the present clock as from now."""
         clock, now = domain.frequency, domain.now
         self._cpus = [_Cpu(clock, clock, now, now) for _ in domain.loads]
         self._floor_at = self._hispeed_at = now
+        self._highest = domain.maximum
 
     def next_frequency(self, domain: DomainView) -> float | None:
         """The highest of the CPUs' targets, or None if none of them has changed."""
@@ -126,7 +127,7 @@ class Interactive(Governor):
         return True
 
     def _hispeed(self, domain: DomainView) -> float:
-        return self.hispeed_freq or domain.maximum
+        return self.hispeed_freq or self._highest or domain.maximum
 
     def _wanted(self, load: float, domain: DomainView) -> float:
         """What a load asks for, before delays."""

@@ -21,7 +21,10 @@ class Ondemand(SampledGovernor):
     period
         Sampling period; 0 (default) for the longer of two ticks and the least time between changes.
     tick
-        Time between ticks of the kernel; default 4 ms.
+        Time between ticks of the kernel; 0 (default) for the device's.
+    skip_inefficient
+        Whether to pass over operating points that a faster one beats in energy for the same work, as kernels from 5.16
+        on do where the driver has registered an energy model; default false.
 
     Raises
     ------
@@ -37,9 +40,14 @@ class Ondemand(SampledGovernor):
     relation = "closest"
 
     def __init__(
-        self, up_threshold: float = 95, sampling_down_factor: int = 1, tick: str | float = "4 ms"
+        self,
+        up_threshold: float = 95,
+        sampling_down_factor: int = 1,
+        tick: str | float = 0.0,
+        skip_inefficient: bool = False,
     ) -> None:
         super().__init__(up_threshold, sampling_down_factor, tick)
+        self.skip_inefficient = bool(skip_inefficient)
 
     def next_frequency(self, domain: DomainView) -> float:
         """The upper limit, or the share of the clock's range that the load is of the time."""

@@ -49,7 +49,9 @@ class NvhostPodgov(Governor):
 
     Notes
     -----
-    As in the driver, clocks are computed in whole MHz. What it does when the GPU is suspended is left out.
+    As in the drivers, clocks are computed in whole MHz. A GPU that has been suspended is not looked at by version 4.9;
+    the newer one puts it to its lowest clock, and forgets its history and the clocks that it wanted. It is told so at
+    the next poll, the driver at once.
 
     References
     ----------
@@ -73,6 +75,7 @@ class NvhostPodgov(Governor):
         history: int = 0,
     ) -> None:
         self.version = choice(self.name, "version", str(version), VERSIONS)
+        self.asked_suspended = self.version == "newer"
         self.load_max = number(self.name, "load_max", load_max, 0, 1000)
         self.load_target = number(self.name, "load_target", load_target, 0, 1000, above=True)
         self.bias = number(self.name, "bias", bias)
@@ -91,6 +94,8 @@ class NvhostPodgov(Governor):
 
     def next_frequency(self, domain: DomainView) -> float | None:
         """The next clock, or None within the window, or where it would be the same."""
+        if domain.suspended and self.asked_suspended and domain.busy_s <= 0.0:
+            return self._suspend(domain)
         if domain.total_s <= 0.0:
             return None
         self._average(domain)
@@ -102,12 +107,22 @@ class NvhostPodgov(Governor):
         self._scaled_at = domain.now
         return chosen
 
+    def _suspend(self, domain: DomainView) -> float:
+        """The lowest clock; cycles are still on average what they were."""
+        self._recent.clear()
+        self._wanted, self._scaled_at = 0, domain.now
+        return domain.minimum
+
     def _average(self, domain: DomainView) -> None:
         share = domain.busy_s / domain.total_s
-        self._idle = int((self._idle * self.smooth + 1000 - _thousandths(share)) / (self.smooth + 1))
+        self._idle = int((self._idle * self.smooth + _thousandths(1.0 - share)) / (self.smooth + 1))
         used = domain.frequency * share
         self._cycles = (self._cycles * self.smooth + used) / (self.smooth + 1)
         self._recent.append(used)
+
+    def _load(self, share: float) -> int:
+        """Load in thousandths: what is not idle, or what is busy, either rounded down."""
+        return 1000 - _thousandths(1.0 - share) if self.version == "4.9" else _thousandths(share)
 
     def _busyness(self, domain: DomainView) -> int:
         if self.version == "4.9":
@@ -117,7 +132,7 @@ class NvhostPodgov(Governor):
     def _scaled(self, domain: DomainView) -> int:
         """The clock in MHz before it is brought to an operating point."""
         clock, step, damp = int(domain.frequency / _MHZ), int(domain.maximum / 3 / _MHZ), self.damp
-        if _thousandths(domain.busy_s / domain.total_s) > self.load_max:
+        if self._load(domain.busy_s / domain.total_s) > self.load_max:
             boost, damp = step, _UNDAMPED
         else:
             off = self._busyness(domain) - self.load_target

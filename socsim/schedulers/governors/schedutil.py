@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import inf
-from typing import ClassVar
 
 from socsim.schedulers.governors.base import Governor, resolve
 from socsim.schedulers.governors.cpufreq import transition_delay
@@ -35,7 +35,10 @@ class Schedutil(Governor):
     invariant
         Whether utilisation is on the scale of the highest clock, as on all recent phones (default), or of the present.
     tick
-        Time between ticks of the kernel; default 4 ms.
+        Time between ticks of the kernel; 0 (default) for the device's.
+    skip_inefficient
+        Whether to pass over operating points that a faster one beats in energy for the same work, as kernels from 5.16
+        on do where the driver has registered an energy model; default false.
 
     Raises
     ------
@@ -51,7 +54,6 @@ class Schedutil(Governor):
     name = "schedutil"
     trigger = "scheduler"
     kinds = ("cpu",)
-    boost: ClassVar[type[IowaitBoost]] = IowaitBoost
 
     def __init__(
         self,
@@ -59,13 +61,15 @@ class Schedutil(Governor):
         util_est: bool = True,
         margin: float = 1.25,
         invariant: bool = True,
-        tick: str | float = "4 ms",
+        tick: str | float = 0.0,
+        skip_inefficient: bool = False,
     ) -> None:
         self.rate_limit = seconds(self.name, "rate_limit", rate_limit, zero=True)
         self.margin = number(self.name, "margin", margin, 0.0, above=True)
-        self.tick = seconds(self.name, "tick", tick)
+        self.tick = seconds(self.name, "tick", tick, zero=True)
         self.util_est, self.invariant = bool(util_est), bool(invariant)
-        self._boost = self.boost(self.tick)
+        self.skip_inefficient = bool(skip_inefficient)
+        self._boosts: list[IowaitBoost] = []
         self._wanted, self._changed_at = 0.0, -inf
         self._idled, self._limits_changed = False, False
 
@@ -73,59 +77,64 @@ class Schedutil(Governor):
         """The operating point for the present utilisation, or None within the rate limit or where it is the same."""
         self._idled = self._idled or any(domain.was_idle)
         self._limits_changed = self._limits_changed or domain.limits_changed
-        self._boost.note(domain)
-        since = domain.now - self._changed_at + _ROUNDING
-        if since < self._least_delay(domain) and not self._limits_changed:
+        self._boosts = self._boosts or [IowaitBoost(self.tick or domain.tick) for _ in domain.utils]
+        for cpu, boost in enumerate(self._boosts):
+            if domain.updated[cpu]:
+                boost.note(domain.now, domain.iowaits[cpu])
+        delay = self.rate_limit or transition_delay(domain)
+        limited, self._limits_changed = self._limits_changed, False
+        if not limited and domain.now - self._changed_at + _ROUNDING < delay:
             return None
-        wanted = self._frequency(domain)
-        if not self._limits_changed and (wanted == self._wanted or self._too_soon(since, wanted)):
-            return None
-        self._wanted, self._changed_at, self._limits_changed = wanted, domain.now, False
+        wanted = self._frequency(domain, limited)
+        if wanted == self._wanted:
+            # What limits have cut may be asked for anew; it is no change that the rate limit counts from.
+            return wanted if limited else None
+        self._wanted, self._changed_at = wanted, domain.now
         return wanted
 
-    def _least_delay(self, domain: DomainView) -> float:
-        """Time in s after a change in which nothing is decided."""
-        return self.rate_limit or transition_delay(domain)
-
-    def _too_soon(self, since: float, wanted: float) -> bool:
-        """Whether a change comes too soon after the last one although it may be decided."""
-        return False
-
-    def _frequency(self, domain: DomainView) -> float:
-        used, clamped = self._used(domain), domain.uclamp[1] < CAPACITY
+    def _frequency(self, domain: DomainView, limited: bool) -> float:
+        used = [self._cpu(cpu, boost, domain) for cpu, boost in enumerate(self._boosts)]
         reference = domain.opps.highest if self.invariant else domain.frequency
-        wanted = resolve(domain, self.margin * used * reference)
-        if len(domain.utils) > 1 or (clamped and max(domain.utils) >= domain.uclamp[1]):
+        wanted = self._point(self.margin * max(used) / domain.capacity * reference, domain)
+        if len(used) > 1 or self._is_capped(domain):
             return wanted
         idled, self._idled = self._idled, False
-        return wanted if idled else max(wanted, resolve(domain, self._wanted))
+        return wanted if idled or limited else max(wanted, self._point(self._wanted, domain))
 
-    def _used(self, domain: DomainView) -> float:
-        """The share of its capacity that the busiest CPU uses, boost included."""
-        boost = self._boost.take()
-        return max(self._cpu(cpu, boost, domain) for cpu in range(len(domain.utils))) / domain.capacity
+    def _point(self, frequency: float, domain: DomainView) -> float:
+        return resolve(domain, frequency, efficient=self.skip_inefficient)
 
-    def _cpu(self, cpu: int, boost: float, domain: DomainView) -> float:
-        """What a CPU uses, up to its capacity."""
+    def _is_capped(self, domain: DomainView) -> bool:
+        """Whether a clamp takes something from the use of a CPU that has a clock of its own."""
+        most = domain.uclamps[0][1]
+        return most < CAPACITY and self._plain(0, domain) >= most
+
+    def _plain(self, cpu: int, domain: DomainView) -> float:
+        """What a CPU uses, or its tasks usually do."""
         used = domain.utils[cpu]
-        if self.util_est and domain.estimates:
-            used = max(used, domain.estimates[cpu])
-        boosted = boost * domain.capacity
-        return max(min(_clamped(used, domain), domain.capacity), _clamped(boosted, domain) if boost else 0.0)
+        return max(used, domain.estimates[cpu]) if self.util_est and domain.estimates else used
+
+    def _cpu(self, cpu: int, boost: IowaitBoost, domain: DomainView) -> float:
+        """What a CPU counts as using, up to its capacity."""
+        boosted, clamp = boost.take(domain.now) * domain.capacity, domain.uclamps[cpu]
+        used = min(_clamped(self._plain(cpu, domain), clamp), domain.capacity)
+        return max(used, _clamped(boosted, clamp)) if boosted else used
 
 
-def _clamped(used: float, domain: DomainView) -> float:
+def _clamped(used: float, clamp: tuple[float, float]) -> float:
     """Within the tasks' clamps; of two that contradict each other the least counts."""
-    least, most = domain.uclamp
+    least, most = clamp
     return max(min(used, most), least)
 
 
-class SchedutilL4t(Schedutil):
+class SchedutilL4t(Governor):
     """schedutil of the 4.9 kernel of NVIDIA's Linux for Tegra: one rate limit up, another one down, and no util_est.
 
-    A task that woke up from waiting for input or output asks for the highest clock at once. CPUs of a shared clock
-    that have run nothing for longer than a tick are ignored. There are no clamps of tasks, and a CPU that has not been
-    idle may slow down.
+    A task that woke up from waiting for input or output asks for the highest clock at once. Of a CPU what it used when
+    the scheduler looked at it last counts, and nothing if that was more than a tick before the last change. There are
+    no clamps of tasks. New limits make it forget what it wanted: it answers them before its rate limit, but lowers the
+    clock no earlier than the limit for that, and a busy CPU with a clock of its own keeps what limits have left it
+    until it has been idle.
 
     Parameters
     ----------
@@ -136,20 +145,27 @@ class SchedutilL4t(Schedutil):
     invariant
         As in :class:`Schedutil`.
     tick
-        Time between ticks of the kernel; default 4 ms.
+        Time between ticks of the kernel; 0 (default) for the device's.
 
     Raises
     ------
     UsageError
         An option outside its range.
 
+    Notes
+    -----
+    The second, faster average that this kernel keeps beside PELT's is left out, and so is the time until its thread has
+    set a clock, in which it decides nothing.
+
     References
     ----------
-    .. [1] NVIDIA Linux for Tegra, kernel 4.9, kernel/sched/cpufreq_schedutil.c.
+    .. [1] NVIDIA Linux for Tegra, kernel 4.9, kernel/sched/cpufreq_schedutil.c (`sugov_should_update_freq`,
+       `sugov_next_freq_shared`, `sugov_update_commit`).
     """
 
     name = "schedutil_l4t"
-    boost = JumpingBoost
+    trigger = "scheduler"
+    kinds = ("cpu",)
 
     def __init__(
         self,
@@ -157,32 +173,58 @@ class SchedutilL4t(Schedutil):
         down_rate_limit: str | float = "2 ms",
         margin: float = 1.25,
         invariant: bool = True,
-        tick: str | float = "4 ms",
+        tick: str | float = 0.0,
     ) -> None:
-        super().__init__(util_est=False, margin=margin, invariant=invariant, tick=tick)
         self.up_rate_limit = seconds(self.name, "up_rate_limit", up_rate_limit, zero=True)
         self.down_rate_limit = seconds(self.name, "down_rate_limit", down_rate_limit, zero=True)
-        self._ran_at: list[float] = []
+        self.margin = number(self.name, "margin", margin, 0.0, above=True)
+        self.tick = seconds(self.name, "tick", tick, zero=True)
+        self.invariant = bool(invariant)
+        self._cpus: list[_Cpu] = []
+        self._wanted, self._changed_at = 0.0, -inf
+        self._idled = False
 
     def next_frequency(self, domain: DomainView) -> float | None:
         """As schedutil, with the two rate limits."""
-        self._ran_at = self._ran_at or [-inf] * len(domain.utils)
-        for cpu, load in enumerate(domain.loads):
-            if load > 0.0 or (domain.estimates and domain.estimates[cpu] > 0.0):
-                self._ran_at[cpu] = domain.now
-        return super().next_frequency(domain)
-
-    def _least_delay(self, domain: DomainView) -> float:
-        return min(self.up_rate_limit, self.down_rate_limit)
-
-    def _too_soon(self, since: float, wanted: float) -> bool:
-        return since < (self.up_rate_limit if wanted > self._wanted else self.down_rate_limit)
+        self._idled = self._idled or any(domain.was_idle)
+        self._cpus = self._cpus or [_Cpu(JumpingBoost(self.tick or domain.tick)) for _ in domain.utils]
+        for index, cpu in enumerate(self._cpus):
+            if domain.updated[index]:
+                cpu.used, cpu.looked_at = min(domain.utils[index], domain.capacity), domain.now
+                cpu.boost.note(domain.now, domain.iowaits[index])
+        since = domain.now - self._changed_at + _ROUNDING
+        if domain.limits_changed:
+            self._wanted = inf
+        elif since < min(self.up_rate_limit, self.down_rate_limit):
+            return None
+        wanted = self._frequency(domain)
+        limit = self.up_rate_limit if wanted > self._wanted else self.down_rate_limit
+        if wanted == self._wanted or since < limit:
+            return None
+        self._wanted, self._changed_at = wanted, domain.now
+        return wanted
 
     def _frequency(self, domain: DomainView) -> float:
+        used = max(self._share(cpu, domain) for cpu in self._cpus)
         reference = domain.opps.highest if self.invariant else domain.frequency
-        return resolve(domain, self.margin * self._used(domain) * reference)
+        wanted = resolve(domain, self.margin * used * reference)
+        if len(self._cpus) > 1:
+            return wanted
+        idled, self._idled = self._idled, False
+        return wanted if idled else max(wanted, self._wanted)
 
-    def _cpu(self, cpu: int, boost: float, domain: DomainView) -> float:
-        if len(domain.utils) > 1 and domain.now - self._ran_at[cpu] > self.tick + _ROUNDING:
+    def _share(self, cpu: _Cpu, domain: DomainView) -> float:
+        """The share of its capacity that a CPU uses, boost included."""
+        if len(self._cpus) > 1 and self._changed_at - cpu.looked_at > (self.tick or domain.tick) + _ROUNDING:
+            cpu.boost.clear()
             return 0.0
-        return max(min(domain.utils[cpu], domain.capacity), boost * domain.capacity)
+        return max(cpu.used / domain.capacity, cpu.boost.take(domain.now))
+
+
+@dataclass(slots=True)
+class _Cpu:
+    """What is remembered of one CPU: its boost, what it used and when that was, in s."""
+
+    boost: JumpingBoost
+    used: float = 0.0
+    looked_at: float = -inf

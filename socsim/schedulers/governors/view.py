@@ -36,6 +36,11 @@ class DomainView(Protocol):
         """All frequencies that the hardware has."""
 
     @property
+    def efficient(self) -> OppView:
+        """Those of them that no faster one beats: at a higher frequency every one needs more energy for the same work.
+        All of them where voltages are not known."""
+
+    @property
     def frequency(self) -> float:
         """The present clock."""
 
@@ -68,6 +73,10 @@ class DomainView(Protocol):
         """Time that a change of the clock takes; 0 if not known."""
 
     @property
+    def tick(self) -> float:
+        """Time between ticks of the kernel."""
+
+    @property
     def utils(self) -> Sequence[float]:
         """PELT utilisation of each CPU, 0 to 1024 on the scale of the biggest core; empty for other kinds."""
 
@@ -84,12 +93,18 @@ class DomainView(Protocol):
         """Whether each CPU had nothing to run at some time since the last call."""
 
     @property
-    def uclamp(self) -> tuple[float, float]:
-        """Least and highest utilisation asked for, each the maximum over the runnable tasks; (0, 1024) if unset."""
+    def uclamps(self) -> Sequence[tuple[float, float]]:
+        """Least and highest utilisation asked for on each CPU, each the maximum over its runnable tasks; (0, 1024) if
+        unset. An idle CPU keeps the highest of the task that ran last. Empty for other kinds."""
 
     @property
-    def iowait(self) -> bool:
-        """Whether a task has woken up from waiting for input or output since the last call."""
+    def iowaits(self) -> Sequence[bool]:
+        """Whether a task has woken up from waiting for input or output on each CPU since the last call."""
+
+    @property
+    def updated(self) -> Sequence[bool]:
+        """Whether the scheduler has looked at each CPU since the last call: what runs there has changed, or the tick
+        came while something ran."""
 
     @property
     def limits_changed(self) -> bool:
@@ -102,6 +117,10 @@ class DomainView(Protocol):
     @property
     def total_s(self) -> float:
         """Time that it was powered since the last call; 0 if it was not at all."""
+
+    @property
+    def suspended(self) -> bool:
+        """Whether the unit has been powered down since the last call, for a while or until now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +141,15 @@ class DomainSample:
     was_idle: tuple[bool, ...]
     busy_s: float
     total_s: float
+    efficient: OppView
     transition_latency: float = 0.0
     capacity: float = CAPACITY
-    uclamp: tuple[float, float] = (0.0, CAPACITY)
-    iowait: bool = False
+    uclamps: tuple[tuple[float, float], ...] = ()
+    iowaits: tuple[bool, ...] = ()
+    updated: tuple[bool, ...] = ()
     limits_changed: bool = False
+    suspended: bool = False
+    tick: float = 4e-3
 
     @property
     def utilisation(self) -> float:
@@ -157,19 +180,26 @@ class DomainSample:
             As in :class:`DomainView`.
         more
             Other fields. By default all of the table is allowed, utilisation is the load at the present clock,
-            and the unit was powered all the time.
+            the scheduler has looked at every CPU, and the unit was powered all the time. `uclamp` and `iowait` stand
+            for `uclamps` and `iowaits` that are the same on every CPU.
         """
         table = opps if isinstance(opps, OppView) else OppView(opps)
         shares = loads or (0.0,)
         clock = frequency or table.lowest
+        cpus = len(shares) if kind == "cpu" else 0
+        clamp, waited = more.pop("uclamp", (0.0, CAPACITY)), more.pop("iowait", False)
         scale = float(more.get("capacity", CAPACITY)) * clock / table.highest
         fields: dict[str, Any] = {
             "name": kind,
+            "efficient": table,
             "minimum": table.lowest,
             "maximum": table.highest,
             "now": elapsed,
             "utils": tuple(scale * share for share in shares) if kind == "cpu" else (),
-            "estimates": (0.0,) * len(shares) if kind == "cpu" else (),
+            "estimates": (0.0,) * cpus,
+            "uclamps": (clamp,) * cpus,
+            "iowaits": (waited,) * cpus,
+            "updated": (True,) * cpus,
             "was_idle": tuple(share < 1.0 for share in shares),
             "busy_s": max(shares) * elapsed,
             "total_s": elapsed,
