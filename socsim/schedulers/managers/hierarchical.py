@@ -248,7 +248,9 @@ class Hierarchical(DeviceManager):
         before = self._planner.best(self._space, now, self._clocks)
         if plan.key[:-1] != before.key[:-1]:
             return plan.key[:-1] < before.key[:-1]
-        moved = [d.app for d, old in zip(found, now, strict=True) if (d.level, d.place) != (old.level, old.place)]
+        moved = [
+            d.app for d, old in zip(found, now, strict=True) if (d.level, d.place) != (old.level, old.place)
+        ]
         switching = sum(state.apps[name].switch_s for name in moved) * before.forecast.power
         return bool(moved) and (before.cost - plan.cost) * self._horizon > switching
 
@@ -257,7 +259,10 @@ class Hierarchical(DeviceManager):
     def _measure(self, state: DeviceState, watch: Watch, app: AppState) -> None:
         """Compare an inference that ran under the present conditions with what was foreseen for it."""
         service = app.services[-1]
-        if self._since > state.now - service + _ROUNDING or (app.level, app.place) != (watch.level, watch.place):
+        if self._since > state.now - service + _ROUNDING or (app.level, app.place) != (
+            watch.level,
+            watch.place,
+        ):
             return
         active = self._active(state)
         names = active if watch.name in active else [*active, watch.name]
@@ -306,7 +311,10 @@ class Hierarchical(DeviceManager):
 
     def _keeps(self, plan: Plan, demands: list[Demand]) -> bool:
         """Whether the present clocks do as well."""
-        if self._clocks is None or self._space.clocks(self._space.nearest(dict(self._clocks))) != self._clocks:
+        if (
+            self._clocks is None
+            or self._space.clocks(self._space.nearest(dict(self._clocks))) != self._clocks
+        ):
             return False
         present = self._planner.at(self._space, demands, self._clocks)
         return present.key[:-1] <= plan.key[:-1] and present.cost * (1.0 - _WORTH) <= plan.cost

@@ -128,9 +128,7 @@ def _with(demand: Demand, own: Alternatives, level: int, place: str) -> Demand:
     return replace(demand, level=level, place=place, scale=own.scales.get(place, 1.0))
 
 
-def _beats(
-    one: Demand, other: Demand, needs: Mapping[Demand, tuple[float, ...]], own: Alternatives
-) -> bool:
+def _beats(one: Demand, other: Demand, needs: Mapping[Demand, tuple[float, ...]], own: Alternatives) -> bool:
     """Whether one needs no more time and energy than the other, and is more accurate where both need the same."""
     if one.place != other.place or any(a > b for a, b in zip(needs[one], needs[other], strict=True)):
         return False

@@ -9,7 +9,7 @@ from math import prod
 from socsim.schedulers.managers.device import DeviceState, DomainState, Range
 from socsim.schedulers.managers.lattice import Point
 
-__all__ = ["Clocks", "Group", "Space", "pinned", "space_of"]
+__all__ = ["Clocks", "Group", "Space", "pinned", "space_of", "thinned"]
 
 Clocks = tuple[tuple[str, float], ...]
 """(Clock domain, frequency in Hz) by name: a mapping that can be a key."""
@@ -102,3 +102,24 @@ def _points(domain: DomainState) -> tuple[float, ...]:
 def pinned(clocks: Clocks) -> dict[str, Range]:
     """Domains held at these clocks."""
     return {name: Range(f, f) for name, f in clocks}
+
+
+def thinned(space: Space, stride: int, around: Clocks | None = None) -> Space:
+    """Every so manieth point of each group from the highest down, and the lowest.
+
+    Parameters
+    ----------
+    around
+        Clocks that stay, of which only two steps to either side are kept; of a group they do not name, all.
+    """
+    known = dict(around or ())
+    return Space([Group(g.domains, _every(g, stride, known.get(g.domains[0]))) for g in space.groups])
+
+
+def _every(group: Group, stride: int, center: float | None) -> tuple[float, ...]:
+    points = group.points
+    if center is None or center not in points:
+        return tuple(sorted({points[0], *points[::-1][::stride]}))
+    middle = points.index(center)
+    steps = range(middle - 2 * stride, middle + 2 * stride + 1, stride)
+    return tuple(points[i] for i in steps if 0 <= i < len(points))
