@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from socsim.schedulers.base import OnlineScheduler, SplitScheduler, StaticScheduler
     from socsim.schedulers.governors.base import Governor
     from socsim.schedulers.managers.base import Manager
+    from socsim.schedulers.managers.device import DeviceManager
     from socsim.schedulers.plan import Placement, Plan, Split
     from socsim.simulation.mechanisms import Mechanisms
     from socsim.sweeps.running import sweep
@@ -37,6 +38,7 @@ __all__ = [
     "Arrivals",
     "Competitor",
     "Device",
+    "DeviceManager",
     "Governor",
     "Inference",
     "Manager",
@@ -73,6 +75,7 @@ _HOMES = {
     "schedulers.base": ("OnlineScheduler", "SplitScheduler", "StaticScheduler"),
     "schedulers.governors.base": ("Governor",),
     "schedulers.managers.base": ("Manager",),
+    "schedulers.managers.device": ("DeviceManager",),
     "schedulers.plan": ("Placement", "Plan", "Split"),
     "simulation.mechanisms": ("Mechanisms",),
     "sweeps.running": ("sweep",),

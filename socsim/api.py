@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from copy import copy
 from dataclasses import replace
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,8 @@ from socsim.errors import UsageError
 from socsim.results.comparison import Comparison
 from socsim.results.inputs import located
 from socsim.results.result import Result
-from socsim.schedulers.base import Scheduler
+from socsim.schedulers.contenders import contenders, describe_decider
 from socsim.schedulers.profile_file import ProfileRow
-from socsim.schedulers.registry import describe_scheduler, make_scheduler, write_scheduler
 from socsim.simulation.governing import governor_sets
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.profiling import take_profile
@@ -27,12 +25,13 @@ from socsim.simulation.simulation import Application, Simulation
 from socsim.units import parse
 from socsim.workloads.apps import Inference
 from socsim.workloads.competitors import Competitor
-from socsim.workloads.dynamic import DynamicFamily, is_member, load_family, load_member
+from socsim.workloads.dynamic import DynamicFamily, is_family, is_member, load_family, load_member
 from socsim.workloads.frames import FrameApp
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.library import load_library
 from socsim.workloads.pricing import Pricer
 from socsim.workloads.replays import Replay
+from socsim.workloads.targets import make_targets
 from socsim.workloads.zoo import build_model
 
 __all__ = ["compare", "load_model", "profile", "simulate"]
@@ -96,6 +95,7 @@ def simulate(
     governors: Mapping[str, Any] | None = None,
     limits: Mapping[str, Mapping[str, float | str]] | None = None,
     heat: bool | float | str = False,
+    manager: Any = None,
     config: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run applications on a device.
@@ -124,6 +124,10 @@ def simulate(
     heat
         Whether the device warms up and its thermal governors cap clocks (default: not). A temperature (``"30 C"``, or
         degrees Celsius) is where all of it begins; True begins at what the idle device settles at.
+    manager
+        Who settles levels, places and clocks for the whole device: a :class:`socsim.DeviceManager` object or class, a
+        name, ``"module:Class"``, or ``{"name": ..., option: ...}``. It has to do with all applications whose schedulers
+        plan and that have no manager of their own. None (default) for nobody.
     config
         What to keep beside the results; made from the arguments by default.
 
@@ -140,12 +144,12 @@ def simulate(
     warmth = parse(heat, "temperature") if isinstance(heat, str) else heat
     simulation = Simulation(
         target, loaded, duration=seconds, seed=seed, noise=noise, kernels=kernels, mechanisms=mechanisms,
-        governors=governors or {}, limits=hertz, heat=warmth,
+        governors=governors or {}, limits=hertz, heat=warmth, manager=manager,
     )  # fmt: skip
     outcome = simulation.run()
     simulation.validate()
     described = config or describe_run(
-        target, apps, seconds, seed, noise, mechanisms, governors or {}, hertz, warmth
+        target, apps, seconds, seed, noise, mechanisms, governors or {}, hertz, warmth, manager
     )
     if isinstance(described.get("apps"), list):
         described = {**described, "apps": settled(described["apps"], simulation)}
@@ -174,7 +178,15 @@ def _alone_s(device: Device, apps: Mapping[str, Inference]) -> dict[str, float]:
     """Service time in s of one inference of each application, alone on the idle device."""
     times = {}
     for name, app in apps.items():
-        single = replace(app, period=None, arrivals=None, after=None, count=1)
+        alone: dict[str, Any] = {
+            "period": None,
+            "arrivals": None,
+            "after": None,
+            "start": 0.0,
+            "stop": inf,
+            "count": 1,
+        }
+        single = replace(app, **alone, targets=app.targets if app.dynamic else None)
         record = Simulation(device, [single]).run().inferences[0]
         times[name] = record.finish_s - record.start_s
     return times
@@ -224,7 +236,7 @@ def profile(
 
 def compare(
     device: Device | str | Path,
-    model: ModelGraph | str,
+    model: ModelGraph | DynamicFamily | str,
     schedulers: Sequence[Any],
     *,
     governors: Any = None,
@@ -233,18 +245,21 @@ def compare(
     period: float | str | None = None,
     dtype: str = "",
     cores: str = "",
+    level: int | None = None,
+    targets: Any = None,
     noise: bool = False,
     seed: int = 0,
     kernels: bool = False,
 ) -> Comparison:
-    """Run the same stream of inferences under several schedulers, and governors.
+    """Run the same stream of inferences under several schedulers, managers, and governors.
 
     Parameters
     ----------
     device, model, library, dtype, cores
-        What runs on what.
+        What runs on what; the model may be a family of networks, which schedulers that plan and managers run.
     schedulers
-        Names, objects, classes, ``"module:Class"`` or ``{"name": ..., option: ...}``.
+        Schedulers and managers: names, objects, classes, ``"module:Class"`` or ``{"name": ..., option: ...}``. What a
+        manager manages runs on its :attr:`~socsim.Manager.runs_on`, else on the library's first accelerator.
     governors
         A set of governors for all, or a list of sets, each of which is run with every scheduler: a mapping, as for
         :func:`simulate` (``{"gpu": HalfLoad()}``), or names joined by ``+`` (``"schedutil+adreno_tz"``), each of which
@@ -254,6 +269,10 @@ def compare(
     period
         Time between arrivals in s or with a unit (``"100 ms"``); None runs back to back, without idle time, in which
         governors differ least.
+    level
+        Of a family, what schedulers run and managers begin with; None for the most accurate one.
+    targets
+        What managers are to reach: ``{"latency": "60 ms", "top1": 76}``, as of :class:`socsim.Inference`.
     noise, seed, kernels
         As for :func:`simulate`.
 
@@ -264,49 +283,61 @@ def compare(
     if isinstance(schedulers, str) or not isinstance(schedulers, Sequence):
         raise UsageError(f"compare takes a list of schedulers, got {schedulers!r}; put it in brackets")
     target = device if isinstance(device, Device) else load_device(device)
-    graph = load_model(model, fuse=load_library(library).fuses)
+    graph = _network(model, library)
     shared = {"device": target.source or target.name, "seed": seed, "noise": noise}
     sets = governor_sets(target, {} if governors is None else governors)
-    made = [_told_apart(schedulers) for _ in sets]
+    rows = contenders(schedulers, _accelerator(target, library, graph))
+    family = isinstance(graph, DynamicFamily)
+    if targets is not None and not family and not any(row.device_manager for row in rows):
+        raise UsageError(
+            "targets are for families of networks, such as dynamic_ofa, and for managers of a whole device"
+        )
     results = []
-    for i, spec in enumerate(schedulers):
-        for chosen, own in zip(sets, made, strict=True):
-            app = Inference(
-                graph, own[i], library=library, count=inferences, period=period, dtype=dtype, cores=cores
-            )
+    for row in rows:
+        told = targets if family or row.device_manager else None
+        app = Inference(
+            graph, row.scheduler, library=library, count=inferences, period=period, dtype=dtype, cores=cores,
+            level=level, manager=row.manager, targets=told,
+        )  # fmt: skip
+        in_app, beside = row.described
+        for chosen in sets:
             governed = {"governors": chosen.described} if chosen.governors else {}
-            config = {**shared, **governed, "apps": [describe(replace(app, model=model, scheduler=spec))]}
+            described = {**describe(replace(app, model=model)), **in_app}
+            config = {**shared, **governed, **beside, "apps": [described]}
             results.append(simulate(
                 target, [app], seed=seed, noise=noise, kernels=kernels, governors=chosen.governors,
-                config=located(config, Path.cwd()),
+                manager=row.device_manager, config=located(config, Path.cwd()),
             ))  # fmt: skip
     described = {
         **shared,
         "model": model if isinstance(model, str) else graph.name,
-        "schedulers": [describe_scheduler(s) for s in schedulers],
+        "schedulers": [describe_decider(s) for s in schedulers],
         **({} if governors is None else {"governors": [chosen.written for chosen in sets]}),
         "library": library,
         "inferences": inferences,
+        **({} if level is None else {"level": level}),
+        **({} if targets is None else {"targets": [t.describe() for t in make_targets(targets).rows]}),
         **(_options(results[0].config["apps"][0]) if results else {}),
     }
     titles = [] if governors is None else [chosen.title for chosen in sets] * len(schedulers)
-    return Comparison(results, located(described, Path.cwd()), titles)
+    named = [row.title for row in rows for _ in sets] if any(row.manages for row in rows) else []
+    return Comparison(results, located(described, Path.cwd()), titles, named)
 
 
-def _told_apart(specs: Sequence[Any]) -> list[Scheduler]:
-    """Schedulers whose titles differ where what names them does."""
-    made = [make_scheduler(spec) for spec in specs]
-    titles = Counter(scheduler.title for scheduler in made)
-    return [
-        _titled(scheduler, write_scheduler(spec)) if titles[scheduler.title] > 1 else scheduler
-        for scheduler, spec in zip(made, specs, strict=True)
-    ]
+def _network(model: ModelGraph | DynamicFamily | str, library: str) -> ModelGraph | DynamicFamily:
+    """What is compared on; a family is not fused before its levels are."""
+    if isinstance(model, DynamicFamily):
+        return model
+    if isinstance(model, str) and is_family(model):
+        return load_family(model)
+    return load_model(model, fuse=load_library(library).fuses)
 
 
-def _titled(scheduler: Scheduler, title: str) -> Scheduler:
-    titled = copy(scheduler)
-    titled.written = title
-    return titled
+def _accelerator(device: Device, library: str, network: ModelGraph | DynamicFamily) -> str:
+    """The first accelerator that a library runs a network on, else the CPU."""
+    graph = network.levels[-1].graph if isinstance(network, DynamicFamily) else network
+    processors = Pricer(device, load_library(library), graph).processors
+    return (*processors[1:], "cpu")[0]
 
 
 def _options(app: Mapping[str, Any]) -> dict[str, Any]:

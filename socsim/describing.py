@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def describe_run(
     governors: Mapping[str, Any],
     limits: Mapping[str, Mapping[str, float]],
     heat: bool | float,
+    manager: Any = None,
 ) -> dict[str, Any]:
     """What was simulated, as an experiment file has it."""
     described: dict[str, Any] = {
@@ -55,6 +57,7 @@ def describe_run(
         **({"governors": {name: describe_governor(g) for name, g in governors.items()}} if governors else {}),
         **({"limits": {name: _clocks(own) for name, own in limits.items()}} if limits else {}),
         **({} if heat is False else {"heat": True if heat is True else f"{heat!r} C"}),
+        **({} if manager is None else {"manager": describe_manager(manager)}),
         "apps": [describe(app) for app in apps],
     }
     return located(described, Path.cwd())
@@ -82,6 +85,11 @@ def describe(app: Application) -> dict[str, Any]:
         described["manager"] = describe_manager(app.manager)
     if app.wanted.rows:
         described["targets"] = [target.describe() for target in app.wanted.rows]
+    if app.places is not None:
+        described["places"] = [describe_scheduler(place) for place in app.places]
+    span = {"start": app.start_s} if app.start_s else {}
+    span |= {"stop": app.stop_s} if app.stop_s < inf else {}
+    described |= {key: exact_seconds(value) for key, value in span.items()}
     policy = {key: getattr(app, key) for key in _POLICY}
     if app.kernel_limit_s:
         described["kernel_limit"] = exact_seconds(app.kernel_limit_s)

@@ -1,10 +1,12 @@
-"""For people who write schedulers and governors: conformance checks, and random networks to test on.
+"""For people who write schedulers, governors and managers: conformance checks, and random networks to test on.
 
 >>> from socsim.schedulers.greedy import Greedy
 >>> check_scheduler(Greedy)
 'greedy: sound on 5 networks'
 >>> check_governor("schedutil")
 'schedutil: sound on 12 domains'
+>>> check_manager("latency_window")
+'latency_window: sound on 9 applications'
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from socsim.results.trace_check import read_trace, trace_faults
 from socsim.schedulers.base import OnlineScheduler, Scheduler, StaticScheduler
 from socsim.schedulers.governors.conformance import check_governor
 from socsim.schedulers.registry import make_scheduler
+from socsim.simulation.managercheck import check_manager
 from socsim.simulation.records import KernelRecord, Outcome
 from socsim.simulation.simulation import Simulation
 from socsim.workloads.apps import Inference
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_causality",
     "check_governor",
+    "check_manager",
     "check_scheduler",
     "networks",
     "read_trace",

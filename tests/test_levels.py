@@ -282,7 +282,6 @@ def test_paths_of_families_and_managers_are_made_absolute_and_hashed(tmp_path: P
     [
         ({"level": 2}, "inference 'net': level is for families of networks, and this is one network"),
         ({"manager": "fixed"}, "manager is for families"),
-        ({"targets": {"top1": 70}}, "targets is for families"),
     ],
 )
 def test_options_of_families_for_one_network(options: dict[str, Any], message: str) -> None:

@@ -16,7 +16,7 @@ from socsim.cli.options import (
     seed_option,
 )
 from socsim.cli.output import emit, emit_json, json_option
-from socsim.cli.shapes import load, model_options, parse_shapes
+from socsim.cli.shapes import model_options, parse_shapes
 
 if TYPE_CHECKING:
     from socsim.results.comparison import Comparison
@@ -50,11 +50,15 @@ def report_options(command: Any) -> Any:
     return command
 
 
-@click.command(short_help="Run one network under several schedulers and governors.")
+@click.command(short_help="Run one network under several schedulers, managers and governors.")
 @device_option
 @model_option
 @click.option(
-    "-s", "--schedulers", required=True, metavar="NAME,...", help="Names, name(option=value) or module:Class."
+    "-s",
+    "--schedulers",
+    required=True,
+    metavar="NAME,...",
+    help="Schedulers and managers: names, name(option=value) or module:Class.",
 )
 @click.option(
     "-g",
@@ -80,6 +84,9 @@ def report_options(command: Any) -> Any:
     help="For each scheduler.",
 )
 @click.option("--period", metavar="TIME", help='Between arrivals, such as "100 ms". [default: back to back]')
+@click.option("--level", type=click.IntRange(min=1), help="Of a family, the one to run or begin with.")
+@click.option("--latency", metavar="TIME", help='What managers are to reach, such as "60 ms".')
+@click.option("--top1", type=click.FloatRange(0.0, 100.0), help="Accuracy in % that they are to keep.")
 @noise_option
 @seed_option
 @report_options
@@ -95,6 +102,9 @@ def compare(
     no_fuse: bool,
     inferences: int,
     period: str | None,
+    level: int | None,
+    latency: str | None,
+    top1: float | None,
     noise: bool,
     seed: int,
     output: str | None,
@@ -102,20 +112,22 @@ def compare(
     verbose: bool,
     quiet: bool,
 ) -> None:
-    """Run one network under several schedulers, and governors, side by side."""
+    """Run one network, or family, under several schedulers, managers and governors, side by side."""
     from socsim import api
+    from socsim.cli.comparison_file import load_compared
     from socsim.results.inputs import located
     from socsim.results.store import check_output
-    from socsim.workloads.library import load_library
 
     if output:
         check_output(output)
     names = split_names(schedulers)
     sets = None if governors is None else split_names(governors, "-g", "set of governors")
-    graph = load(model, shapes, no_fuse or not load_library(library).fuses)
+    graph = load_compared(model, library, parse_shapes(shapes), fuse=not no_fuse)
+    targets = {key: value for key, value in (("latency", latency), ("top1", top1)) if value is not None}
     comparison = api.compare(
         device, graph, names, governors=sets, library=library, inferences=inferences, period=period,
-        dtype=dtype or "", cores=cores or "", noise=noise, seed=seed, kernels=output is not None,
+        dtype=dtype or "", cores=cores or "", level=level, targets=targets or None,
+        noise=noise, seed=seed, kernels=output is not None,
     )  # fmt: skip
     comparison.config.update(located(_origin(model, shapes, no_fuse), Path.cwd()))
     report(comparison, as_json=as_json, verbose=verbose, quiet=quiet)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,9 +14,19 @@ from socsim.overrides import override_value, split_override
 from socsim.results.comparison import Comparison
 from socsim.results.inputs import located
 from socsim.words import counted
+from socsim.workloads.dynamic import DynamicFamily, is_family, load_family
 from socsim.workloads.graph import ModelGraph
+from socsim.workloads.library import load_library
+from socsim.workloads.targets import make_targets
 
-__all__ = ["ComparisonSpec", "check_comparison", "is_comparison", "load_comparison", "run_comparison"]
+__all__ = [
+    "ComparisonSpec",
+    "check_comparison",
+    "is_comparison",
+    "load_compared",
+    "load_comparison",
+    "run_comparison",
+]
 
 Count = Annotated[int, Field(strict=True, gt=0)]
 
@@ -44,18 +54,44 @@ class ComparisonSpec(BaseModel):
     period: Annotated[str, AfterValidator(_time)] | None = None
     dtype: Literal["", "fp32", "fp16", "int8"] = ""
     cores: str = ""
+    level: Count | None = None
+    targets: Any = None
     noise: bool = False
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     shapes: dict[str, list[Count]] = {}
     fuse: bool = True
 
-    def network(self) -> ModelGraph:
-        """Load the network that is compared on."""
+    def network(self) -> ModelGraph | DynamicFamily:
+        """Load the network, or the family, that is compared on."""
         shapes = {name: tuple(shape) for name, shape in self.shapes.items()}
-        from socsim.workloads.library import load_library
+        return load_compared(self.model, self.library, shapes, fuse=self.fuse)
 
-        fuse = self.fuse and load_library(self.library).fuses
-        return api.load_model(self.model, shapes=shapes or None, fuse=fuse)
+
+def load_compared(
+    model: str, library: str, shapes: Mapping[str, tuple[int, ...]], *, fuse: bool = True
+) -> ModelGraph | DynamicFamily:
+    """The network or the family that a comparison names.
+
+    Parameters
+    ----------
+    model, library
+        Its name or path, and what runs it.
+    shapes
+        Input name -> shape, for ONNX files.
+    fuse
+        False keeps the operators of a network apart even where the library fuses.
+
+    Raises
+    ------
+    UsageError
+        A family with shapes or kept apart: it has fixed shapes, and its library decides on the rest.
+    """
+    if not is_family(model):
+        return api.load_model(model, shapes=shapes or None, fuse=fuse and load_library(library).fuses)
+    if shapes or not fuse:
+        what = "shapes are for ONNX files" if shapes else "whether operators are fused is for one network"
+        raise UsageError(f"{what}; {model!r} is a family, of whose levels the library decides that")
+    return load_family(model)
 
 
 def is_comparison(path: str | Path) -> bool:
@@ -117,21 +153,29 @@ def check_comparison(path: str | Path) -> str:
         Faults of the file, or of what it names.
     """
     from socsim.devices.profile import load_device
-    from socsim.schedulers.registry import make_scheduler
+    from socsim.schedulers.contenders import make_decider
     from socsim.simulation.governing import governor_sets
-    from socsim.workloads.library import load_library
 
     spec = load_comparison(path)
     device = load_device(spec.device)
     if spec.cores:
         device.parse_cores(spec.cores)
-    spec.network()
+    network = spec.network()
+    if spec.level is not None:
+        _check_level(network, spec.level)
+    make_targets(spec.targets, units=True)
     load_library(spec.library)
     for scheduler in spec.schedulers:
-        make_scheduler(scheduler)
+        make_decider(scheduler)
     sets = [] if spec.governors is None else governor_sets(device, spec.governors)
     governed = f" with {counted(len(sets), 'set')} of governors" if sets else ""
     return f"comparison of {counted(len(spec.schedulers), 'scheduler')}{governed} on {spec.device}"
+
+
+def _check_level(network: ModelGraph | DynamicFamily, level: int) -> None:
+    if not isinstance(network, DynamicFamily):
+        raise UsageError(f"level is for families of networks, and {network.name!r} is one network")
+    network[level]
 
 
 def run_comparison(path: str | Path, overrides: Iterable[str] = (), *, kernels: bool = False) -> Comparison:

@@ -78,18 +78,26 @@ class ClockDomain:
         """Let `who` want at least a clock in Hz; None for no limit any more."""
         _set(self._floors, who, frequency)
 
+    def floor_of(self, who: str) -> float:
+        """Least clock in Hz that `who` wants; 0 for no limit."""
+        return self._floors.get(who, 0.0)
+
     def pick(self, frequency: float) -> int:
         """Index of the lowest allowed operating point of at least a clock in Hz, else of the highest allowed one."""
         low, high = self._bounds()
         wanted = bisect_left(self.frequencies, frequency * (1.0 - 1e-9))
         return min(max(wanted, low), high)
 
+    def highest_within(self, cap: float) -> int:
+        """Index of the highest operating point within a clock in Hz, whatever is allowed; else of the lowest."""
+        return max(0, bisect_right(self.frequencies, cap * (1.0 + 1e-9)) - 1)
+
     def _bounds(self) -> tuple[int, int]:
         """Indices of the lowest and the highest allowed operating points."""
         highest = len(self.points) - 1
         high = low = highest
         if self._caps:
-            high = max(0, bisect_right(self.frequencies, min(self._caps.values()) * (1.0 + 1e-9)) - 1)
+            high = self.highest_within(min(self._caps.values()))
         if self._floors:
             low = min(highest, bisect_left(self.frequencies, max(self._floors.values()) * (1.0 - 1e-9)))
         else:

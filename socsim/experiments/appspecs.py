@@ -78,6 +78,9 @@ class InferenceSpec(Spec):
     level: Count | None = None
     manager: str | dict[str, Any] | None = None
     targets: Any = None
+    places: Annotated[list[str | dict[str, Any]], Field(min_length=1)] | None = None
+    start: Duration = 0.0
+    stop: Time = inf
 
     @model_validator(mode="after")
     def _fits(self) -> InferenceSpec:

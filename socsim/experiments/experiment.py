@@ -33,7 +33,7 @@ class Experiment:
         Applications, their networks not loaded yet.
     duration_s
         Simulated time in s; None runs until all counted inferences have finished.
-    seed, noise, mechanisms, governors, limits, heat
+    seed, noise, mechanisms, governors, limits, heat, manager
         As for :func:`socsim.simulate`.
     config
         The file's content after overrides, to be kept beside the results.
@@ -50,6 +50,7 @@ class Experiment:
     governors: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     heat: bool | float = False
+    manager: Any = None
 
     def run(self, *, kernels: bool = False) -> Result:
         """Simulate it; ``kernels=True`` records every kernel."""
@@ -66,6 +67,7 @@ class Experiment:
             governors=self.governors,
             limits=self.limits,
             heat=self.heat,
+            manager=self.manager,
             config=self.config,
         )
 
@@ -106,9 +108,21 @@ def make_experiment(document: yamlfile.Document, config: dict[str, Any]) -> Expe
         why = f"{endless[0]!r} has none" if endless else "no application infers, so nothing ends the run"
         message = f"an application without a count needs a duration; {why}"
         raise FileError(file, [document.fault(("apps",), message)])
+    aimless = next((i for i, app in enumerate(apps) if _aimless(app)), None)
+    if spec.manager is None and aimless is not None:
+        message = (
+            "targets are for families of networks, such as dynamic_ofa, or for runs with a manager of the whole "
+            "device; leave them out, or give the experiment a 'manager'"
+        )
+        raise FileError(file, [document.fault(("apps", aimless, "targets"), message)])
     mechanisms = Mechanisms(**spec.mechanisms.model_dump())
     return Experiment(
         Path(file).stem, spec.device, apps, spec.duration, spec.seed, spec.noise, config, mechanisms,
         spec.governors, {name: own.model_dump(exclude_none=True) for name, own in spec.limits.items()},
-        spec.heat,
+        spec.heat, spec.manager,
     )  # fmt: skip
+
+
+def _aimless(app: Application) -> bool:
+    """Whether targets are for one network, which nobody but a manager of the device cares for."""
+    return isinstance(app, Inference) and not app.dynamic and bool(app.wanted.rows)

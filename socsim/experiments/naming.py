@@ -33,7 +33,7 @@ def named_things(
     """Whatever an experiment names: its place in the file, who loads it, and its name."""
     from socsim.api import load_model
     from socsim.devices.profile import load_device
-    from socsim.schedulers.managers import make_manager
+    from socsim.schedulers.managers import make_app_manager, make_device_manager
     from socsim.schedulers.registry import make_scheduler
     from socsim.workloads.dynamic import load_family
     from socsim.workloads.library import load_library
@@ -43,6 +43,8 @@ def named_things(
         yield ("governors", name), partial(_check_governor, experiment.device, name), spec
     for name, own in experiment.limits.items():
         yield from _limits(experiment.device, name, own)
+    if experiment.manager is not None:
+        yield ("manager",), make_device_manager, experiment.manager
     for i, app in enumerate(experiment.apps):
         if not isinstance(app, Inference):
             yield ("apps", i), partial(_check_fit, experiment.device), app
@@ -53,7 +55,9 @@ def named_things(
         if app.level is not None:
             yield ("apps", i, "level"), partial(_check_level, str(app.model)), app.level
         if app.manager is not None:
-            yield ("apps", i, "manager"), make_manager, app.manager
+            yield ("apps", i, "manager"), make_app_manager, app.manager
+        for number, place in enumerate(app.places or ()):
+            yield ("apps", i, "places", number), _check_place, place
         if app.cpuset:
             yield ("apps", i, "cpuset"), partial(_check_cores, experiment.device), app
         elif app.cores:
@@ -62,7 +66,12 @@ def named_things(
             yield ("apps", i, "arrivals"), read_trace, app.source.file
 
 
-def _check_planning(spec: Any) -> None:
+def _check_place(spec: Any) -> None:
+    """Refuse places that are schedulers that do not plan."""
+    _check_planning(spec, "places")
+
+
+def _check_planning(spec: Any, who: str = "families") -> None:
     """Refuse schedulers for a family that do not plan."""
     from socsim.schedulers.base import StaticScheduler
     from socsim.schedulers.registry import make_scheduler
@@ -70,7 +79,7 @@ def _check_planning(spec: Any) -> None:
     scheduler = make_scheduler(spec)
     if not isinstance(scheduler, StaticScheduler):
         raise UsageError(
-            f"{scheduler.title!r} decides at run time, and families need one that plans, such as 'gpu' or 'heft'"
+            f"{scheduler.title!r} decides at run time, and {who} need one that plans, such as 'gpu' or 'heft'"
         )
 
 

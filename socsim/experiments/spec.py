@@ -44,6 +44,7 @@ class ExperimentSpec(Spec):
     governors: dict[str, Any] = Field(default_factory=dict)
     limits: dict[str, LimitSpec] = Field(default_factory=dict)
     heat: Annotated[bool | float, BeforeValidator(_warmth)] = False
+    manager: str | dict[str, Any] | None = None
     duration: Time | None = None
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     noise: bool = False

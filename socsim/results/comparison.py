@@ -31,6 +31,8 @@ class Comparison:
         The resolved comparison, plain enough to be written to a file.
     governors
         What each result's set of governors is called; empty (default) where none are compared.
+    schedulers
+        What each row is called; empty (default) for who placed its operators.
 
     Raises
     ------
@@ -43,12 +45,13 @@ class Comparison:
         results: Iterable[Result],
         config: Mapping[str, Any] | None = None,
         governors: Sequence[str] = (),
+        schedulers: Sequence[str] = (),
     ) -> None:
         self.results = tuple(results)
         if not self.results:
             raise UsageError("a comparison needs at least one scheduler, got none")
         self.config: dict[str, Any] = dict(config or {})
-        self.governors = tuple(governors)
+        self.governors, self.schedulers = tuple(governors), tuple(schedulers)
 
     def __repr__(self) -> str:
         return f"Comparison({', '.join(map(self._full_title, self.rows))})"
@@ -69,6 +72,8 @@ class Comparison:
         compared, ``governors`` comes after ``scheduler``.
         """
         rows = [result.metrics() for result in self.results]
+        if self.schedulers:
+            rows = [{**row, "scheduler": title} for row, title in zip(rows, self.schedulers, strict=True)]
         if self.governors:
             rows = [
                 _beside(row, "scheduler", "governors", own)

@@ -48,6 +48,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "status": "finished, running, queued or dropped at the end of the run",
         "level": "level of its network in its family; empty where there is none, and for those that did not begin",
         "top1": "published Top-1 accuracy of that network in %; empty likewise",
+        "place": "scheduler that a manager of the whole device chose for it; empty likewise",
     },
     "kernels": {
         "app": "application",
@@ -160,7 +161,7 @@ def _inference_row(r: InferenceRecord, top1: Mapping[int, float]) -> tuple[objec
     drop = r.finish_s * 1e3 if r.status == "dropped" else np.nan
     origin, arrival = r.chain_start_s * 1e3, r.arrival_s * 1e3
     spans = (start - arrival, finish - start, finish - arrival, finish - origin)
-    network = (r.level or np.nan, top1.get(r.level, np.nan))
+    network = (r.level or np.nan, top1.get(r.level, np.nan), r.place)
     return (r.app, r.number, origin, arrival, start, finish, drop, *spans, r.status, *network)
 
 

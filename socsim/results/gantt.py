@@ -258,8 +258,9 @@ def _title(outcome: Outcome, app: str, inference: InferenceRecord) -> str:
     took = (inference.finish_s - inference.start_s) * 1e3
     waited = (inference.start_s - inference.arrival_s) * 1e3
     after = f" after waiting {waited:.2f} ms" if round(waited, 2) else ""
-    who = f"scheduler {record.scheduler} ({record.library}, {record.dtype})"
-    return f"{record.model} on {outcome.device}, {who}: {took:.2f} ms{after}"
+    who = f"scheduler {inference.place or record.scheduler} ({record.library}, {record.dtype})"
+    model = f"{record.model}@{inference.level}" if record.top1 and inference.level else record.model
+    return f"{model} on {outcome.device}, {who}: {took:.2f} ms{after}"
 
 
 def _legend(figure: Figure, own: Sequence[KernelRecord], colours: dict[str, str], others: set[str]) -> None:

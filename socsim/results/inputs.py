@@ -98,6 +98,8 @@ def _with_paths(block: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         found["arrivals"] = {**spec, "file": _joined(folder, trace)}
     if "scheduler" in found:
         found["scheduler"] = locate_scheduler(found["scheduler"], folder)
+    if isinstance(found.get("places"), list):
+        found["places"] = [locate_scheduler(spec, folder) for spec in found["places"]]
     if "manager" in found:
         found["manager"] = locate_manager(found["manager"], folder)
     if "governors" in found:
@@ -173,7 +175,8 @@ def _files(block: Mapping[str, Any]) -> Iterator[Path]:
         yield Path(str(model) if str(model).endswith(".onnx") else split_level(str(model))[0])
     if _is_absolute(trace := _arrival_file(block.get("arrivals"))):
         yield Path(str(trace))
-    for spec in (block.get("scheduler"), *(block.get("schedulers") or ())):
+    listed = [spec for key in ("schedulers", "places") for spec in block.get(key) or ()]
+    for spec in (block.get("scheduler"), *listed):
         yield from scheduler_files(spec)
     yield from set_files(block.get("governors"))
     yield from manager_files(block.get("manager"))

@@ -30,6 +30,7 @@ _LATENCY: Columns = (
     ("p95\nms", "latency_ms_p95", ".2f"),
 )
 _SPEEDUP: Columns = (("speed-\nup", "speedup", ".2f"),)
+_TOP1: Columns = (("top-1\n%", "top1_mean", ".2f"),)
 _MISSED: Columns = (("missed\n%", "deadline_miss_share", ".1%"),)
 _SERVED: Columns = (
     ("arrived", "arrived", "d"),
@@ -45,7 +46,7 @@ _SERVED: Columns = (
     ("p95\nms", "chain_ms_p95", ".2f"),
     ("through-\nput /s", "throughput_per_s", ".2f"),
     ("slow-\ndown", "slowdown", ".2f"),
-    ("top-1\n%", "top1_mean", ".2f"),
+    *_TOP1,
 )
 _SHOWN: Columns = (
     ("frames", "frames", "d"),
@@ -75,9 +76,9 @@ def render_comparison(comparison: Comparison) -> Group:
     labelled = zip(comparison.rows, comparison.labels, strict=True)
     rows = [{**row, "label": label} for row, label in labelled]
     names = {"scheduler": "label", **({"governors": "governors"} if comparison.governors else {})}
-    table = _table(
-        Text(_title(comparison), "bold"), names, rows, _SPEEDUP, _PLACED if len(names) > 1 else _AFTER
-    )
+    accurate = () if all(row["top1_mean"] is None for row in rows) else _TOP1
+    after = _PLACED if len(names) > 1 or accurate else _AFTER
+    table = _table(Text(_title(comparison), "bold"), names, rows, (*_SPEEDUP, *accurate), after)
     wanted = comparison.wanted_dtype
     notes = dict.fromkeys(note for result in comparison.results for note in _notes(result, wanted))
     return Group(table, *map(Text, [*_queues(comparison, rows), *notes]))

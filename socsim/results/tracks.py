@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from socsim.results.lanes import assign_lanes
 from socsim.simulation.framelog import FrameRecord
-from socsim.simulation.records import KernelRecord, Outcome
+from socsim.simulation.records import KernelRecord, Outcome, SwitchRecord
 
 __all__ = ["SHARING_KINDS", "Slice", "Track", "is_sharing", "nanoseconds", "tracks"]
 
@@ -125,7 +125,21 @@ def _inference_slices(outcome: Outcome, app: str) -> Iterator[Slice]:
             end = r.finish_s if r.finish_s >= 0 else outcome.duration_s
             args = (("wait_ms", (r.start_s - r.arrival_s) * 1e3), ("status", r.status))
             span = nanoseconds(r.start_s), nanoseconds(end)
-            yield Slice(f"{app} #{r.number}", "inference", *span, args=args)
+            yield Slice(f"{app} #{r.number}", "inference", *span, args=(*args, *_network(r.level, r.place)))
+    for s in outcome.switches:
+        if s.app == app:
+            span = nanoseconds(s.start_s), nanoseconds(min(s.end_s, outcome.duration_s))
+            yield Slice(f"switch to {_named(s)}", "switch", *span, args=_network(s.level, s.place))
+
+
+def _network(level: int, place: str) -> tuple[tuple[str, object], ...]:
+    """What an inference runs and where, as far as somebody chose that."""
+    pairs = (("level", level), ("place", place))
+    return tuple(pair for pair in pairs if pair[1])
+
+
+def _named(switch: SwitchRecord) -> str:
+    return f"level {switch.level}" + (f" on {switch.place}" if switch.place else "")
 
 
 def _work_tracks(

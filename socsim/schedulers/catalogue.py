@@ -28,20 +28,27 @@ class Catalogue:
     kind
         What they are, for messages: ``"scheduler"``.
     base
-        What their classes are derived from.
+        What their classes are derived from: a class, or one of several.
     group
         Entry point group in which packages offer them: ``name = "module:Class"``.
     built_in
         Those that come with socsim: names, and ``"module:Class"`` or ``"module:Class(option=value)"``.
     bases
-        Names of the classes to derive from, for messages; that of `base` by default.
+        Names of the classes to derive from, for messages; those of `base` by default.
     """
 
     def __init__(
-        self, kind: str, base: type, group: str, built_in: Mapping[str, str], bases: str = ""
+        self,
+        kind: str,
+        base: type | tuple[type, ...],
+        group: str,
+        built_in: Mapping[str, str],
+        bases: str = "",
     ) -> None:
         self.kind, self.group = kind, group
-        self._base, self._built_in, self._bases = base, built_in, bases or base.__name__
+        own = base if isinstance(base, tuple) else (base,)
+        self._base, self._built_in = own, built_in
+        self._bases = bases or " or ".join(cls.__name__ for cls in own)
 
     def names(self) -> tuple[str, ...]:
         """Names of those that come with socsim, then of those that installed packages offer."""

@@ -194,13 +194,13 @@ def check_options(
 # --- classes of modules -------------------------------------------------------------------------------------
 
 
-def import_class(kind: str, target: str, base: type | None = None) -> type:
+def import_class(kind: str, target: str, base: type | tuple[type, ...] = object) -> type:
     """The class that ``"module:Class"`` or ``"file.py:Class"`` names; modules of the working directory are found too.
 
     Parameters
     ----------
     base
-        What classes to suggest are derived from; None suggests every class of the module.
+        What classes to suggest are derived from; by default every class of the module is suggested.
 
     Raises
     ------
@@ -215,7 +215,7 @@ def import_class(kind: str, target: str, base: type | None = None) -> type:
     found = getattr(module, class_name, None)
     if isinstance(found, type):
         return found
-    classes = [n for n, v in vars(module).items() if isinstance(v, type) and issubclass(v, base or object)]
+    classes = [n for n, v in vars(module).items() if isinstance(v, type) and issubclass(v, base)]
     raise UnknownNameError(f"{kind} class of module {module_name!r}:", class_name, classes)
 
 

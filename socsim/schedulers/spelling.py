@@ -50,7 +50,9 @@ def spec_text(kind: str, spec: Any) -> str:
     return name + listed(kind, options)
 
 
-def write_spec(kind: str, base: type, spec: Any, differing: Callable[[Any], Mapping[str, Any]]) -> str:
+def write_spec(
+    kind: str, base: type | tuple[type, ...], spec: Any, differing: Callable[[Any], Mapping[str, Any]]
+) -> str:
     """How tables call what names a scheduler, a governor or a manager.
 
     Parameters
@@ -69,7 +71,9 @@ def write_spec(kind: str, base: type, spec: Any, differing: Callable[[Any], Mapp
     return spec_text(kind, respelled(spec, shortened))
 
 
-def describe_spec(base: type, spec: Any, differing: Callable[[Any], Mapping[str, Any]]) -> Any:
+def describe_spec(
+    base: type | tuple[type, ...], spec: Any, differing: Callable[[Any], Mapping[str, Any]]
+) -> Any:
     """The same as an experiment file has it; an object becomes its class with its options."""
     if not isinstance(spec, base):
         return respelled(spec, described)

@@ -28,7 +28,8 @@ class Clocks:
     """
 
     def __init__(self, executor: Executor) -> None:
-        self._executor, self._env = executor, executor.env
+        self._executor = executor
+        self.env = self._env = executor.env
         self.device = device = executor.device
         self.domains = {
             f"cpu.{c.name}": ClockDomain(f"cpu.{c.name}", c.opps, c.transition_latency)

@@ -65,13 +65,27 @@ class Feed(ABC):
 class LoopFeed(Feed):
     """Back to back: one arrives when one finishes, and as many as may be under way at the start."""
 
+    def __init__(self, stream: Stream) -> None:
+        super().__init__(stream)
+        self._stop = stream.app.stop_s
+
     def start(self) -> None:
-        """The first ones arrive at once."""
+        """The first ones arrive at once, or when the application begins."""
+        begin = self.stream.app.start_s
+        if begin > 0.0:
+            timer = _Arrival(self.stream.executor.env, begin)
+            timer.callbacks.append(self._begin)
+        else:
+            self._begin()
+
+    def _begin(self, event: Event | None = None) -> None:
         for _ in range(self.stream.admission.concurrency or 1):
             self.arrive()
 
     def ended(self) -> None:
         """The next one arrives."""
+        if self.stream.executor.env.now >= self._stop:
+            self.stream.closed = True
         self.arrive()
 
 
@@ -83,24 +97,29 @@ class TimedFeed(Feed):
     stream
         Where they arrive.
     arrivals, rng
-        When, and where the draws come from.
+        When, counted from the application's start, and where the draws come from.
     """
 
     def __init__(self, stream: Stream, arrivals: Arrivals, rng: np.random.Generator) -> None:
         super().__init__(stream)
         self.arrivals, self.rng = arrivals, rng
+        self._start, self._stop = stream.app.start_s, stream.app.stop_s
         self._times: Iterator[float] = iter(())
         self._next: float | None = None
 
     def start(self) -> None:
         """Wait for the first one."""
         self._times = iter(self.arrivals.times(self.rng))
-        self._next = next(self._times, None)
+        self._await_next()
+
+    def _await_next(self) -> None:
+        due = next(self._times, None)
+        self._next = None if due is None else self._start + due
         self._wait()
 
     def _wait(self) -> None:
         env, at = self.stream.executor.env, self._next
-        if at is None:
+        if at is None or at >= self._stop:
             self.stream.close()
             return
         if not at >= env.now - 1e-9:
@@ -112,8 +131,7 @@ class TimedFeed(Feed):
 
     def _arrive(self, event: Event) -> None:
         if self.arrive():
-            self._next = next(self._times, None)
-            self._wait()
+            self._await_next()
 
 
 class StageFeed(Feed):

@@ -24,6 +24,7 @@ __all__ = [
     "KernelRecord",
     "Outcome",
     "PredictionRecord",
+    "SwitchRecord",
     "TemperatureRecord",
 ]
 
@@ -49,6 +50,8 @@ class InferenceRecord(NamedTuple):
     """Arrival of the first stage of the chain that led to it; -1 where it is itself the first."""
     level: int = 0
     """Level of its network in its family; 0 where there is none, or it has not begun."""
+    place: str = ""
+    """Scheduler that a manager of the device chose for it; ``""`` where there is none, or it has not begun."""
 
     @property
     def chain_start_s(self) -> float:
@@ -86,7 +89,10 @@ class InferenceLog(Sequence[InferenceRecord]):
         self._of_app, self._numbers, self._statuses = array("H"), array("q"), array("B")
         self._arrivals, self._starts, self._finishes = array("d"), array("d"), array("d")
         self._origins, self._levels = array("d"), array("H")
+        self._places: dict[str, int] = {}
+        self._of_place = array("H")
         self._names: list[str] = []
+        self._place_names: list[str] = []
         self.extend(records)
 
     def add(
@@ -99,6 +105,7 @@ class InferenceLog(Sequence[InferenceRecord]):
         status: str = "finished",
         origin: float = -1.0,
         level: int = 0,
+        place: str = "",
     ) -> None:
         """Append an inference; fields as of :class:`InferenceRecord`."""
         self._of_app.append(self._apps.setdefault(app, len(self._apps)))
@@ -109,6 +116,7 @@ class InferenceLog(Sequence[InferenceRecord]):
         self._statuses.append(_CODES[status])
         self._origins.append(origin)
         self._levels.append(level)
+        self._of_place.append(self._places.setdefault(place, len(self._places)))
 
     def extend(self, records: Iterable[InferenceRecord]) -> None:
         """Append records."""
@@ -141,6 +149,7 @@ class InferenceLog(Sequence[InferenceRecord]):
             STATUSES[self._statuses[i]],
             self._origins[i],
             self._levels[i],
+            self._place(self._of_place[i]),
         )
 
     def _name(self, index: int) -> str:
@@ -148,12 +157,31 @@ class InferenceLog(Sequence[InferenceRecord]):
             self._names = list(self._apps)
         return self._names[index]
 
+    def _place(self, index: int) -> str:
+        if len(self._places) != len(self._place_names):
+            self._place_names = list(self._places)
+        return self._place_names[index]
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, InferenceLog):
             return NotImplemented
         return len(self) == len(other) and all(map(eq, self, other))
 
     __hash__ = None  # type: ignore[assignment]
+
+
+class SwitchRecord(NamedTuple):
+    """An application goes to another level or place, ahead of an inference."""
+
+    app: str
+    number: int
+    """The inference that waits for it."""
+    start_s: float
+    end_s: float
+    level: int
+    """The one it goes to."""
+    place: str
+    """Where it goes; ``""`` where there is no manager of the device."""
 
 
 class KernelRecord(NamedTuple):
@@ -293,6 +321,8 @@ class Outcome:
         Every change of a clock, and the clocks at the beginning, in order of time.
     temperatures
         Readings of the thermal zones, in order of time; empty without heat.
+    switches
+        Every change of level or place, in order of applications and time.
     processes, spans, bursts
         Where kernels were asked for: busy times by process and processor, times on cores of processes that are no
         inferences, and what every process asked for and when.
@@ -318,6 +348,7 @@ class Outcome:
     bursts: tuple[BurstRecord, ...] = ()
     clocks: tuple[ClockRecord, ...] = ()
     temperatures: tuple[TemperatureRecord, ...] = ()
+    switches: tuple[SwitchRecord, ...] = ()
 
     def inferences_of(self, app: str) -> Inferences:
         """An application's inferences as arrays."""

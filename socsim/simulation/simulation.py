@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -13,7 +14,11 @@ from simpy.events import AllOf
 
 from socsim.devices.device import Device
 from socsim.errors import SimulationError, UsageError
+from socsim.schedulers.managers import make_device_manager
+from socsim.schedulers.managers.device import Rehearsal, Setting
+from socsim.schedulers.managers.pinned import Pinned
 from socsim.simulation.clocks import Clocks
+from socsim.simulation.costing import CostTable
 from socsim.simulation.delay import Delay
 from socsim.simulation.display import Display
 from socsim.simulation.energy import EnergyMeter, component_power, rail_energy
@@ -35,10 +40,14 @@ from socsim.simulation.invariants import (
     check_processes,
     check_spans,
 )
+from socsim.simulation.levels import LevelStream
+from socsim.simulation.managedview import DeviceView
+from socsim.simulation.managing import Managing, known_events
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.processlog import ProcessLog
 from socsim.simulation.processnames import ProcessNames
 from socsim.simulation.records import InferenceLog, Outcome
+from socsim.simulation.rehearsing import copied, rehearsal_of
 from socsim.simulation.replayer import Replayer
 from socsim.simulation.rival import start_competitor
 from socsim.simulation.run import Run
@@ -88,6 +97,11 @@ class Simulation:
         Whether the device warms up and its thermal governors act (default: not); a number is the temperature in
         degrees Celsius of all of it at the beginning, which by default is that of the idle device.
 
+    manager
+        Who settles levels, places and clocks for the whole device, as in
+        :func:`socsim.schedulers.managers.make_device_manager`; None for nobody. It has to do with all inference
+        applications whose schedulers plan and that have no manager of their own.
+
     Raises
     ------
     UsageError
@@ -110,6 +124,7 @@ class Simulation:
         governors: Mapping[str, Any] = NO_GOVERNORS,
         limits: Mapping[str, Mapping[str, float]] = NO_GOVERNORS,
         heat: bool | float = False,
+        manager: Any = None,
     ) -> None:
         inferences = [app for app in apps if isinstance(app, Inference)]
         _check(apps, inferences, duration, seed)
@@ -129,12 +144,22 @@ class Simulation:
             self.executor.cores.new_thread = self._watch.thread
         names = application_names(inferences)
         check_stages(names, [app.stage for app in inferences])
-        maker = StreamMaker(self.executor, seed=seed, noise=noise)
+        self.manager = None if manager is None else make_device_manager(manager)
+        """Who settles levels, places and clocks."""
+        maker = StreamMaker(self.executor, seed=seed, noise=noise, managed=manager is not None)
         self._predictions, self._dispatchers = maker.predictions, maker.dispatchers
         self.streams = maker.make(inferences, names)
         self._names = ProcessNames(names)
         self._add_others(apps)
         set_limits(self.clocks, limits)
+        if self.manager is not None:
+            again = partial(
+                _rehearsed, device, apps, duration, seed=seed, noise=noise, stepwise=stepwise, mechanisms=mechanisms,
+                governors=governors, limits=limits, heat=heat,
+            )  # fmt: skip
+            table = CostTable(device, mechanisms, self.clocks)
+            view = DeviceView(maker.managed, self.clocks, table, known_events(apps, duration), again)
+            Managing(self.manager, view, self.clocks).start()
         start_governors(self.env, self.executor, self.clocks, self.governors)
         self._heating = None
         if heat is not False:
@@ -268,8 +293,24 @@ class Simulation:
             predictions=tuple(r for log in self._predictions.values() for r in log.records()),
             processes=tuple(self._watch.processes(self._names.processes)) if self._watch else (),
             spans=tuple(self._watch.spans()) if self._watch else (),
+            switches=tuple(r for s in self.streams if isinstance(s, LevelStream) for r in s.switches),
             bursts=tuple(self._watch.bursts(self.device.memory.bandwidth)) if self._watch else (),
         )
+
+
+def _rehearsed(
+    device: Device,
+    apps: Sequence[Application],
+    duration: float | None,
+    settings: Sequence[tuple[float, Setting]],
+    until: float | None,
+    **options: Any,
+) -> Rehearsal:
+    """The same run under other settings, until an instant in s or its own end."""
+    ends = [end for end in (duration, until) if end is not None]
+    manager = Pinned(settings=settings)
+    run = Simulation(device, copied(apps), duration=min(ends, default=None), manager=manager, **options)
+    return rehearsal_of(run.run())
 
 
 def _check(

@@ -98,9 +98,6 @@ class Stream(ABC):
     usual_concurrency: int | None = 1
     """How many inferences may be under way where the application does not say; None for any number."""
 
-    running_level: int = 0
-    """Level in its family of the network of the inference under way; 0 where there is none."""
-
     def __init__(
         self,
         executor: Executor,
@@ -176,8 +173,8 @@ class Stream(ABC):
     def finish(self, index: int, arrival: float, start: float) -> None:
         """Record a finished inference; the stages after it, then who waits, may go on."""
         origin = self._under_way.pop(index).origin_s
-        now, level = self.executor.env.now, self.running_level
-        self.log.add(self.name, index, arrival, start, now, "finished", origin, level)
+        now, (level, place) = self.executor.env.now, self.running(index)
+        self.log.add(self.name, index, arrival, start, now, "finished", origin, level, place)
         for follower in self.followers:
             follower.trigger(arrival if origin < 0.0 else origin)
         self._leave()
@@ -209,10 +206,14 @@ class Stream(ABC):
         for number, arrival, origin in self._under_way.values():
             start = self.started(number)
             status = "queued" if start < 0.0 else "running"
-            level = 0 if start < 0.0 else self.running_level
-            yield InferenceRecord(self.name, number, arrival, start, -1.0, status, origin, level)
+            level, place = (0, "") if start < 0.0 else self.running(number)
+            yield InferenceRecord(self.name, number, arrival, start, -1.0, status, origin, level, place)
         for number, arrival, origin in self.admission.waiting:
             yield InferenceRecord(self.name, number, arrival, -1.0, -1.0, "queued", origin)
+
+    def running(self, index: int) -> tuple[int, str]:
+        """Level in its family and place of the network of an inference under way; 0 and ``""`` where there is none."""
+        return 0, ""
 
     # --- execution --------------------------------------------------------------------------------------------
 

@@ -10,17 +10,19 @@ import numpy as np
 from socsim.errors import PlanError, UsageError
 from socsim.schedulers.base import OnlineScheduler, Scheduler, StaticScheduler
 from socsim.schedulers.guard import blamed, check_times
-from socsim.schedulers.managers import make_manager
+from socsim.schedulers.managers import make_app_manager
 from socsim.schedulers.prediction import Predictor
 from socsim.schedulers.predictors import make_predictor, predictor_title
-from socsim.schedulers.registry import make_scheduler
+from socsim.schedulers.registry import make_scheduler, write_scheduler
 from socsim.schedulers.view import View
 from socsim.simulation.accuracy import LevelLogs, PredictionLog
+from socsim.simulation.costing import Work
 from socsim.simulation.dispatcher import Dispatcher
 from socsim.simulation.executor import Executor
 from socsim.simulation.feeds import Feed, LoopFeed, StageFeed, TimedFeed
 from socsim.simulation.foreign import foreign_load
-from socsim.simulation.levels import Level, Levels, LevelStream
+from socsim.simulation.levels import Choice, Level, Levels, LevelStream, Picking, family_of_one
+from socsim.simulation.managedview import AppView
 from socsim.simulation.online import OnlineStream
 from socsim.simulation.planning import Planner
 from socsim.simulation.profiling import bench
@@ -49,11 +51,15 @@ class StreamMaker:
         Of all random draws.
     noise
         Draw run-to-run spread.
+    managed
+        Whether a manager of the device settles levels and places of what plans and has no manager of its own.
     """
 
-    def __init__(self, executor: Executor, *, seed: int, noise: bool) -> None:
-        self.executor, self._seed, self._noise = executor, seed, noise
+    def __init__(self, executor: Executor, *, seed: int, noise: bool, managed: bool = False) -> None:
+        self.executor, self._seed, self._noise, self._is_managed = executor, seed, noise, managed
         self.streams: list[Stream] = []
+        self.managed: list[AppView] = []
+        """Applications that a manager of the device has to do with."""
         self.predictions: dict[str, PredictionLog] = {}
         """What was predicted, by application."""
         self.dispatchers: dict[int | str, Dispatcher] = {}
@@ -80,11 +86,17 @@ class StreamMaker:
     def _stream(self, app: Inference, name: str, number: int) -> Stream:
         scheduler = self._scheduler(app.scheduler)
         check_times(scheduler)
-        if isinstance(app.model, DynamicFamily):
-            return self._dynamic(app, name, app.model, scheduler, number)
-        if not isinstance(app.model, ModelGraph):
-            raise UsageError(f"application {name!r}: load the network first, got {app.model!r}")
-        pricer = self._pricer(app, app.model)
+        model = app.model
+        if isinstance(model, str):
+            raise UsageError(f"application {name!r}: load the network first, got {model!r}")
+        if self._is_managed and app.manager is None and isinstance(scheduler, StaticScheduler):
+            family = model if isinstance(model, DynamicFamily) else family_of_one(model)
+            return self._managed(app, name, family, scheduler, number)
+        if isinstance(model, DynamicFamily):
+            return self._dynamic(app, name, model, scheduler, number)
+        if app.wanted.rows:
+            raise UsageError(_useless_targets(name))
+        pricer = self.pricer(app, model)
         noise = self._spread(number, pricer)
         if isinstance(scheduler, OnlineScheduler):
             return self._online(app, name, pricer, scheduler, noise)
@@ -94,7 +106,7 @@ class StreamMaker:
             f"a scheduler must be a StaticScheduler or an OnlineScheduler, got {type(scheduler).__name__}"
         )
 
-    def _pricer(self, app: Inference, graph: ModelGraph) -> Pricer:
+    def pricer(self, app: Inference, graph: ModelGraph) -> Pricer:
         """A network under its application's library, on the device."""
         return Pricer(
             self.executor.device, load_library(app.library), graph, app.dtype, app.cores, app.cpuset
@@ -139,23 +151,71 @@ class StreamMaker:
         """The stream of an application of a family."""
         if not isinstance(scheduler, StaticScheduler):
             raise UsageError(_online_refusal(name, scheduler.title, family))
-        fused = load_library(app.library).fuses
-        level = family[len(family) if app.level is None else app.level].level
+        networks = _Networks(self, app, family)
+        stream = self._level_stream(app, name, networks, {"": scheduler}, number)
+        if app.manager is not None:
+            Picking(stream, make_app_manager(app.manager))
+        return stream
+
+    def _managed(
+        self, app: Inference, name: str, family: DynamicFamily, scheduler: StaticScheduler, number: int
+    ) -> Stream:
+        """The stream of an application whose level and place a manager of the device settles."""
+        networks = _Networks(self, app, family)
+        places = self._places(app, name, scheduler, networks)
+        stream = self._level_stream(app, name, networks, places, number)
+        works: dict[Choice, Work] = {}
+
+        def work(choice: Choice) -> Work:
+            if choice not in works:
+                works[choice] = self._work(app, networks.pricer(choice.level), places[choice.place])
+            return works[choice]
+
+        self.managed.append(AppView(stream, tuple(places), work))
+        return stream
+
+    def _level_stream(
+        self, app: Inference, name: str, networks: _Networks, places: Mapping[str, StaticScheduler], number: int
+    ) -> LevelStream:  # fmt: skip
+        """A stream that begins with the application's level at the first of its places."""
+        own, scheduler = next(iter(places.items()))
         logs = LevelLogs(name, predictor_title(scheduler.predictor))
 
-        def prepare(level: int) -> Level:
-            pricer = self._pricer(app, family.graph(level, fused=fused))
-            predictor = make_predictor(scheduler.predictor, pricer, bench)
+        def prepare(choice: Choice) -> Level:
+            pricer, chosen = networks.pricer(choice.level), places[choice.place]
+            predictor = make_predictor(chosen.predictor, pricer, bench)
             log = PredictionLog(name, pricer, predictor, logs.title)
-            return Level(self._planner(app, pricer, scheduler, predictor), log)
+            return Level(self._planner(app, pricer, chosen, predictor), log)
 
-        first = self._pricer(app, family.graph(level, fused=fused))
-        manager = None if app.manager is None else make_manager(app.manager)
+        first = networks.pricer(networks.level)
         self.predictions[name] = logs
         return LevelStream(
             self.executor, app, name, first, scheduler, self._spread(number, first),
-            levels=Levels(family, logs, prepare), level=level, manager=manager,
+            levels=Levels(networks.family, logs, prepare), first=Choice(networks.level, own),
         )  # fmt: skip
+
+    def _places(
+        self, app: Inference, name: str, own: StaticScheduler, networks: _Networks
+    ) -> dict[str, StaticScheduler]:
+        """Where an application may run, by what it is written as: its own scheduler, then others."""
+        places = {write_scheduler(app.scheduler): own}
+        pricer = networks.pricer(networks.level)
+        given = _single_processors(pricer) if app.places is None else app.places
+        for spec in given:
+            scheduler = make_scheduler(spec)
+            if not isinstance(scheduler, StaticScheduler):
+                raise UsageError(
+                    f"application {name!r}: places are schedulers that plan, such as 'gpu' or 'heft', got "
+                    f"{scheduler.title!r}, which decides at run time"
+                )
+            places.setdefault(write_scheduler(spec), scheduler)
+        return places
+
+    def _work(self, app: Inference, pricer: Pricer, scheduler: StaticScheduler) -> Work:
+        """One inference by itself, as a profile knows it."""
+        predictor = make_predictor(scheduler.predictor, pricer, bench)
+        planner = Planner(pricer, scheduler, predictor, lambda: 0.0, pacing=pacing_of(app, scheduler))
+        return Work(pricer, planner.next_graph(), app.nice)
 
     def _online(
         self, app: Inference, name: str, pricer: Pricer, scheduler: OnlineScheduler, noise: Noise | None
@@ -194,6 +254,50 @@ class StreamMaker:
         title = predictor_title(scheduler.predictor)
         self.predictions[name] = PredictionLog(name, pricer, predictor, title)
         return predictor
+
+
+class _Networks:
+    """The networks of an application by level, each priced once.
+
+    Parameters
+    ----------
+    maker, app, family
+        Who prices, for whom, and whose levels.
+    """
+
+    def __init__(self, maker: StreamMaker, app: Inference, family: DynamicFamily) -> None:
+        self._maker, self._app, self.family = maker, app, family
+        self._fused = load_library(app.library).fuses
+        self.level = family[len(family) if app.level is None else app.level].level
+        """Of the first inference."""
+        self._priced: dict[int, Pricer] = {}
+
+    def pricer(self, level: int) -> Pricer:
+        """A level under the application's library; one network is loaded as that wants it."""
+        if level not in self._priced:
+            fused = self._fused and isinstance(self._app.model, DynamicFamily)
+            self._priced[level] = self._maker.pricer(self._app, self.family.graph(level, fused=fused))
+        return self._priced[level]
+
+
+def _single_processors(pricer: Pricer) -> list[str]:
+    """Processors that a library runs a network on without quantising it, accelerators before the CPU."""
+    return [p for p in (*pricer.peers[1:], *pricer.peers[:1]) if _runs(pricer, p)]
+
+
+def _runs(pricer: Pricer, processor: str) -> bool:
+    """Whether what a processor does not support may fall back."""
+    library, graph = pricer.library, pricer.graph
+    return library.on_unsupported(processor) != "fail" or not any(
+        pricer.obstacle(op, processor) for op in graph
+    )
+
+
+def _useless_targets(name: str) -> str:
+    return (
+        f"application {name!r}: targets are for families of networks, such as dynamic_ofa, or for runs with a manager "
+        "of the whole device; leave them out, or name one: simulate(manager=...)"
+    )
 
 
 def _online_refusal(name: str, scheduler: str, family: DynamicFamily) -> str:

@@ -188,7 +188,9 @@ def _labels(key: str, values: Sequence[Any]) -> list[Label]:
 
 def _short(key: str, value: Any) -> str:
     """Without the folders of files, and a mapping with a name as that with options."""
-    if (key == "scheduler" and isinstance(value, str)) or (isinstance(value, Mapping) and "name" in value):
+    if (key in ("scheduler", "manager") and isinstance(value, str)) or (
+        isinstance(value, Mapping) and "name" in value
+    ):
         return write_scheduler(value)
     if key in ("device", "library", "model") and isinstance(value, str):
         return Path(value).name

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from socsim.errors import SimulationError
 from socsim.experiments import Experiment
 from socsim.schedulers.base import Scheduler
-from socsim.schedulers.registry import describe_scheduler
+from socsim.schedulers.contenders import describe_decider
+from socsim.schedulers.managers import DeviceManager, Manager
 from socsim.sweeps.checking import check_sweep
 from socsim.sweeps.plan import Sweep, load_sweep
 from socsim.sweeps.tables import column_names, evened, frame, point_title
@@ -92,9 +93,9 @@ def run_point(plan: Sweep, number: int, *, slowdown: bool = False) -> list[Row]:
 
 
 def _described(block: Any) -> Any:
-    """What a file would say: schedulers that are objects or classes by where they are found."""
-    if isinstance(block, Scheduler | type):
-        return describe_scheduler(block)
+    """What a file would say: schedulers and managers that are objects or classes by where they are found."""
+    if isinstance(block, Scheduler | Manager | DeviceManager | type):
+        return describe_decider(block)
     if isinstance(block, Mapping):
         return {key: _described(value) for key, value in block.items()}
     return [_described(value) for value in block] if isinstance(block, list | tuple) else block

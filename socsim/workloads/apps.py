@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
@@ -10,7 +11,7 @@ from typing import Any
 from socsim.errors import UsageError, nearest
 from socsim.units import parse
 from socsim.workloads.arrival_spec import make_arrivals
-from socsim.workloads.arrivals import Arrivals
+from socsim.workloads.arrivals import Arrivals, At, Periodic, Poisson
 from socsim.workloads.dynamic import DynamicFamily, is_family
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.stages import After, make_after
@@ -80,8 +81,15 @@ class Inference:
         Of a family, who picks the level of each next inference: a :class:`socsim.Manager` object or class, a name,
         ``"module:Class"``, or ``{"name": ..., option: ...}``; None stays at the level.
     targets
-        Of a family, what the manager is to reach, and when that changes: ``[{"at": "0 s", "latency": "60 ms", "top1":
-        76}, ...]``, see :func:`~socsim.workloads.targets.make_targets`.
+        What the manager is to reach, and when that changes: ``[{"at": "0 s", "latency": "60 ms", "top1": 76}, ...]``,
+        see :func:`~socsim.workloads.targets.make_targets`; of a family, or where a manager of the whole device runs.
+    places
+        Where a manager of the whole device may run it, beside its own scheduler: schedulers that plan, as `scheduler`
+        has them (``["gpu", "cpu"]``). None for its own and every single processor on which its library runs it without
+        quantising it. Without such a manager it runs where its own scheduler says.
+    start, stop
+        When it begins and ends, in s or with a unit: arrivals count from `start` on, and from `stop` on none comes.
+        What has arrived by then is finished.
 
     Raises
     ------
@@ -113,6 +121,9 @@ class Inference:
     level: int | None = None
     manager: Any = None
     targets: Any = None
+    places: Any = None
+    start: float | str = 0.0
+    stop: float | str = inf
 
     def __post_init__(self) -> None:
         try:
@@ -133,6 +144,7 @@ class Inference:
             raise UsageError(f"dtype must be fp32, fp16 or int8, got {self.dtype!r}")
         self._check_queue()
         self._check_family()
+        self._check_span()
         if self.after is not None and (self.arrivals is not None or self.period is not None):
             raise UsageError(
                 "an application after another has its arrivals from there; leave out arrivals and period"
@@ -161,7 +173,7 @@ class Inference:
 
     def _check_family(self) -> None:
         if not self.dynamic:
-            given = [what for what in ("level", "manager", "targets") if getattr(self, what) is not None]
+            given = [what for what in ("level", "manager") if getattr(self, what) is not None]
             if given:
                 raise UsageError(
                     f"{given[0]} is for families of networks, and this is one network; name a family without a level, "
@@ -175,6 +187,22 @@ class Inference:
                 f"a family runs one inference at a time, for its level changes between two; leave out concurrency, "
                 f"got {self.concurrency}"
             )
+
+    def _check_span(self) -> None:
+        for what, time in (("start", self.start_s), ("stop", self.stop_s)):
+            if not _number(time) or not time >= 0.0:
+                raise UsageError(f"{what} must be a time from 0 on, got {getattr(self, what)!r}")
+        if not self.start_s < inf or not self.start_s < self.stop_s:
+            raise UsageError(
+                f"it must stop later than it starts, got start {self.start!r} and stop {self.stop!r}"
+            )
+        if self.after is not None and (self.start_s > 0.0 or self.stop_s < inf):
+            raise UsageError(
+                "an application after another begins and ends with that; leave out start and stop"
+            )
+        places = self.places
+        if places is not None and (isinstance(places, (str, Mapping)) or not isinstance(places, Sequence)):
+            raise UsageError(f"places are a list of schedulers, such as ['gpu', 'cpu'], got {places!r}")
 
     @property
     def dynamic(self) -> bool:
@@ -191,6 +219,24 @@ class Inference:
     def kernel_limit_s(self) -> float:
         """Limit of GPU kernels in s; 0 for none."""
         return _seconds(self.kernel_limit) or 0.0
+
+    @property
+    def start_s(self) -> float:
+        """When it begins, in s."""
+        return parse(self.start, "time") if isinstance(self.start, str) else self.start
+
+    @property
+    def stop_s(self) -> float:
+        """When it ends, in s; infinite for never."""
+        return parse(self.stop, "time") if isinstance(self.stop, str) else self.stop
+
+    @property
+    def begins_s(self) -> float:
+        """When its first inference is due in s, as far as its arrivals say; of a stage when the run begins."""
+        source = self.source
+        if isinstance(source, At):
+            return self.start_s + source.at[0]
+        return self.start_s + (source.offset if isinstance(source, (Periodic, Poisson)) else 0.0)
 
     @property
     def deadline_s(self) -> float | None:
@@ -215,7 +261,7 @@ class Inference:
     @property
     def endless(self) -> bool:
         """Whether it goes on for ever; what follows another application ends with that."""
-        if self.count is not None or self.stage is not None:
+        if self.count is not None or self.stage is not None or self.stop_s < inf:
             return False
         return self.source is None or self.source.endless
 

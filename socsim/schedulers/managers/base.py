@@ -20,6 +20,10 @@ class Manager(ABC):
     name: ClassVar[str] = ""
     """What messages call it; the class name where empty."""
 
+    runs_on: ClassVar[str] = ""
+    """Scheduler that applications have where only a manager is named, as in comparisons; the first accelerator of the
+    library where empty."""
+
     written: str = ""
     """How it was asked for, where that says more than its name: ``"latency_window(target=60 ms)"``."""
 

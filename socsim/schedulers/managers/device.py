@@ -137,7 +137,7 @@ class AppState(Protocol):
 
     @property
     def active(self) -> bool:
-        """Whether an inference of it has arrived by now and more may come, or one is under way."""
+        """Whether it has begun by now and more may arrive, or an inference of it waits or runs."""
 
     @property
     def waiting(self) -> int:
@@ -244,6 +244,13 @@ class DeviceManager(ABC):
     period: float | str | None = None
     """Time between calls of :meth:`tick`: ``"50 ms"``, or a number in s; None (default) for no such calls."""
 
+    instants: Sequence[float] = ()
+    """Further instants in s, ascending, at which :meth:`tick` is called."""
+
+    runs_on: ClassVar[str] = ""
+    """Scheduler that applications have where only a manager is named, as in comparisons; the first accelerator of the
+    library where empty."""
+
     written: str = ""
     """How it was asked for, where that says more than its name: ``"hierarchical(rail=vdd_in)"``."""
 
@@ -257,7 +264,7 @@ class DeviceManager(ABC):
         """A run begins: what holds for the first inferences."""
 
     def tick(self, state: DeviceState) -> Setting | None:
-        """A period has passed; None changes nothing."""
+        """A period has passed, or one of the instants has come; None changes nothing."""
         return None
 
     def finished(self, state: DeviceState, app: str) -> Setting | None:

@@ -1,4 +1,8 @@
-"""Managers by name, from objects and classes, from the user's own modules, and from installed packages."""
+"""Managers by name, from objects and classes, from the user's own modules, and from installed packages.
+
+There are two kinds: managers of one application (:class:`Manager`) pick its level, managers of a whole device
+(:class:`DeviceManager`) settle levels, places and clocks. Both have names of one catalogue.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from socsim.errors import UsageError
 from socsim.schedulers.catalogue import Catalogue
 from socsim.schedulers.managers.base import Manager
+from socsim.schedulers.managers.device import DeviceManager
+from socsim.schedulers.managers.options import seconds
 from socsim.schedulers.specs import options_of
 from socsim.schedulers.spelling import describe_spec, located, module_files, write_spec
 
 __all__ = [
     "GROUP",
+    "AnyManager",
     "Spec",
     "broken_managers",
     "describe_manager",
+    "is_manager_class",
     "locate_manager",
+    "make_app_manager",
+    "make_device_manager",
     "make_manager",
     "manager_class",
     "manager_files",
@@ -31,10 +42,16 @@ GROUP = "socsim.managers"
 _BUILT_IN = {
     "fixed": "socsim.schedulers.managers.fixed:Fixed",
     "latency_window": "socsim.schedulers.managers.window:LatencyWindow",
+    "pinned": "socsim.schedulers.managers.pinned:Pinned",
 }
-_CATALOGUE = Catalogue("manager", Manager, GROUP, _BUILT_IN)
+_BASES = (Manager, DeviceManager)
+_CATALOGUE = Catalogue("manager", _BASES, GROUP, _BUILT_IN)
 
-Spec = Manager | type[Manager] | str | Mapping[str, Any]
+_DEVICE = ("period",)
+"""Attributes of every manager of a device that may be given as options."""
+
+AnyManager = Manager | DeviceManager
+Spec = AnyManager | type[AnyManager] | str | Mapping[str, Any]
 
 
 def manager_names() -> tuple[str, ...]:
@@ -47,22 +64,28 @@ def broken_managers() -> dict[str, str]:
     return _CATALOGUE.broken()
 
 
-def manager_class(name: str) -> type[Manager]:
+def manager_class(name: str) -> type[AnyManager]:
     """The class that a name, or ``module:Class``, stands for; raises as :func:`make_manager`."""
     cls, _ = _CATALOGUE.find(name)
     _CATALOGUE.check(cls, name)
-    return cast(type[Manager], cls)
+    return cast(type[AnyManager], cls)
 
 
-def make_manager(spec: Spec) -> Manager:
-    """A manager that has decided nothing yet, from whatever names one.
+def is_manager_class(cls: object) -> bool:
+    """Whether something is a class of managers, of either kind."""
+    return isinstance(cls, type) and issubclass(cls, _BASES)
+
+
+def make_manager(spec: Spec) -> AnyManager:
+    """A manager that has decided nothing yet, from whatever names one; its class tells of which kind it is.
 
     Parameters
     ----------
     spec
         A class; a name; ``"name(option=value, ...)"``; ``"module:Class"``, found in the working directory too;
         ``"file.py:Class"``; a mapping with ``name`` and options, beside it or under ``options``; or an object, of which
-        a copy is made: every application of every run has its own. One with options is titled as it was written.
+        a copy is made: every application, or device, of every run has its own. Every manager of a device takes
+        ``period`` as an option. One with options is titled as it was written.
 
     Raises
     ------
@@ -71,16 +94,45 @@ def make_manager(spec: Spec) -> Manager:
     UsageError
         An unknown or missing option, or something that is no manager.
     """
-    if isinstance(spec, Manager):
+    if isinstance(spec, _BASES):
         return copy.deepcopy(spec)
     if isinstance(spec, type):
-        return cast(Manager, _CATALOGUE.make(spec, {}, spec.__name__))
+        return _instance(spec, {}, spec.__name__)
     name, options = _CATALOGUE.unpack(spec)
     cls, given = _CATALOGUE.find(name)
-    manager = cast(Manager, _CATALOGUE.make(cls, given | options, name))
+    manager = _instance(cls, given | options, name)
     if options:
         manager.written = write_manager(spec)
     return manager
+
+
+def make_app_manager(spec: Spec) -> Manager:
+    """The same, which must be of one application."""
+    manager = make_manager(spec)
+    if not isinstance(manager, Manager):
+        wrong = "is for a whole device; give it to simulate(manager=...), or write it beside 'apps'"
+        raise UsageError(f"manager {manager.title!r} {wrong}")
+    return manager
+
+
+def make_device_manager(spec: Spec) -> DeviceManager:
+    """The same, which must be of a whole device."""
+    manager = make_manager(spec)
+    if not isinstance(manager, DeviceManager):
+        wrong = "picks the levels of one application; give it to that as its manager"
+        raise UsageError(f"manager {manager.title!r} {wrong}")
+    return manager
+
+
+def _instance(cls: type, options: Mapping[str, Any], name: str) -> AnyManager:
+    common = _DEVICE if issubclass(cls, DeviceManager) else ()
+
+    def check(attributes: Mapping[str, Any]) -> None:
+        for setting in attributes:
+            if attributes[setting] is not None:
+                seconds(name, setting, attributes[setting])
+
+    return cast(AnyManager, _CATALOGUE.make(cls, options, name, common, check))
 
 
 # --- specs as texts -----------------------------------------------------------------------------------------
@@ -92,20 +144,31 @@ def write_manager(spec: Spec) -> str:
     An object is written as its class with the options that differ from their defaults, as far as it has attributes
     of their names.
     """
-    return write_spec("manager", Manager, spec, _differing)
+    return write_spec("manager", _BASES, spec, _differing)
 
 
 def describe_manager(spec: Spec) -> Any:
     """What names a manager, as an experiment file has it; an object becomes its class with its options."""
-    return describe_spec(Manager, spec, _differing)
+    return describe_spec(_BASES, spec, _differing)
 
 
-def _differing(manager: Manager) -> dict[str, Any]:
+def _differing(manager: AnyManager) -> dict[str, Any]:
     """Options of an object that can be written and are not its class's defaults."""
-    defaults = {name: p.default for name, p in options_of(type(manager)).items()}
+    cls = type(manager)
+    defaults = {name: p.default for name, p in options_of(cls).items()}
+    if isinstance(manager, DeviceManager):
+        defaults = {name: getattr(cls, name) for name in _DEVICE} | defaults
     values = {name: getattr(manager, name, default) for name, default in defaults.items()}
-    plain = (bool, int, float, str)
-    return {name: v for name, v in values.items() if isinstance(v, plain) and v != defaults[name]}
+    return {name: v for name, v in values.items() if _plain(v) and v != defaults[name]}
+
+
+def _plain(value: object) -> bool:
+    """Whether a file can have a value as it is."""
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) for key in value) and all(map(_plain, value.values()))
+    if type(value) in (list, tuple):
+        return all(map(_plain, cast(list[object], value)))
+    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def locate_manager(spec: Any, folder: Path) -> Any:
