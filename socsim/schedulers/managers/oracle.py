@@ -13,7 +13,7 @@ from socsim.schedulers.managers.options import count, fraction, one_of, seconds,
 from socsim.schedulers.managers.outlook import Table
 from socsim.schedulers.managers.phases import Phase, Score, phases, score
 from socsim.schedulers.managers.search import Found, Search
-from socsim.schedulers.managers.spaces import Space, pinned, space_of
+from socsim.schedulers.managers.spaces import Clocks, Space, pinned, space_of
 
 __all__ = ["Oracle", "PhaseReport"]
 
@@ -132,12 +132,16 @@ class Oracle(DeviceManager):
         """The highest clocks, and for each application what takes the least time at them."""
         space = self._space(state)
         top = space.clocks(space.top)
-        chosen = {}
-        for app in state.apps.values():
-            pairs = self._pairs(app, 0.0)
-            chosen[app.name] = min(pairs, key=lambda pair: self._table.row(app.name, *pair, top).latency)  # noqa: B023
+        chosen = {app.name: self._quickest(app, top) for app in state.apps.values()}
         levels = {name: level for name, (level, _) in chosen.items()}
         return Setting(levels, {name: place for name, (_, place) in chosen.items()}, dict(pinned(top)))
+
+    def _quickest(self, app: AppState, clocks: Clocks) -> tuple[int, str]:
+        """Level and place of the least time, of those that are accurate enough at first."""
+        return min(
+            self._pairs(app, 0.0),
+            key=lambda pair: self._table.row(app.name, pair[0], pair[1], clocks).latency,
+        )
 
     def _pairs(self, app: AppState, now: float) -> list[tuple[int, str]]:
         """Levels that are accurate enough from an instant in s on, and places."""
