@@ -81,7 +81,7 @@ def bound(table: Table, phase: Phase, rows: Sequence[Row], clocks: Clocks) -> fl
     closed = [pair for pair in pairs if pair[0].closed]
     under_way = 1.0 if phase.begin > 0.0 else 0.0
     ends = [(0.0, length / row.latency) for _, row in closed]
-    rates = [counts for counts in product(*ends) if any(counts) or not counts]
+    rates = [counts for counts in product(*ends) if any(counts) or len(closed) < len(pairs)]
     return min(_per_work(fixed, pairs, closed, counts, under_way) for counts in rates)
 
 

@@ -45,12 +45,13 @@ class PhaseReport:
         No candidate that was searched takes less.
     gap
         Energy above the bound, relative to it; 0 where it is proved best.
-    proved
-        Whether all candidates were searched, at all clocks, so that the bound holds for all of them.
+    complete
+        Whether candidates were all clocks there are, so that the bound holds for all of them; else they were thinned out,
+        and the bound is only that of those looked at.
     candidates, rehearsals
         How many were bounded, and how many simulated.
     broken
-        Rehearsals that took less energy than their bound: where there are any, it is none on this device.
+        Rehearsals that kept all limits with less energy than their bound: where there are any, it is none on this device.
     """
 
     begin_s: float
@@ -60,7 +61,7 @@ class PhaseReport:
     energy_j: float
     bound_j: float
     gap: float
-    proved: bool
+    complete: bool
     candidates: int
     rehearsals: int
     broken: int
@@ -127,7 +128,7 @@ class Offline:
             )
         else:
             self._coarse_to_fine(spaces, total)
-        return self._reported(proved=total <= self._rows and self._bounded)
+        return self._reported(complete=total <= self._rows and self._bounded)
 
     def _assignments(
         self,
@@ -181,17 +182,17 @@ class Offline:
             near = [thinned(s, stride, best.clocks) for s in spaces[best.what]]
             search.through(self._pool({best.what: near}))
 
-    def _reported(self, *, proved: bool) -> PhaseReport:
+    def _reported(self, *, complete: bool) -> PhaseReport:
         phase, found, all_bounds = self._phase, self._search.best, self._bounds
         if found is None:
             return PhaseReport(
                 phase.begin, phase.end, Setting(), False, 0.0, 0.0, 0.0, False, len(all_bounds), 0, 0
             )
         joules, feasible = found.score.joules, found.score.feasible
-        bound = found.bound if proved and feasible else min(joules, *all_bounds)
+        bound = found.bound if complete and feasible else min(joules, *all_bounds)
         gap = joules / bound - 1.0 if bound > 0.0 else float("inf")
         return PhaseReport(
-            phase.begin, phase.end, found.candidate.setting, feasible, joules, bound, gap, proved, len(all_bounds),
+            phase.begin, phase.end, found.candidate.setting, feasible, joules, bound, gap, complete, len(all_bounds),
             found.rehearsals, found.broken,
         )  # fmt: skip
 

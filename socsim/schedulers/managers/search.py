@@ -37,7 +37,7 @@ class Found:
     bound
         Energy in J over work below which no candidate that was searched can be; the best one's where it is proved best.
     broken
-        Rehearsals that took less energy than their bound.
+        Rehearsals that kept all limits and took less energy than their bound.
     """
 
     candidate: Candidate
@@ -126,7 +126,7 @@ class Search:
     def _try(self, candidate: Candidate) -> None:
         self.rehearsals += 1
         score, run = self.trial(candidate)
-        if score.joules < candidate.bound * (1.0 - _SLACK):
+        if score.feasible and score.joules < candidate.bound * (1.0 - _SLACK):
             self.broken += 1
         if any(score.late):
             self._slow.setdefault(candidate.what, []).append(candidate.clocks)
