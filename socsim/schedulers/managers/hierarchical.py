@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from socsim.errors import UsageError, nearest
 from socsim.schedulers.managers.budgets import accuracy, admissible, budget, by_accuracy
-from socsim.schedulers.managers.clockplan import Plan, Planner
+from socsim.schedulers.managers.clockplan import Key, Plan, Planner
 from socsim.schedulers.managers.device import AppState, DeviceManager, DeviceState, Range, Setting
 from socsim.schedulers.managers.mapping import Alternatives, Mapper
 from socsim.schedulers.managers.options import count, fraction, one_of, seconds, some_of, watts
@@ -215,10 +215,7 @@ class Hierarchical(DeviceManager):
         demands = [self._watches[n].demand(state.apps[n], self.margin) for n in names]
         choices = {n: self._alternatives(state.apps[n], self._watches[n]) for n in movable}
         found, plan = self._mapper.best(self._space, demands, choices, self._clocks)
-        must = any((d.level, d.place) not in choices[d.app].accurate for d in demands if d.app in choices)
-        if self.yields == "latency" and must:
-            free = True
-        if not free and not self._pays(state, demands, found, plan):
+        if not free and not self._pays(state, demands, found, plan, choices):
             return
         for demand in found:
             watch, order = self._watches[demand.app], by_accuracy(state.apps[demand.app])
@@ -237,22 +234,36 @@ class Hierarchical(DeviceManager):
             others=[(level, place) for level in below for place in places],
             accuracy={level: accuracy(app, level) for level in app.top1},
             scales={place: watch.stepped(place) for place in app.places},
+            too_slow=bool(watch.levels.slow),
         )
 
     def _levels(self, app: AppState, watch: Watch) -> list[int]:
         """Levels that are accurate enough."""
         return admissible(app, watch.begun) if "levels" in self._knobs else [watch.level]
 
-    def _pays(self, state: DeviceState, now: list[Demand], found: list[Demand], plan: Plan) -> bool:
-        """Whether what is found keeps limits better, or saves more within the horizon than switching takes."""
+    def _pays(
+        self,
+        state: DeviceState,
+        now: Sequence[Demand],
+        found: Sequence[Demand],
+        plan: Plan,
+        choices: Mapping[str, Alternatives],
+    ) -> bool:
+        """Whether what is found keeps targets better, or saves more within the horizon than switching takes."""
         before = self._planner.best(self._space, now, self._clocks)
-        if plan.key[:-1] != before.key[:-1]:
-            return plan.key[:-1] < before.key[:-1]
+        misses, missed = self._misses(found, plan, choices), self._misses(now, before, choices)
+        if misses != missed:
+            return misses < missed
         moved = [
             d.app for d, old in zip(found, now, strict=True) if (d.level, d.place) != (old.level, old.place)
         ]
         switching = sum(state.apps[name].switch_s for name in moved) * before.forecast.power
         return bool(moved) and (before.cost - plan.cost) * self._horizon > switching
+
+    def _misses(self, demands: Sequence[Demand], plan: Plan, choices: Mapping[str, Alternatives]) -> Key:
+        """How far targets are missed, what yields last."""
+        short = sum(choices[d.app].shortfall(d.level) for d in demands)
+        return (short, *plan.key[:-1]) if self.yields == "latency" else (*plan.key[:-1], short)
 
     # --- the level of one application -----------------------------------------------------------------------
 

@@ -32,12 +32,17 @@ class Alternatives:
         Level -> Top-1 in %, below 0 where it is not known.
     scales
         Place -> measured over foreseen time.
+    too_slow
+        Whether times measured at accurate levels were too long; else the others are only tried where even alone, at the
+        highest clocks, no accurate one would be in time: what is foreseen of sharing is not sure enough to give up
+        accuracy for.
     """
 
     accurate: Sequence[tuple[int, str]]
     others: Sequence[tuple[int, str]]
     accuracy: Mapping[int, float]
     scales: Mapping[str, float]
+    too_slow: bool = False
 
     def shortfall(self, level: int) -> float:
         """Points of accuracy below the least of those that are enough."""
@@ -104,7 +109,7 @@ class Mapper:
 
         accurate = self._worth(space, [_with(found[i], own, *pair) for pair in own.accurate], own)
         best = min((found[i], *accurate) if self._fits(found[i], own) else accurate, key=rating)
-        for pair in own.others:
+        for pair in own.others if own.too_slow or self._late_alone(space, accurate) else ():
             if not any(rating(best)[:-3]):
                 break
             best = min(best, _with(found[i], own, *pair), key=rating)
@@ -112,6 +117,11 @@ class Mapper:
 
     def _fits(self, demand: Demand, own: Alternatives) -> bool:
         return (demand.level, demand.place) in own.accurate
+
+    def _late_alone(self, space: Space, demands: Sequence[Demand]) -> bool:
+        """Whether none would be in time alone at the highest clocks."""
+        top = space.clocks(space.top)
+        return all(self._planner.table.row(d.app, d.level, d.place, top).latency > d.limit for d in demands)
 
     def _worth(self, space: Space, demands: Sequence[Demand], own: Alternatives) -> list[Demand]:
         """Those that no other beats at the highest and at the lowest clocks, and that can be in time if any can."""

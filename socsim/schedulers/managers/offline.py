@@ -46,12 +46,12 @@ class PhaseReport:
     gap
         Energy above the bound, relative to it; 0 where it is proved best.
     complete
-        Whether candidates were all clocks there are, so that the bound holds for all of them; else they were thinned out,
-        and the bound is only that of those looked at.
+        Whether candidates were all clocks there are, so that the bound holds for all of them; else they were thinned
+        out, and the bound is only that of those looked at.
     candidates, rehearsals
         How many were bounded, and how many simulated.
     broken
-        Rehearsals that kept all limits with less energy than their bound: where there are any, it is none on this device.
+        Rehearsals that kept all limits with less energy than their bound: where there are any, it is none here.
     """
 
     begin_s: float
