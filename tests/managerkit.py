@@ -43,7 +43,7 @@ class App:
     work: Mapping[str, Mapping[int, Mapping[str, float]]]
     accuracies: Mapping[int, float] = field(default_factory=dict)
     level: int = 1
-    goals: Targets = NO_TARGETS
+    goals: Any = NO_TARGETS
     priority: float = 0.0
     period: float | None = None
     switch_s: float = 0.0
@@ -58,6 +58,7 @@ class App:
 
     def __post_init__(self) -> None:
         self.place = self.place or next(iter(self.work))
+        self.goals = make_targets(self.goals)
 
     @property
     def top1(self) -> Mapping[int, float]:
@@ -86,8 +87,6 @@ def network(name: str, levels: Mapping[int, Mapping[str, float]], **more: Any) -
     """An application on the GPU: level -> domain -> 10^9 cycles; accuracies are 70 + level unless given."""
     work = {"gpu": {k: {d: c * GHZ for d, c in row.items()} for k, row in levels.items()}}
     more.setdefault("accuracies", {k: 70.0 + k for k in levels})
-    if isinstance(more.get("goals"), (dict, list)):
-        more["goals"] = make_targets(more["goals"])
     return App(name, work, **more)
 
 
@@ -114,6 +113,7 @@ class World:
             one.frequency = one.held(None)
         for app in self.apps.values():
             app.clock = lambda: self.now
+        self._begun = {n: App(**vars(a)) for n, a in self.apps.items()}
 
     @property
     def events(self) -> tuple[float, ...]:
@@ -139,12 +139,14 @@ class World:
 
     def rehearse(self, settings: Sequence[tuple[float, Setting]], until: float | None = None) -> Rehearsal:
         self.rehearsed += 1
-        copies = {n: App(**{**vars(a), "latencies": [], "services": []}) for n, a in self.apps.items()}
-        copy = World(
-            {n: Domain(**vars(d)) for n, d in self.domains.items()}, copies, self.base_w, self.slow,
-            self.contention, self.duration if until is None else until,
-        )  # fmt: skip
-        return Run(copy, Replay(settings)).through()
+        return Run(self.copy(until), Replay(settings)).through()
+
+    def copy(self, until: float | None = None) -> World:
+        """The same before any run of it."""
+        apps = {n: App(**{**vars(a), "latencies": [], "services": []}) for n, a in self._begun.items()}
+        domains = {n: Domain(**vars(d)) for n, d in self.domains.items()}
+        end = self.duration if until is None else until
+        return World(domains, apps, self.base_w, self.slow, self.contention, end)
 
 
 class Replay(DeviceManager):

@@ -168,9 +168,9 @@ class Hierarchical(DeviceManager):
         """Compare with what was foreseen; then level and clocks."""
         watch, seen = self._watches[app], state.apps[app]
         watch.passed(seen, state.now)
-        self._measure(state, watch, seen)
+        load = self._measure(state, watch, seen)
         if not self._global(state):
-            self._level(state, watch, seen)
+            self._level(state, watch, seen, load)
             self._clock(state, self._active(state))
         return self._changes()
 
@@ -267,21 +267,21 @@ class Hierarchical(DeviceManager):
 
     # --- the level of one application -----------------------------------------------------------------------
 
-    def _measure(self, state: DeviceState, watch: Watch, app: AppState) -> None:
-        """Compare an inference that ran under the present conditions with what was foreseen for it."""
+    def _measure(self, state: DeviceState, watch: Watch, app: AppState) -> float:
+        """Measured over foreseen time of an inference that ran under the present conditions; else the average."""
         service = app.services[-1]
-        if self._since > state.now - service + _ROUNDING or (app.level, app.place) != (
-            watch.level,
-            watch.place,
-        ):
-            return
+        moved = (app.level, app.place) != (watch.level, watch.place)
+        if moved or self._since > state.now - service + _ROUNDING:
+            return watch.drift.scale
         active = self._active(state)
         names = active if watch.name in active else [*active, watch.name]
         demands = [replace(self._watches[n].demand(state.apps[n], self.margin), scale=1.0) for n in names]
         seen = foresee(self._planner.table, demands, self._clocks or ())
-        watch.note(service, seen.latencies[names.index(watch.name)])
+        foreseen = seen.latencies[names.index(watch.name)]
+        watch.note(service, foreseen)
+        return service / foreseen if foreseen > 0.0 else 1.0
 
-    def _level(self, state: DeviceState, watch: Watch, app: AppState) -> None:
+    def _level(self, state: DeviceState, watch: Watch, app: AppState, load: float) -> None:
         if (app.level, app.place) != (watch.level, watch.place) or "levels" not in self._knobs:
             return
         allowed = by_accuracy(app) if self.yields == "accuracy" else self._levels(app, watch)
@@ -290,7 +290,7 @@ class Hierarchical(DeviceManager):
             return
         above = ladder[ladder.index(watch.level) + 1 :]
         foreseen = self._quickest(state, watch, above[0]) if above else 0.0
-        level = watch.levels.moved(app.services[-1], budget(app), watch.level, ladder, foreseen)
+        level = watch.levels.moved(app.services[-1], budget(app), watch.level, ladder, foreseen, load)
         watch.go(level, watch.place)
 
     def _quickest(self, state: DeviceState, watch: Watch, level: int) -> float:

@@ -13,6 +13,10 @@ _LEAST, _MOST = 0.25, 16.0
 """Ratios outside tell of something else than of load."""
 
 
+_LESS = 0.9
+"""Share of the load under which a level was too slow, below which it may not be."""
+
+
 class Drift:
     """Measured over foreseen times, averaged: up by half of what is new, down by a tenth.
 
@@ -37,7 +41,8 @@ class Sublevels:
 
     Times are averaged over windows of finished inferences, begun anew with each change. It goes down where a full
     window's mean is above the budget, and up where the time foreseen for the next level has stayed below a share of the
-    budget for several windows in a row. A level that was too slow is not tried again before :meth:`forget`.
+    budget for several windows in a row. A level that was too slow is not tried again before :meth:`forget`, or before
+    the load, measured over foreseen times, is well below that of the first window at the level below.
 
     Parameters
     ----------
@@ -54,19 +59,31 @@ class Sublevels:
         self.slow: set[int] = set()
         """Levels that were too slow under the present conditions."""
         self._times: list[float] = []
+        self._loads: list[float] = []
+        self._load: float | None = None
         self._fit = 0
 
     def forget(self) -> None:
         """Conditions have changed: levels that were too slow need not be now."""
         self.slow.clear()
+        self._load = None
         self.restart()
 
     def restart(self) -> None:
         """Clocks or the level have changed: what was measured before does not count."""
         self._times.clear()
+        self._loads.clear()
         self._fit = 0
 
-    def moved(self, time: float, budget: float, level: int, levels: Sequence[int], foreseen: float) -> int:
+    def moved(
+        self,
+        time: float,
+        budget: float,
+        level: int,
+        levels: Sequence[int],
+        foreseen: float,
+        load: float = 1.0,
+    ) -> int:
         """Level of the next inference.
 
         Parameters
@@ -81,12 +98,17 @@ class Sublevels:
             Those that may run, in order, the present one among them; none is skipped.
         foreseen
             Time in s of the next level above.
+        load
+            What the one that has just finished took over what was foreseen.
         """
         self._times.append(time)
+        self._loads.append(load)
         if len(self._times) < self.window:
             return level
-        mean = sum(self._times) / self.window
+        mean, loaded = sum(self._times) / self.window, sum(self._loads) / self.window
         self._times.clear()
+        self._loads.clear()
+        self._relent(loaded)
         if mean > budget:
             return self._down(level, levels)
         place = levels.index(level)
@@ -97,12 +119,20 @@ class Sublevels:
         self._fit += 1
         return self._gone(above[0]) if self._fit >= self.patience else level
 
+    def _relent(self, load: float) -> None:
+        """Try again what was too slow if there is less load than there was then."""
+        if self.slow and self._load is None:
+            self._load = load
+        elif self.slow and load < _LESS * (self._load or 0.0):
+            self.slow.clear()
+
     def _down(self, level: int, levels: Sequence[int]) -> int:
         place = levels.index(level)
         self._fit = 0
         if not place:
             return level
         self.slow.add(level)
+        self._load = None
         return self._gone(levels[place - 1])
 
     def _gone(self, level: int) -> int:
