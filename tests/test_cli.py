@@ -609,7 +609,7 @@ def test_overrides_of_a_comparison(cli, here):
             ("compare", *QUICK, "-s", "gpu(layout=foo)"),
             "socsim: unknown gpu layout 'foo'; known: image, buffer\n",
         ),
-        (("compare", *QUICK, "-s", "banana"), "unknown scheduler 'banana'; known: aware, band, "),
+        (("compare", *QUICK, "-s", "banana"), "unknown scheduler or manager 'banana'; known: aware, band, "),
         (("compare", *QUICK, "-s", "cpu", "--cores", "prime:3"), "has 1 core, got '3'"),
         (("run", "noisy-resnet50", "--seed", "1", "-s", "seed=2"), "give one of them"),
         (("show", "model", "nowhere.onnx"), "nowhere.onnx"),

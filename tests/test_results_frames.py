@@ -67,6 +67,7 @@ def test_inferences():
         "status": "finished",
         "level": pytest.approx(np.nan, nan_ok=True),
         "top1": pytest.approx(np.nan, nan_ok=True),
+        "place": "",
     }
 
 

@@ -45,6 +45,8 @@ class AppView:
         self.targets: Targets = stream.app.wanted
         self.switch_s = stream.levels.family.switch.seconds
         self._latencies, self._services = array("d"), array("d")
+        self.ending = 0
+        """Inferences that have finished and are still on the stream's books: 1 while the manager is told of one."""
 
     def finished(self, latency: float, service: float) -> None:
         """An inference has finished; times in s."""
@@ -70,7 +72,7 @@ class AppView:
     def active(self) -> bool:
         """Whether it has begun by now and more may arrive, or an inference of it waits or runs."""
         stream, app, now = self.stream, self.stream.app, self._now
-        if stream.unended:
+        if stream.unended > self.ending:
             return True
         begun = stream.arrived > 0 or (app.stage is None and app.begins_s <= now)
         return begun and not stream.closed and now < app.stop_s

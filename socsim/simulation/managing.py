@@ -64,8 +64,11 @@ class Managing:
             self._call_at(at, self._instant)
 
     def _finished(self, name: str, latency: float, service: float) -> None:
-        self._view.apps[name].finished(latency, service)
+        app = self._view.apps[name]
+        app.finished(latency, service)
+        app.ending = 1
         self._ask("finished", name)
+        app.ending = 0
 
     def _wait(self) -> None:
         self._ticks += 1

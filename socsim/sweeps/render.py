@@ -31,6 +31,7 @@ _COLUMNS = (
     ("drops\n%", "frame_drop_share", ".1%"),
     ("late or\ndropped %", "missed_share", ".1%"),
     ("shown\nfps", "fps_shown", ".2f"),
+    ("top-1\n%", "top1_mean", ".2f"),
     _ENERGY,
     ("power\nW", "power_w", ".2f"),
     ("predicted\noff by", "prediction_mape", ".1%"),
