@@ -28,6 +28,7 @@ class Domain:
     idle_w: float = 0.1
     allowed: Range = ALL
     frequency: float = 0.0
+    units: int = 1
 
     def held(self, setting: Range | None) -> float:
         """The clock that a setting leads to; without a governor the highest."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise, product
 from math import inf, nan
 from typing import Any
@@ -122,12 +123,24 @@ def test_an_application_waits_for_the_share_of_an_accelerator_that_others_use() 
     table = Table(world(*apps), "total")
     clocks = (("cpu", 2 * GHZ), ("gpu", GHZ))
     pair = [Demand(n, 1, "gpu", period=0.1) for n in "ab"]
-    # On the CPU, of which one core is known, both need half a core: no wait.
+    # On the CPU, of which there is one core, both need half of it: no wait.
     assert foresee(table, pair, clocks).latencies == pytest.approx((0.025, 0.025))
     assert foresee(table, [Demand("a", 1, "gpu", scale=2.0)], clocks).latencies == pytest.approx((0.04,))
 
 
 def test_on_cpus_only_what_is_more_than_there_are_waits() -> None:
+    def times(cores: int, *names: str) -> tuple[float, ...]:
+        clocks = [replace(domain(n, "cpu", 1.0, 2.0), units=cores) for n in ("cpu.a", "cpu.b")]
+        apps = [network(n, {1: {"cpu.a": 0.02}}) for n in names]
+        table = Table(world(*apps, domains=clocks), "total")
+        return foresee(table, [Demand(n, 1, "gpu") for n in names], (("cpu.a", 2 * GHZ),)).latencies
+
+    # A core each: two of two are busy; of three that need a core each the others are counted one by one.
+    assert times(1, "x", "y") == pytest.approx((0.01, 0.01))
+    assert times(2, "x", "y", "z") == pytest.approx((0.01,) * 3)
+
+
+def test_two_that_need_all_cores_take_twice_as_long() -> None:
     apps = [network(n, {1: {"cpu": 0.02}}) for n in "ab"]
     table = Table(world(*apps), "total")
     assert foresee(
@@ -309,15 +322,15 @@ def test_steps_are_close_and_on_the_safe_side(value: float, grid: float) -> None
 # --- measured times -------------------------------------------------------------------------------------------
 
 
-def test_drift_rises_by_half_and_falls_by_a_tenth() -> None:
+def test_drift_rises_by_half_and_falls_by_a_twentieth() -> None:
     drift = Drift()
     drift.note(0.03, 0.02)
     assert drift.scale == pytest.approx(1.25)
     drift.note(0.01, 0.01)
-    assert drift.scale == pytest.approx(1.225)
+    assert drift.scale == pytest.approx(1.2375)
     drift.note(1.0, 0.0)
     drift.note(1e9, 1.0)
-    assert drift.scale == pytest.approx(1.225 + (16.0 - 1.225) / 2)
+    assert drift.scale == pytest.approx(1.2375 + (16.0 - 1.2375) / 2)
 
 
 def test_gaps_are_those_between_a_finish_and_an_arrival() -> None:

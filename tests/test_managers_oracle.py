@@ -421,3 +421,5 @@ def test_in_a_real_run_no_manager_takes_less() -> None:
     best, other = run("oracle(effort=20)"), run("hierarchical(margin=0.01)")
     assert best.metrics()["energy_mj"] <= other.metrics()["energy_mj"] * (1 + 1e-9)
     assert best.inferences.latency_ms[10:].max() <= 60.0
+    assert [row["feasible"] for row in best.report] == [True] and best.report[0]["gap"] >= 0.0
+    assert other.report == []

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from socsim.errors import UsageError, nearest
-from socsim.schedulers.managers.budgets import accuracy, admissible, budget, by_accuracy
+from socsim.schedulers.managers.budgets import accuracy, admissible, budget, by_accuracy, step_of
 from socsim.schedulers.managers.clockplan import Key, Plan, Planner
 from socsim.schedulers.managers.device import AppState, DeviceManager, DeviceState, Range, Setting
 from socsim.schedulers.managers.mapping import Alternatives, Mapper
@@ -24,6 +24,9 @@ KNOBS = ("levels", "places", "clocks")
 
 _ROUNDING = 1e-9
 """Times in s that are the same."""
+
+_DRIFT = 0.05
+"""Relative steps of measured over foreseen times after which everything is looked at again."""
 
 _WORTH = 0.01
 """Share of power that other clocks must save: what is foreseen is not surer than that."""
@@ -180,7 +183,7 @@ class Hierarchical(DeviceManager):
         """Whether everything was looked at anew."""
         conditions = self._look(state)
         event = conditions != self._conditions
-        drifts = tuple(w.stepped(w.place) for w in self._watches.values())
+        drifts = tuple(step_of(w.drift.scale, _DRIFT, up=True) for w in self._watches.values())
         due = state.now - self._reviewed >= self._review - _ROUNDING and drifts != self._drifts
         if not event and not due:
             return False

@@ -89,7 +89,7 @@ class Oracle(DeviceManager):
         self._cap, self._knobs = watts(own, "power", power), some_of(own, "knobs", knobs, KNOBS)
         self._settle = seconds(own, "settle", settle)
         self._plan: list[tuple[float, Setting]] = []
-        self.report: tuple[PhaseReport, ...] = ()
+        self.report: Sequence[PhaseReport] = ()
 
     def start(self, state: DeviceState) -> Setting:
         """Search everything."""

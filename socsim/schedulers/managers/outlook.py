@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, inf
+from math import inf
 from typing import NamedTuple
 
 from socsim.schedulers.managers.device import DeviceState
 from socsim.schedulers.managers.spaces import Clocks
 
 __all__ = ["Demand", "Forecast", "Row", "Table", "foresee", "intervals", "latencies"]
-
-_PARTLY = 0.05
-"""A unit that is busy for so little more than a whole number of cores has that number."""
 
 
 class Row(NamedTuple):
@@ -87,8 +84,8 @@ class Table:
         self.state, self.rail = state, rail
         self.kinds = {name: domain.kind for name, domain in state.domains.items()}
         """Clock domain -> kind."""
-        self.units = dict.fromkeys(self.kinds, 1)
-        """Clock domain -> how many units it has, as far as rows have shown."""
+        self.pools = _pools(state)
+        """CPU policies with the same operating points, among which threads move, and how many cores they have."""
         self._rows: dict[tuple[str, int, str, Clocks], Row] = {}
         self._idle: dict[Clocks, float] = {}
 
@@ -104,7 +101,6 @@ class Table:
         if row is None:
             cost = self.state.cost(app, level, place, dict(clocks))
             row = self._rows[key] = Row(cost.latency_s, cost.energy_j[self.rail], cost.busy_s)
-            self._learn(row)
         return row
 
     def idle(self, clocks: Clocks) -> float:
@@ -114,10 +110,13 @@ class Table:
             power = self._idle[clocks] = self.state.idle_w(dict(clocks))[self.rail]
         return power
 
-    def _learn(self, row: Row) -> None:
-        for domain, busy in row.busy.items():
-            units = ceil(busy / row.latency - _PARTLY) if row.latency > 0.0 else 1
-            self.units[domain] = max(self.units.get(domain, 1), units)
+
+def _pools(state: DeviceState) -> list[tuple[tuple[str, ...], int]]:
+    alike: dict[object, list[str]] = {}
+    for name, domain in state.domains.items():
+        if domain.kind == "cpu":
+            alike.setdefault(tuple(domain.opps), []).append(name)
+    return [(tuple(names), sum(state.domains[n].units for n in names)) for names in alike.values()]
 
 
 def foresee(table: Table, demands: Sequence[Demand], clocks: Clocks) -> Forecast:
@@ -153,12 +152,16 @@ def _waits(table: Table, row: Row, other: Row) -> float:
     """How much longer one takes beside another, in s."""
     if row.latency <= 0.0 or other.latency <= 0.0:
         return 0.0
-    total = 0.0
-    for domain, busy in row.busy.items():
-        kind, units = table.kinds.get(domain), table.units.get(domain, 1)
-        mine, theirs = busy / row.latency, other.busy.get(domain, 0.0) / other.latency
-        if kind == "cpu":
-            total = max(total, row.latency * max(0.0, (mine + theirs) / units - 1.0))
-        elif kind != "dram":
-            total += busy * min(1.0, theirs)
-    return total
+    cores = max((_crowd(row, other, *pool) for pool in table.pools), default=0.0)
+    shared = sum(
+        busy * min(1.0, other.busy.get(domain, 0.0) / other.latency)
+        for domain, busy in row.busy.items()
+        if table.kinds.get(domain) not in ("cpu", "dram")
+    )
+    return row.latency * cores + shared
+
+
+def _crowd(row: Row, other: Row, policies: Sequence[str], cores: int) -> float:
+    """Cores that both need beyond those there are, relative to them."""
+    mine, theirs = (sum(r.busy.get(p, 0.0) for p in policies) / r.latency for r in (row, other))
+    return max(0.0, (mine + theirs) / cores - 1.0) if mine > 0.0 else 0.0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 __all__ = ["Drift", "Sublevels"]
 
-_RISE, _FALL = 0.5, 0.1
+_RISE, _FALL = 0.5, 0.05
 """How much of a new ratio counts: too slow matters at once, too fast only where it lasts."""
 
 _LEAST, _MOST = 0.25, 16.0
@@ -18,7 +18,7 @@ _LESS = 0.9
 
 
 class Drift:
-    """Measured over foreseen times, averaged: up by half of what is new, down by a tenth.
+    """Measured over foreseen times, averaged: up by half of what is new, down by a twentieth.
 
     Attributes
     ----------

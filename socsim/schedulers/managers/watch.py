@@ -11,7 +11,7 @@ from socsim.schedulers.managers.sublevels import Drift, Sublevels
 
 __all__ = ["Watch"]
 
-_SCALE_GRID, _LIMIT_GRID, _GAP_GRID = 0.02, 0.01, 0.1
+_SCALE_GRID, _LIMIT_GRID, _GAP_GRID = 0.005, 0.005, 0.1
 """Relative steps in which plans tell scales, limits and gaps apart."""
 
 _GAP_SHARE, _NO_GAP = 0.2, 1e-6
