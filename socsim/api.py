@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, is_dataclass, replace
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -164,7 +164,9 @@ def simulate(
     streams = {s.name: s.app for s in simulation.streams}
     deadlines = {name: app.deadline_s for name, app in streams.items() if app.deadline_s is not None}
     alone = partial(_alone_s, first_device(target, modes), streams)
-    return Result(outcome, dict(described), deadlines_s=deadlines, idle_service_s=alone)
+    said = () if simulation.manager is None else simulation.manager.report
+    report = [asdict(row) if is_dataclass(row) and not isinstance(row, type) else dict(row) for row in said]
+    return Result(outcome, dict(described), deadlines_s=deadlines, idle_service_s=alone, report=report)
 
 
 def _hertz(clock: float | str) -> float:

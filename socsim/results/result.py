@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,8 @@ class Result:
     idle_service_s
         Simulates each application alone on the idle phone, and gives the time of one inference by application;
         :meth:`slowdown` calls it when it is asked for.
+    report
+        What the manager of the device has to say about its decisions.
     """
 
     def __init__(
@@ -44,8 +46,10 @@ class Result:
         config: Mapping[str, Any] | None = None,
         deadlines_s: Mapping[str, float] | None = None,
         idle_service_s: Callable[[], Mapping[str, float]] | None = None,
+        report: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.outcome = outcome
+        self.report = [dict(row) for row in report]
         self.config: dict[str, Any] = dict(config or {})
         self.deadlines_s: dict[str, float] = dict(deadlines_s or {})
         self._idle_service_s = idle_service_s

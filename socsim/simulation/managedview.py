@@ -104,10 +104,12 @@ class DomainView:
     ----------
     domain
         In motion.
+    units
+        How many run at its clock: cores of a CPU policy.
     """
 
-    def __init__(self, domain: ClockDomain) -> None:
-        self._domain = domain
+    def __init__(self, domain: ClockDomain, units: int = 1) -> None:
+        self._domain, self.units = domain, units
         self.name, self.kind = domain.name, domain.name.split(".")[0]
         self.opps = OppView(domain.frequencies)
 
@@ -151,8 +153,9 @@ class DeviceView:
         self._clocks, self._table, self._again, self.events = clocks, table, again, events
         self._apps = {app.name: app for app in apps}
         self.apps: Mapping[str, AppView] = MappingProxyType(self._apps)
+        cores = {f"cpu.{cluster.name}": cluster.count for cluster in clocks.device.clusters}
         self.domains: Mapping[str, DomainView] = MappingProxyType(
-            {name: DomainView(domain) for name, domain in clocks.domains.items()}
+            {name: DomainView(d, cores.get(name, 1)) for name, d in clocks.domains.items()}
         )
         self.rails = table.rails
 

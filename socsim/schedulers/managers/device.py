@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from socsim.schedulers.governors.opps import OppView
 from socsim.workloads.targets import Target, Targets
@@ -168,6 +168,10 @@ class DomainState(Protocol):
         """``"cpu"``, ``"gpu"``, ``"dsp"``, ``"npu"``, ``"dram"``."""
 
     @property
+    def units(self) -> int:
+        """How many run at this clock: the cores of a CPU policy; 1 of anything else."""
+
+    @property
     def opps(self) -> OppView:
         """All frequencies that the hardware has."""
 
@@ -250,6 +254,10 @@ class DeviceManager(ABC):
     runs_on: ClassVar[str] = ""
     """Scheduler that applications have where only a manager is named, as in comparisons; the first accelerator of the
     library where empty."""
+
+    report: Sequence[Any] = ()
+    """What it has to say about its decisions after a run, one dataclass or mapping for each; of results,
+    ``result.report``."""
 
     written: str = ""
     """How it was asked for, where that says more than its name: ``"hierarchical(rail=vdd_in)"``."""

@@ -41,7 +41,9 @@ GROUP = "socsim.managers"
 
 _BUILT_IN = {
     "fixed": "socsim.schedulers.managers.fixed:Fixed",
+    "hierarchical": "socsim.schedulers.managers.hierarchical:Hierarchical",
     "latency_window": "socsim.schedulers.managers.window:LatencyWindow",
+    "oracle": "socsim.schedulers.managers.oracle:Oracle",
     "pinned": "socsim.schedulers.managers.pinned:Pinned",
 }
 _BASES = (Manager, DeviceManager)
