@@ -37,7 +37,7 @@ class Half(socsim.Governor):
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "own_governors.py").write_text(OWN)
+    (tmp_path / "half_governors.py").write_text(OWN)
     return tmp_path
 
 
@@ -140,10 +140,10 @@ def test_a_governor_for_no_domain_of_the_device_is_refused(text, domains, senten
 
 
 def test_files_of_governors_become_absolute_and_are_hashed(here: Path) -> None:
-    file = here / "own_governors.py"
+    file = here / "half_governors.py"
     text = f"schedutil+{file}:Half"
     mapping = {"gpu": f"{file}:Half", "cpu": {"name": "ondemand", "up_threshold": 80}}
-    given = ["schedutil+own_governors:Half", {"gpu": "own_governors.py:Half", "cpu": mapping["cpu"]}]
+    given = ["schedutil+half_governors:Half", {"gpu": "half_governors.py:Half", "cpu": mapping["cpu"]}]
     assert locate_governors(given, here) == [text, mapping]
     assert set_files([text, mapping]) == [file, file]
     assert set_files("schedutil") == set_files(None) == set_files("a++b") == []
@@ -251,18 +251,18 @@ def test_compare_on_the_command_line(cli) -> None:
 
 
 def test_a_saved_comparison_runs_again(cli, here: Path) -> None:
-    sets = "performance,schedutil+own_governors:Half"
+    sets = "performance,schedutil+half_governors:Half"
     first = cli("compare", *QUICK, "-s", "gpu", "-g", sets, "-o", "out", "--json")[1]
     assert cli("run", "out", "--json")[1] == first
     manifest = json.loads((here / "out" / "manifest.json").read_text())
-    assert manifest["experiment"]["governors"] == ["performance", f"schedutil+{here}/own_governors.py:Half"]
+    assert manifest["experiment"]["governors"] == ["performance", f"schedutil+{here}/half_governors.py:Half"]
     assert manifest["experiment"]["period"] == "0.1 s"
-    assert list(manifest["inputs"]) == [str(here / "own_governors.py")]
+    assert list(manifest["inputs"]) == [str(here / "half_governors.py")]
     table = pd.read_parquet(here / "out" / "comparison.parquet")
-    assert table["governors"].tolist() == ["performance", "schedutil+own_governors:Half"]
+    assert table["governors"].tolist() == ["performance", "schedutil+half_governors:Half"]
     assert {path.name for path in (here / "out").iterdir()} >= {
         "gpu-performance",
-        "gpu-schedutil-own_governors-Half",
+        "gpu-schedutil-half_governors-Half",
     }
     assert check_comparison("out/experiment.yaml").endswith(
         "of 1 scheduler with 2 sets of governors on xiaomi-9"
