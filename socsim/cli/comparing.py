@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from socsim.cli.options import (
+    accuracy_option,
     device_option,
     dtype_option,
     library_option,
@@ -66,6 +67,13 @@ def report_options(command: Any) -> Any:
     metavar="SET,...",
     help="Sets of governors, each names joined by +, such as schedutil,schedutil+adreno_tz.",
 )
+@click.option(
+    "-t",
+    "--transforms",
+    metavar="SET,...",
+    help="Sets of transforms, each joined by +, such as none,prune(0.5),prune(0.5)+quantise.",
+)
+@accuracy_option
 @library_option
 @click.option(
     "--cores",
@@ -95,6 +103,8 @@ def compare(
     model: str,
     schedulers: str,
     governors: str | None,
+    transforms: str | None,
+    accuracy: str,
     library: str,
     cores: str | None,
     dtype: str | None,
@@ -122,11 +132,13 @@ def compare(
         check_output(output)
     names = split_names(schedulers)
     sets = None if governors is None else split_names(governors, "-g", "set of governors")
+    changes = None if transforms is None else split_names(transforms, "-t", "set of transforms")
     graph = load_compared(model, library, parse_shapes(shapes), fuse=not no_fuse)
     targets = {key: value for key, value in (("latency", latency), ("top1", top1)) if value is not None}
     comparison = api.compare(
         device, graph, names, governors=sets, library=library, inferences=inferences, period=period,
-        dtype=dtype or "", cores=cores or "", level=level, targets=targets or None,
+        dtype=dtype or "", cores=cores or "", level=level, targets=targets or None, transforms=changes,
+        accuracy=accuracy,
         noise=noise, seed=seed, kernels=output is not None,
     )  # fmt: skip
     comparison.config.update(located(_origin(model, shapes, no_fuse), Path.cwd()))

@@ -56,6 +56,8 @@ class ComparisonSpec(BaseModel):
     cores: str = ""
     level: Count | None = None
     targets: Any = None
+    transforms: Annotated[list[str], Field(min_length=1)] | None = None
+    accuracy: str = ""
     noise: bool = False
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     shapes: dict[str, list[Count]] = {}

@@ -24,8 +24,8 @@ class Pricer:
     device, library, graph
         What runs where with which kernels.
     dtype
-        Data type wanted; ``""`` is the network's, if it has one, else each processor's own, which is also used where the
-        wanted one is not calibrated.
+        Data type wanted; ``""`` is the network's, if it has one, else each processor's own, which is also used where
+        the wanted one is not calibrated.
     cores
         CPU mask; ``""`` takes the library's default.
     cpuset

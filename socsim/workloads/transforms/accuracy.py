@@ -124,7 +124,9 @@ def _yaml_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     for node in drops.value:
         row = node.plain()
         if not isinstance(row, dict):
-            raise FileError(str(path), [Fault(node.place.line, node.place.column, "", f"expected a row, got {row!r}")])
+            raise FileError(
+                str(path), [Fault(node.place.line, node.place.column, "", f"expected a row, got {row!r}")]
+            )
         _check_names(path, node.place.line, list(row), needed=("model", "transform", "top1_drop"))
         yield node.place.line, row
 

@@ -23,7 +23,15 @@ from socsim.workloads.transforms.simplifying import simplify
 from socsim.workloads.transforms.steps import next_step, spelled
 from socsim.workloads.transforms.unfusing import unfuse
 
-__all__ = ["FREE", "TRANSFORMS", "Transform", "canonical", "parse_transform", "split_transforms", "transformed"]
+__all__ = [
+    "FREE",
+    "TRANSFORMS",
+    "Transform",
+    "canonical",
+    "parse_transform",
+    "split_transforms",
+    "transformed",
+]
 
 TRANSFORMS: Mapping[str, Callable[..., ModelGraph]] = MappingProxyType(
     {
@@ -148,7 +156,9 @@ def canonical(steps: Iterable[str]) -> tuple[str, ...]:
 
 
 def transformed(
-    graph: ModelGraph, steps: Iterable[str | Transform | Callable[[ModelGraph], ModelGraph]], accuracy: str | Path = ""
+    graph: ModelGraph,
+    steps: Iterable[str | Transform | Callable[[ModelGraph], ModelGraph]],
+    accuracy: str | Path = "",
 ) -> ModelGraph:
     """A network after some transforms, with what they cost in accuracy where a table says so.
 

@@ -145,10 +145,10 @@ def _concat(channels: ChannelMap, op: Operator) -> None:
             channels.tie(first, ids)
         channels.axes[op.outputs[0]] = Axis(place, first)
         return
-    ids: list[int] = []
+    joined: list[int] = []
     for tensor, axis in zip(op.inputs, read, strict=True):
-        ids += axis.ids if axis else [FIXED] * channels.shape(tensor)[place]
-    channels.axes[op.outputs[0]] = Axis(place, ids)
+        joined += axis.ids if axis else [FIXED] * channels.shape(tensor)[place]
+    channels.axes[op.outputs[0]] = Axis(place, joined)
 
 
 def _split(channels: ChannelMap, op: Operator) -> None:
@@ -202,10 +202,10 @@ def _reshape(channels: ChannelMap, op: Operator) -> None:
     ahead, behind, count = prod(before[: read.place]), prod(before[read.place + 1 :]), before[read.place]
     for place, size in enumerate(after):
         repeat = size // count
-        if prod(after[:place]) == ahead and size == repeat * count and repeat >= 1:
-            if prod(after[place + 1 :]) * repeat == behind:
-                channels.axes[op.outputs[0]] = Axis(place, [c for c in read.ids for _ in range(repeat)])
-                return
+        whole = repeat >= 1 and size == repeat * count
+        if whole and prod(after[:place]) == ahead and prod(after[place + 1 :]) * repeat == behind:
+            channels.axes[op.outputs[0]] = Axis(place, [c for c in read.ids for _ in range(repeat)])
+            return
     channels.keep(op)
 
 

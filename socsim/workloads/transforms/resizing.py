@@ -26,7 +26,9 @@ def matrix_size(op: Operator, read: Shape, given: Shape) -> int:
         Shapes of its first input and output.
     """
     if op.type in _MADE_OF_FILTERS:
-        return read[1] * given[1] * prod(op.get("kernel", (1, 1))) // op.get("groups", 1)
+        kernel: tuple[int, int] = op.get("kernel", (1, 1))
+        groups: int = op.get("groups", 1)
+        return read[1] * given[1] * prod(kernel) // groups
     if op.type == "fully_connected":
         return prod(read) // read[0] * given[-1]
     return read[-1] * given[-1] if op.type == "matmul" else 0

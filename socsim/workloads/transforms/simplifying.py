@@ -89,9 +89,9 @@ def _is_identity(graph: ModelGraph, op: Operator, makers: dict[str, Operator]) -
     if op.type == "transpose":
         return _in_place(op.get("axes"), before)
     if op.type == "channel_shuffle":
-        return op.get("groups") in (1, before[1])
+        return bool(op.get("groups") in (1, before[1]))
     if op.type in ("max_pool", "avg_pool"):
-        return op.get("kernel") == (1, 1)
+        return bool(op.get("kernel") == (1, 1))
     if op.type == "reduce":
         return op.get("function") in ("mean", "max", "sum") and bool(op.get("axes"))
     if op.type == "eltwise":

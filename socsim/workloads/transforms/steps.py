@@ -28,11 +28,22 @@ def spelled(name: str, values: tuple[Any, ...] = (), **options: tuple[Any, Any])
 
 
 def _word(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+    return (
+        str(value).lower()
+        if isinstance(value, bool)
+        else f"{value:g}"
+        if isinstance(value, float)
+        else str(value)
+    )
 
 
 def next_step(
-    graph: ModelGraph, name: str, values: tuple[Any, ...] = (), *, free: bool = False, **options: tuple[Any, Any]
+    graph: ModelGraph,
+    name: str,
+    values: tuple[Any, ...] = (),
+    *,
+    free: bool = False,
+    **options: tuple[Any, Any],
 ) -> Lineage:
     """The lineage of what a transform makes of a network; arguments as of :func:`spelled`.
 
