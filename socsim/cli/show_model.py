@@ -19,7 +19,7 @@ __all__ = ["scaled", "show_model"]
 _PREFIXES = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
-@click.command("model")
+@click.command("model", short_help="Show a network, by name or ONNX file.")
 @click.argument("name")
 @model_options
 @accuracy_option

@@ -148,6 +148,9 @@ def _concat(channels: ChannelMap, op: Operator) -> None:
     joined: list[int] = []
     for tensor, axis in zip(op.inputs, read, strict=True):
         joined += axis.ids if axis else [FIXED] * channels.shape(tensor)[place]
+    if len(joined) != channels.shape(op.outputs[0])[place]:  # a constant is joined too
+        channels.keep(op)
+        return
     channels.axes[op.outputs[0]] = Axis(place, joined)
 
 
