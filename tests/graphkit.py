@@ -28,7 +28,9 @@ def networks(draw: st.DrawFn) -> ModelGraph:
 
 def _layer(draw: st.DrawFn, b: GraphBuilder, x: str, known: list[str]) -> str:
     activation = draw(st.sampled_from(FUNCTIONS))
-    kind = draw(st.sampled_from(("conv", "point", "depthwise", "grouped", "sum", "gate", "norm", "pool", "split")))
+    kind = draw(
+        st.sampled_from(("conv", "point", "depthwise", "grouped", "sum", "gate", "norm", "pool", "split"))
+    )
     channels = draw(st.sampled_from((8, 16, 24, 32)))
     if kind == "conv":
         return b.conv(x, channels, 3, draw(st.sampled_from((1, 2))), activation=activation)
