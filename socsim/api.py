@@ -34,7 +34,7 @@ from socsim.workloads.pricing import Pricer
 from socsim.workloads.replays import Replay
 from socsim.workloads.targets import make_targets
 from socsim.workloads.transforms import fuse as fused
-from socsim.workloads.transforms import split_transforms, transformed
+from socsim.workloads.transforms import split_transforms, transform_set, transformed
 from socsim.workloads.zoo import build_model
 
 __all__ = ["compare", "load_model", "profile", "simulate"]
@@ -371,10 +371,8 @@ def compare(
 
 
 def _steps(chosen: Any) -> tuple[Any, ...]:
-    """One set of transforms; ``"none"`` and ``""`` are the empty one."""
-    if not isinstance(chosen, str):
-        return tuple(chosen)
-    return () if chosen.strip() in ("", "none") else tuple(step.strip() for step in chosen.split("+"))
+    """One set of transforms."""
+    return transform_set(chosen) if isinstance(chosen, str) else tuple(chosen)
 
 
 def _spelled(steps: Sequence[Any]) -> str:

@@ -1,12 +1,13 @@
 """Transforms of networks: each takes a graph and returns another, and leaves the first as it was."""
 
-from socsim.workloads.transforms.accuracy import Drop, DropTable
+from socsim.workloads.transforms.accuracy import Drop, DropTable, load_drops
 from socsim.workloads.transforms.catalogue import (
     TRANSFORMS,
     Transform,
     canonical,
     parse_transform,
     split_transforms,
+    transform_set,
     transformed,
 )
 from socsim.workloads.transforms.fusing import FUSABLE_ACTIVATIONS, fuse
@@ -25,12 +26,14 @@ __all__ = [
     "Transform",
     "canonical",
     "fuse",
+    "load_drops",
     "low_rank",
     "parse_transform",
     "prune",
     "quantise",
     "simplify",
     "split_transforms",
+    "transform_set",
     "transformed",
     "unfuse",
 ]

@@ -30,6 +30,7 @@ __all__ = [
     "canonical",
     "parse_transform",
     "split_transforms",
+    "transform_set",
     "transformed",
 ]
 
@@ -148,6 +149,11 @@ def split_transforms(model: str) -> tuple[str, tuple[str, ...]]:
     if match is None or Path(model).is_file():
         return model, ()
     return match["base"].strip(), tuple(step.strip() for step in match["steps"].split("+")[1:])
+
+
+def transform_set(text: str) -> tuple[str, ...]:
+    """``("prune(0.5)", "quantise")`` of ``"prune(0.5)+quantise"``; ``"none"`` and ``""`` are the empty set."""
+    return () if text.strip() in ("", "none") else tuple(step.strip() for step in text.split("+"))
 
 
 def canonical(steps: Iterable[str]) -> tuple[str, ...]:
