@@ -13,6 +13,7 @@ from socsim.workloads.arrival_spec import make_arrivals
 from socsim.workloads.competitors import Competitor
 from socsim.workloads.frames import Ui, Video
 from socsim.workloads.replays import Replay
+from socsim.workloads.scene_spec import make_scene
 from socsim.workloads.stages import make_after
 from socsim.workloads.targets import make_targets
 
@@ -80,6 +81,9 @@ class InferenceSpec(Spec):
     manager: str | dict[str, Any] | None = None
     targets: Any = None
     places: Annotated[list[str | dict[str, Any]], Field(min_length=1)] | None = None
+    scene: Any = None
+    reuse: str | dict[str, Any] | None = None
+    memory: Literal["release", "hold"] = "release"
     start: Duration = 0.0
     stop: Time = inf
 
@@ -94,6 +98,10 @@ class InferenceSpec(Spec):
             make_targets(self.targets, units=True)
         except ValueError as error:
             raise yamlfile.RelativeFaults([(("targets",), str(error))]) from None
+        try:
+            make_scene(self.scene)
+        except ValueError as error:
+            raise yamlfile.RelativeFaults([(("scene",), str(error))]) from None
         self.application()
         return self
 

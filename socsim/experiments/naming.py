@@ -18,6 +18,7 @@ from socsim.workloads.competitors import Competitor
 from socsim.workloads.frames import FrameApp
 from socsim.workloads.process_trace import read_process_trace
 from socsim.workloads.replays import Replay
+from socsim.workloads.scenes import ChangeTrace, read_changes
 
 __all__ = ["named_things", "phrase"]
 
@@ -35,6 +36,7 @@ def named_things(
     from socsim.devices.profile import load_device
     from socsim.schedulers.managers import make_app_manager, make_device_manager
     from socsim.schedulers.registry import make_scheduler
+    from socsim.schedulers.reuse import make_reuse
     from socsim.workloads.dynamic import load_family
     from socsim.workloads.library import load_library
 
@@ -64,6 +66,10 @@ def named_things(
             yield ("apps", i, "cores"), partial(_check_cores, experiment.device), app
         if isinstance(app.source, TraceFile):
             yield ("apps", i, "arrivals"), read_trace, app.source.file
+        if isinstance(app.scenery, ChangeTrace):
+            yield ("apps", i, "scene"), read_changes, app.scenery.file
+        if app.reuse is not None:
+            yield ("apps", i, "reuse"), make_reuse, app.reuse
 
 
 def _check_place(spec: Any) -> None:

@@ -47,6 +47,12 @@ _SERVED: Columns = (
     ("through-\nput /s", "throughput_per_s", ".2f"),
     ("slow-\ndown", "slowdown", ".2f"),
     *_TOP1,
+    ("changed\n%", "changed_share_mean", ".1%"),
+    ("frame\nreuse %", "frame_reuse_share", ".1%"),
+    ("layer\nreuse %", "layer_reuse_share", ".1%"),
+    ("com-\nputed %", "computed_share_mean", ".1%"),
+    ("stale\n%", "stale_share_mean", ".1%"),
+    ("age\nms", "age_ms_mean", ".2f"),
 )
 _SHOWN: Columns = (
     ("frames", "frames", "d"),

@@ -303,6 +303,6 @@ class OnlineStream(Stream):
             kernels=kernels / n,
             transfer_bytes=moved / n,
             sync_s=sync / n,
-            peak_memory_bytes=network.peak_memory_bytes(self.pricer.dtype),
+            peak_memory_bytes=self.lifetimes.peak_bytes(network, self.pricer.dtype),
             macs=network.macs,
         )
