@@ -121,9 +121,11 @@ class Reusing:
         stream = self._stream
         self._undo = index, self._kept, self._computed, self._skipped
         self._kept, self._computed, self._skipped = 1.0, arrival, 0
+        # The scheduler may drop it at once, so that the record has to be there before.
+        record = self.records[index] = ReuseRecord(stream.name, index, changed, "none", 1.0, 0.0, arrival)
         share = stream.accept_part(index, arrival, part)
-        way = "layer" if share < 1.0 else "none"
-        self.records[index] = ReuseRecord(stream.name, index, changed, way, share, 0.0, arrival)
+        if share < 1.0:
+            self.records[index] = record._replace(reused="layer", computed=share)
 
     def started(self, index: int) -> float:
         """When an inference under way began, in s: its comparison, where there was one; -1 before that."""

@@ -148,6 +148,8 @@ def _resampling(graph: ModelGraph, op: Operator) -> _Rule | None:
     if op.type == "deconv2d":
         kernel, stride = int(op.get("kernel", (1, 1))[0]), int(op.get("stride", (1, 1))[0])
         return lambda rows: Rows(rows.first * stride - kernel + 1, (rows.end - 1) * stride + kernel)
+    if op.type == "slice" and before == after:
+        return lambda rows: rows
     if op.type == "pad":
         return lambda rows: Rows(rows.first, rows.end + after - before)
     if op.type == "resize":

@@ -12,7 +12,15 @@ from socsim.schedulers.reuse.base import ReusePolicy
 from socsim.schedulers.specs import options_of
 from socsim.schedulers.spelling import describe_spec, located, module_files, write_spec
 
-__all__ = ["GROUP", "describe_reuse", "locate_reuse", "make_reuse", "reuse_files", "reuse_names"]
+__all__ = [
+    "GROUP",
+    "broken_reuse",
+    "describe_reuse",
+    "locate_reuse",
+    "make_reuse",
+    "reuse_files",
+    "reuse_names",
+]
 
 GROUP = "socsim.reuse"
 """Entry point group in which packages offer policies: ``name = "module:Class"``."""
@@ -31,6 +39,11 @@ Spec = ReusePolicy | type[ReusePolicy] | str | Mapping[str, Any]
 def reuse_names() -> tuple[str, ...]:
     """Names of the policies that come with socsim, then of those that installed packages offer."""
     return _CATALOGUE.names()
+
+
+def broken_reuse() -> dict[str, str]:
+    """Policies that installed packages offer but that cannot be loaded, with what is wrong."""
+    return _CATALOGUE.broken()
 
 
 def make_reuse(spec: Spec) -> ReusePolicy:
