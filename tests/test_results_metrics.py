@@ -38,6 +38,7 @@ def test_all_values_of_a_small_run():
         "deadline_miss_share": None,
         "peak_memory_mb": 3.0,
         "prediction_mape": pytest.approx(0.2),
+        "top1_drop": 0.0,
         "top1_mean": None,
     }
 
