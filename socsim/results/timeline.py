@@ -165,7 +165,9 @@ def _dispatching_cores(outcome: Outcome, name: str) -> list[list[Interval]]:
     cluster = name.removeprefix("cpu.")
     if cluster == name:
         return [[]]
-    cores: dict[int, list[Interval]] = {core: [] for core, owner in enumerate(outcome.core_names) if owner == cluster}
+    cores: dict[int, list[Interval]] = {
+        core: [] for core, owner in enumerate(outcome.core_names) if owner == cluster
+    }
     for s in outcome.dispatches:
         if s.core in cores:
             cores[s.core].append((s.start_s, s.end_s))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 from types import MappingProxyType
 from typing import Any
 
@@ -163,6 +164,8 @@ def start_governors(
         A governor that wants something that is no frequency.
     """
     for name, governor in governors.items():
+        if name in executor.servers:
+            executor.servers[name].patience = clocks.device.accelerators[name].suspend_after or inf
         Governed(env, executor, clocks, name, governor).start()
     if governors and "dram" not in governors and _votes(clocks.device):
         clocks.follow_votes()

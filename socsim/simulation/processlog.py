@@ -201,7 +201,9 @@ class ProcessLog:
 
     def spans(self, kind: str = "other") -> Iterator[SpanRecord]:
         """Times on cores of threads that are no part of an inference, or (``"host"``) dispatch, in order of start."""
-        yield from sorted((SpanRecord(*span) for span in self._spans[kind]), key=lambda s: (s.start_s, s.core))
+        yield from sorted(
+            (SpanRecord(*span) for span in self._spans[kind]), key=lambda s: (s.start_s, s.core)
+        )
 
     def bursts(self, bandwidth: float) -> list[BurstRecord]:
         """What was asked for, in order of start; `bandwidth`: of DRAM, in B/s."""

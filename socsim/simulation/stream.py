@@ -176,8 +176,9 @@ class Stream(ABC):
     def finish(self, index: int, arrival: float, start: float) -> None:
         """Record a finished inference; the stages after it, then who waits, may go on."""
         origin = self._under_way.pop(index).origin_s
-        now, (level, place) = self.executor.env.now, self.running(index)
-        self.log.add(self.name, index, arrival, start, now, "finished", origin, level, place)
+        self.log.add(
+            self.name, index, arrival, start, self.executor.env.now, "finished", origin, *self.running(index)
+        )
         for follower in self.followers:
             follower.trigger(arrival if origin < 0.0 else origin)
         self._leave()
