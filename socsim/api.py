@@ -12,7 +12,7 @@ from typing import Any
 from socsim.describing import describe, describe_limits, describe_run, settled
 from socsim.devices.device import Device
 from socsim.devices.profile import load_device
-from socsim.errors import UsageError
+from socsim.errors import UnknownNameError, UsageError
 from socsim.results.comparison import Comparison
 from socsim.results.inputs import located
 from socsim.results.result import Result
@@ -26,7 +26,14 @@ from socsim.simulation.simulation import Application, Simulation
 from socsim.units import parse
 from socsim.workloads.apps import Inference
 from socsim.workloads.competitors import Competitor
-from socsim.workloads.dynamic import DynamicFamily, is_family, is_member, load_family, load_member
+from socsim.workloads.dynamic import (
+    DynamicFamily,
+    family_names,
+    is_family,
+    is_member,
+    load_family,
+    load_member,
+)
 from socsim.workloads.frames import FrameApp
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.library import load_library
@@ -82,7 +89,10 @@ def load_model(
         return fused(graph) if fuse else graph
     if shapes:
         raise UsageError(f"shapes are for ONNX files; {text!r} is a network of the zoo with a fixed shape")
-    return build_model(text)
+    try:
+        return build_model(text)
+    except UnknownNameError as error:
+        raise UnknownNameError(error.kind, text, [*error.known, *family_names()], error.hint) from None
 
 
 def simulate(

@@ -420,7 +420,7 @@ def test_power_frame_and_counters_have_all_meters() -> None:
 
 
 def test_cores_that_dispatch_draw_power_when_they_do() -> None:
-    """A network that a host starts kernel by kernel, a pause, and again: what the host's core draws falls in between."""
+    """A network that a host starts kernel by kernel, a pause, and again: its core draws less in between."""
     app = socsim.Inference("mobilenet_v2", "gpu", library="pytorch_eager", period="100 ms", count=2)
     done = socsim.simulate("jetson-xavier-nx", [app], kernels=True).outcome
     (cluster,) = {done.core_names[s.core] for s in done.dispatches}

@@ -45,8 +45,8 @@ def power_steps(outcome: Outcome) -> dict[str, Steps]:
     A component that does nothing draws its idle power, which follows its clock's voltage, and falls as its cores enter
     idle states. What its energy leaves beyond that is spread over time in proportion to what the units (cores, the
     accelerator) that kernels, dispatching and other processes keep busy draw more, and for DRAM in proportion to
-    traffic; so power over time always adds up to the component's energy. Without kernel records every component has one step, its mean
-    power.
+    traffic; so power over time always adds up to the component's energy. Without kernel records every component has
+    one step, its mean power.
     """
     return (
         {name: _component_steps(outcome, name) for name in outcome.energy_j} if outcome.duration_s > 0 else {}

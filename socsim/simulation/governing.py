@@ -113,7 +113,7 @@ def check_limits(
         lowest, highest = _range(device, name)
         for key, clock in given.items():
             if not lowest * (1 - 1e-9) <= clock <= highest * (1 + 1e-9):
-                table = f"from {_mhz(lowest)} to {_mhz(highest)}"
+                table = f"from {_mhz(lowest)} to {_mhz(highest)}" + " in its power mode" * bool(device.whole)
                 raise UsageError(f"limit {key} of {name!r} must be {table}, got {_mhz(clock)}")
         if given.get("min", lowest) > given.get("max", highest):
             told = f"{_mhz(given['min'])} and {_mhz(given['max'])}"
