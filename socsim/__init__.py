@@ -12,7 +12,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from socsim.api import compare, load_model, profile, simulate
+    from socsim.api import load_model, profile, simulate
+    from socsim.comparing import compare
     from socsim.devices.device import Device
     from socsim.devices.profile import load_device
     from socsim.errors import SocsimError
@@ -71,7 +72,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "api": ("compare", "load_model", "profile", "simulate"),
+    "api": ("load_model", "profile", "simulate"),
+    "comparing": ("compare",),
     "devices.device": ("Device",),
     "devices.profile": ("load_device",),
     "errors": ("SocsimError",),

@@ -1,25 +1,20 @@
-"""The functions that most users need: load, simulate, compare."""
+"""The functions that most users need: load, simulate, profile; :func:`socsim.comparing.compare` runs several."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass, replace
 from functools import partial
-from itertools import product
 from math import inf
 from pathlib import Path
 from typing import Any
 
-from socsim.describing import describe, describe_limits, describe_run, settled, written_step
+from socsim.describing import describe_run, settled
 from socsim.devices.device import Device
 from socsim.devices.profile import load_device
-from socsim.errors import UsageError
-from socsim.results.comparison import Comparison
-from socsim.results.inputs import located
+from socsim.errors import UnknownNameError, UsageError
 from socsim.results.result import Result
-from socsim.schedulers.contenders import contenders, describe_decider
 from socsim.schedulers.profile_file import ProfileRow
-from socsim.simulation.governing import governor_sets
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.mode_changes import first_device
 from socsim.simulation.profiling import take_profile
@@ -27,19 +22,24 @@ from socsim.simulation.simulation import Application, Simulation
 from socsim.units import parse
 from socsim.workloads.apps import Inference
 from socsim.workloads.competitors import Competitor
-from socsim.workloads.dynamic import DynamicFamily, is_family, is_member, load_family, load_member
+from socsim.workloads.dynamic import (
+    DynamicFamily,
+    family_names,
+    is_member,
+    load_family,
+    load_member,
+)
 from socsim.workloads.frames import FrameApp
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.library import load_library
 from socsim.workloads.mode_schedule import make_mode_schedule
 from socsim.workloads.pricing import Pricer
 from socsim.workloads.replays import Replay
-from socsim.workloads.targets import make_targets
 from socsim.workloads.transforms import fuse as fused
-from socsim.workloads.transforms import split_transforms, transform_set, transformed
+from socsim.workloads.transforms import split_transforms, transformed
 from socsim.workloads.zoo import build_model
 
-__all__ = ["compare", "load_model", "profile", "simulate"]
+__all__ = ["hertz", "load_model", "profile", "simulate"]
 
 
 def load_model(
@@ -105,7 +105,10 @@ def _written(model: str | Path, shapes: Mapping[str, tuple[int, ...]] | None, fu
         return fused(graph) if fuse else graph
     if shapes:
         raise UsageError(f"shapes are for ONNX files; {text!r} is a network of the zoo with a fixed shape")
-    return build_model(text)
+    try:
+        return build_model(text)
+    except UnknownNameError as error:
+        raise UnknownNameError(error.kind, text, [*error.known, *family_names()], error.hint) from None
 
 
 def simulate(
@@ -170,17 +173,17 @@ def simulate(
     target = device if isinstance(device, Device) else load_device(device)
     loaded = [_loaded(app) for app in apps]
     seconds = parse(duration, "time") if isinstance(duration, str) else duration
-    hertz = {name: {key: _hertz(clock) for key, clock in own.items()} for name, own in (limits or {}).items()}
+    bounds = hertz(limits)
     warmth = parse(heat, "temperature") if isinstance(heat, str) else heat
     modes = make_mode_schedule(power_mode)
     simulation = Simulation(
         target, loaded, duration=seconds, seed=seed, noise=noise, kernels=kernels, mechanisms=mechanisms,
-        governors=governors or {}, limits=hertz, heat=warmth, power_modes=modes, manager=manager,
+        governors=governors or {}, limits=bounds, heat=warmth, power_modes=modes, manager=manager,
     )  # fmt: skip
     outcome = simulation.run()
     simulation.validate()
     described = config or describe_run(
-        target, apps, seconds, seed, noise, mechanisms, governors or {}, hertz, warmth, modes, manager
+        target, apps, seconds, seed, noise, mechanisms, governors or {}, bounds, warmth, modes, manager
     )
     if isinstance(described.get("apps"), list):
         described = {**described, "apps": settled(described["apps"], simulation)}
@@ -192,8 +195,14 @@ def simulate(
     return Result(outcome, dict(described), deadlines_s=deadlines, idle_service_s=alone, report=report)
 
 
-def _hertz(clock: float | str) -> float:
-    return parse(clock, "frequency") if isinstance(clock, str) else clock
+def hertz(limits: Mapping[str, Mapping[str, float | str]] | None) -> dict[str, dict[str, float]]:
+    """Limits of clocks in Hz; those that are text have a unit."""
+    return {
+        name: {
+            key: parse(clock, "frequency") if isinstance(clock, str) else clock for key, clock in own.items()
+        }
+        for name, own in (limits or {}).items()
+    }
 
 
 def _loaded(app: Application) -> Application:
@@ -267,150 +276,3 @@ def profile(
     graph = load_model(model, fuse=converter.fuses)
     pricer = Pricer(target, converter, graph, dtype, cores)
     return list(take_profile(pricer, step=step, repetitions=repetitions, noise=noise, seed=seed))
-
-
-def compare(
-    device: Device | str | Path,
-    model: ModelGraph | DynamicFamily | str,
-    schedulers: Sequence[Any],
-    *,
-    governors: Any = None,
-    limits: Mapping[str, Mapping[str, float | str]] | None = None,
-    library: str = "mace",
-    inferences: int = 50,
-    period: float | str | None = None,
-    dtype: str = "",
-    cores: str = "",
-    level: int | None = None,
-    targets: Any = None,
-    transforms: Sequence[Any] | None = None,
-    accuracy: str | Path = "",
-    noise: bool = False,
-    seed: int = 0,
-    kernels: bool = False,
-) -> Comparison:
-    """Run the same stream of inferences under several schedulers, managers, and governors.
-
-    Parameters
-    ----------
-    device, model, library, dtype, cores
-        What runs on what; the model may be a family of networks, which schedulers that plan and managers run.
-    schedulers
-        Schedulers and managers: names, objects, classes, ``"module:Class"`` or ``{"name": ..., option: ...}``. What a
-        manager manages runs on its :attr:`~socsim.Manager.runs_on`, else on the library's first accelerator.
-    governors
-        A set of governors for all, or a list of sets, each of which is run with every scheduler: a mapping, as for
-        :func:`simulate` (``{"gpu": HalfLoad()}``), or names joined by ``+`` (``"schedutil+adreno_tz"``), each of which
-        goes to the clock domains that it is for. None (default) leaves all clocks at their highest.
-    limits
-        Clocks that the user allows, for all of them, as for :func:`simulate`.
-    inferences
-        Number of inferences for each scheduler.
-    period
-        Time between arrivals in s or with a unit (``"100 ms"``); None runs back to back, without idle time, in which
-        governors differ least.
-    level
-        Of a family, what schedulers run and managers begin with; None for the most accurate one.
-    targets
-        What managers are to reach: ``{"latency": "60 ms", "top1": 76}``, as of :class:`socsim.Inference`.
-    transforms
-        Sets of transforms of the network, each of which is run with every scheduler: ``["none", "prune(0.5)",
-        "prune(0.5)+quantise"]``, or lists of transforms as of :func:`load_model`. None (default) for the network alone.
-    accuracy
-        A table of what transforms cost in accuracy, as of :func:`load_model`.
-    noise, seed, kernels
-        As for :func:`simulate`.
-
-    Returns
-    -------
-    A comparison with ``rows``, ``table()``, ``render()`` and ``save(directory)``.
-    """
-    if isinstance(schedulers, str) or not isinstance(schedulers, Sequence):
-        raise UsageError(f"compare takes a list of schedulers, got {schedulers!r}; put it in brackets")
-    target = device if isinstance(device, Device) else load_device(device)
-    graph = _network(model, library)
-    if isinstance(graph, ModelGraph):
-        graph = load_model(graph, accuracy=accuracy)
-    elif transforms is not None:
-        raise UsageError("transforms are for one network; name a level of the family, such as dynamic_ofa@4")
-    bounds = {
-        name: {key: _hertz(clock) for key, clock in own.items()} for name, own in (limits or {}).items()
-    }
-    shared: dict[str, Any] = {"device": target.source or target.name, "seed": seed, "noise": noise}
-    shared |= {"limits": describe_limits(bounds)} if bounds else {}
-    sets = governor_sets(target, {} if governors is None else governors)
-    rows = contenders(schedulers, _accelerator(target, library, graph))
-    family = isinstance(graph, DynamicFamily)
-    if targets is not None and not family and not any(row.device_manager for row in rows):
-        raise UsageError(
-            "targets are for families of networks, such as dynamic_ofa, and for managers of a whole device"
-        )
-    results = []
-    steps = [()] if transforms is None else [_steps(chosen) for chosen in transforms]
-    if not steps:
-        raise UsageError("compare takes at least one set of transforms, which may be 'none', got none")
-    for own, row in product(steps, rows):
-        network = (
-            load_model(graph, transforms=own, accuracy=accuracy) if isinstance(graph, ModelGraph) else graph
-        )
-        told = targets if family or row.device_manager else None
-        app = Inference(
-            network, row.scheduler, library=library, count=inferences, period=period, dtype=dtype, cores=cores,
-            level=level, manager=row.manager, targets=told,
-        )  # fmt: skip
-        in_app, beside = row.described
-        for chosen in sets:
-            governed = {"governors": chosen.described} if chosen.governors else {}
-            said = replace(app, model=model, transforms=own, accuracy=str(accuracy))
-            described = {**describe(said), **in_app}
-            config = {**shared, **governed, **beside, "apps": [described]}
-            results.append(simulate(
-                target, [app], seed=seed, noise=noise, kernels=kernels, governors=chosen.governors,
-                limits=bounds, manager=row.device_manager, config=located(config, Path.cwd()),
-            ))  # fmt: skip
-    described = {
-        **shared,
-        "model": model if isinstance(model, str) else graph.name,
-        "schedulers": [describe_decider(s) for s in schedulers],
-        **({} if governors is None else {"governors": [chosen.written for chosen in sets]}),
-        "library": library,
-        "inferences": inferences,
-        **({} if level is None else {"level": level}),
-        **({} if transforms is None else {"transforms": [_spelled(own) for own in steps]}),
-        **({"accuracy": str(accuracy)} if accuracy else {}),
-        **({} if targets is None else {"targets": [t.describe() for t in make_targets(targets).rows]}),
-        **(_options(results[0].config["apps"][0]) if results else {}),
-    }
-    titles = [] if governors is None else [chosen.title for chosen in sets] * len(schedulers) * len(steps)
-    managed = any(row.manages for row in rows)
-    named = [row.title for row in rows for _ in sets] * len(steps) if managed else []
-    return Comparison(results, located(described, Path.cwd()), titles, named)
-
-
-def _steps(chosen: Any) -> tuple[Any, ...]:
-    """One set of transforms."""
-    return transform_set(chosen) if isinstance(chosen, str) else tuple(chosen)
-
-
-def _spelled(steps: Sequence[Any]) -> str:
-    return "+".join(written_step(step) for step in steps) or "none"
-
-
-def _network(model: ModelGraph | DynamicFamily | str, library: str) -> ModelGraph | DynamicFamily:
-    """What is compared on; a family is not fused before its levels are."""
-    if isinstance(model, DynamicFamily):
-        return model
-    if isinstance(model, str) and is_family(model):
-        return load_family(model)
-    return load_model(model, fuse=load_library(library).fuses)
-
-
-def _accelerator(device: Device, library: str, network: ModelGraph | DynamicFamily) -> str:
-    """The first accelerator that a library runs a network on, else the CPU."""
-    graph = network.levels[-1].graph if isinstance(network, DynamicFamily) else network
-    processors = Pricer(device, load_library(library), graph).processors
-    return (*processors[1:], "cpu")[0]
-
-
-def _options(app: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: app[key] for key in ("period", "dtype", "cores") if key in app}

@@ -61,6 +61,10 @@ def test_unknown_names_are_told_with_the_nearest() -> None:
         UnknownNameError, match=r"^unknown model 'mobilnet_v1'; did you mean 'mobilenet_v1'\?"
     ):
         socsim.load_model("mobilnet_v1")
+    with pytest.raises(
+        UnknownNameError, match=r"^unknown model 'dynamic_ofaa'; did you mean 'dynamic_ofa'\?"
+    ):
+        socsim.load_model("dynamic_ofaa")
     with pytest.raises(UnknownNameError, match=r"^unknown device 'xiaomi-8'; did you mean 'xiaomi-9'\?"):
         socsim.simulate("xiaomi-8", [inference()])
     with pytest.raises(UnknownNameError, match=r"^unknown library 'maze'; did you mean 'mace'\?"):

@@ -419,6 +419,22 @@ def test_power_frame_and_counters_have_all_meters() -> None:
     json.dumps(events, allow_nan=False)
 
 
+def test_cores_that_dispatch_draw_power_when_they_do() -> None:
+    """A network that a host starts kernel by kernel, a pause, and again: its core draws less in between."""
+    app = socsim.Inference("mobilenet_v2", "gpu", library="pytorch_eager", period="100 ms", count=2)
+    done = socsim.simulate("jetson-xavier-nx", [app], kernels=True).outcome
+    (cluster,) = {done.core_names[s.core] for s in done.dispatches}
+    steps, power = power_steps(done)[f"cpu.{cluster}"], done.power[f"cpu.{cluster}"]
+    top = max(power.busy_w_at)
+    gated = 2 * power.gated_w_at[top]
+    assert steps.values.max() == pytest.approx(gated + power.dispatch_w_at[top], rel=1e-9)
+    assert steps.values.min() == pytest.approx(gated, rel=1e-9)
+    assert integral(steps, done.duration_s) == pytest.approx(done.energy_j[f"cpu.{cluster}"], rel=1e-9)
+    busy = sum(s.end_s - s.start_s for s in done.dispatches)
+    used = sum(r.energy_j for r in done.used if r.component == f"cpu.{cluster}" and r.kind != "idle")
+    assert used == pytest.approx(busy * power.dispatch_w_at[top], rel=1e-9)
+
+
 def test_gaps_begin_before_the_run() -> None:
     """1 ms of work from 1 ms on, in 10 ms: asleep from the start, then again 4 ms after the end."""
     power = ComponentPower(0.1, 1.0, {1e9: 1.0}, {1e9: 0.2}, Rest(1, ((0.004, 0.5),)))

@@ -23,8 +23,8 @@ CHAIN = net("a:16 x; b:8 a")
 
 def test_power_of_components() -> None:
     assert component_power(toy()) == {
-        "cpu.big": ComponentPower(1.0, 2.5, {1.0: 2.5}, {1.0: 0.5}, Rest(2)),
-        "cpu.little": ComponentPower(1.0, 2.5, {1.0: 2.5}, {1.0: 0.5}, Rest(2)),
+        "cpu.big": ComponentPower(1.0, 2.5, {1.0: 2.5}, {1.0: 0.5}, Rest(2), {1.0: 2.5}),
+        "cpu.little": ComponentPower(1.0, 2.5, {1.0: 2.5}, {1.0: 0.5}, Rest(2), {1.0: 2.5}),
         "gpu": ComponentPower(0.5, 2.5, {1.0: 2.5}, {1.0: 0.5}),
         "dsp": ComponentPower(0.5, 2.5, {1.0: 2.5}, {1.0: 0.5}),
         "dram": ComponentPower(0.25, 0.0),

@@ -264,7 +264,11 @@ def test_modes_are_swept_over(tmp_path: Path) -> None:
             0,
             "limit max of 'gpu' must be from 114.75 MHz to 1109.25 MHz",
         ),
-        ({"limits": {"cpu": {"min": "1 GHz"}}}, 0, "must be from 1190.4 MHz to 1907.2 MHz, got 1000 MHz"),
+        (
+            {"limits": {"cpu": {"min": "1 GHz"}}},
+            0,
+            "must be from 1190.4 MHz to 1907.2 MHz in its power mode, got 1000 MHz",
+        ),
         ({"limits": {"cpu.carmel1": {"max": "1.2 GHz"}}}, 0, "unknown clock domain 'cpu.carmel1'"),
         ({"governors": {"cpu.carmel2": "ondemand"}}, 0, "unknown clock domain 'cpu.carmel2'"),
     ],

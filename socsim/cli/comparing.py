@@ -132,7 +132,7 @@ def compare(
     quiet: bool,
 ) -> None:
     """Run one network, or family, under several schedulers, managers and governors, side by side."""
-    from socsim import api
+    from socsim import comparing
     from socsim.cli.comparison_file import load_compared
     from socsim.results.inputs import located
     from socsim.results.store import check_output
@@ -144,7 +144,7 @@ def compare(
     changes = None if transforms is None else split_names(transforms, "-t", "set of transforms")
     graph = load_compared(model, library, parse_shapes(shapes), fuse=not no_fuse)
     targets = {key: value for key, value in (("latency", latency), ("top1", top1)) if value is not None}
-    comparison = api.compare(
+    comparison = comparing.compare(
         device, graph, names, governors=sets, limits=parse_limits(limits), library=library,
         inferences=inferences, period=period, dtype=dtype or "", cores=cores or "", level=level,
         targets=targets or None, transforms=changes, accuracy=accuracy,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from socsim import api, units, yamlfile
+from socsim import api, comparing, units, yamlfile
 from socsim.errors import SocsimError, UsageError, nearest
 from socsim.overrides import override_value, split_override
 from socsim.results.comparison import Comparison
@@ -214,7 +214,7 @@ def run_comparison(path: str | Path, overrides: Iterable[str] = (), *, kernels: 
     spec = load_comparison(path, overrides)
     graph = spec.network()
     options: dict[str, Any] = spec.model_dump(exclude={"device", "model", "schedulers", "shapes", "fuse"})
-    comparison = api.compare(spec.device, graph, spec.schedulers, **options, kernels=kernels)
+    comparison = comparing.compare(spec.device, graph, spec.schedulers, **options, kernels=kernels)
     kept = spec.model_dump(include={"model", "shapes", "fuse"}, exclude_defaults=True)
     comparison.config.update(kept)
     return comparison

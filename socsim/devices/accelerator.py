@@ -46,18 +46,18 @@ class Server:
     ----------
     holder
         The queue whose head has it; None while it is free.
+    patience
+        Time in s without work after which it powers down, until work arrives; inf unless somebody has to know.
 
     Parameters
     ----------
     clock
         Tells the present instant in s.
-    patience
-        Time in s without work after which it powers down, until work arrives.
     """
 
-    def __init__(self, clock: Callable[[], float] = lambda: 0.0, patience: float = inf) -> None:
+    def __init__(self, clock: Callable[[], float] = lambda: 0.0) -> None:
         self.holder: CommandQueue | None = None
-        self._clock, self._patience = clock, patience
+        self._clock, self.patience = clock, inf
         self._free_since, self._suspended = 0.0, 0.0
         self.watch: Callable[[], None] | None = None
         """Called whenever work begins or ends."""
@@ -78,7 +78,7 @@ class Server:
         return self.holder is None and self._down_for(now) > 0.0
 
     def _down_for(self, now: float) -> float:
-        return max(0.0, now - self._free_since - self._patience)
+        return max(0.0, now - self._free_since - self.patience)
 
     def crowd(self, but: Collection[CommandQueue]) -> int:
         """Number of queues that have it or wait for it, but for some."""
@@ -89,7 +89,8 @@ class Server:
 
     def take(self, queue: CommandQueue) -> None:
         """Give it, free, to the head of a queue."""
-        self._suspended += self._down_for(self._clock())
+        if self.patience < inf:
+            self._suspended += self._down_for(self._clock())
         self.holder = queue
         queue.start_head()
         if self.watch is not None:
@@ -106,7 +107,9 @@ class Server:
 
     def release(self) -> None:
         """Give it to whoever comes next."""
-        self.holder, self._free_since = None, self._clock()
+        self.holder = None
+        if self.patience < inf:
+            self._free_since = self._clock()
         self._serve()
         if self.watch is not None and self.holder is None:
             self.watch()

@@ -129,7 +129,8 @@ class Cores:
         if last != core and last >= 0 and self.policy == "cfs":
             self._carry_vruntime(thread, last, core)
         thread.core, thread.runnable = core, True
-        self.waited[core] += thread.iowait
+        if thread.iowait:
+            self.waited[core] += 1
         runnable[core] += 1
         queue = self.queues[core]
         if not self._tracked and runnable[core] == 1 and last >= 0:
@@ -145,7 +146,8 @@ class Cores:
                 self.idle.woke(core, idle)
         if eas is not None:
             eas.watch(core)
-        self._tell(core)
+        if self._watchers:
+            self._tell(core)
 
     def watch(self, cores: Iterable[int], told: Callable[[int], None]) -> None:
         """Tell whenever a thread wakes up or goes to sleep on one of some cores, comes to it or leaves it."""
@@ -169,7 +171,8 @@ class Cores:
             self._idle_since[core] = queue.since
             if self._waiting or self._eas is not None:
                 self._pull(core)
-        self._tell(core)
+        if self._watchers:
+            self._tell(core)
 
     def set_speed(self, cores: Iterable[int], speed: float) -> None:
         """Some cores run at another share of their highest clock."""

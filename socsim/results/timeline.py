@@ -44,9 +44,9 @@ def power_steps(outcome: Outcome) -> dict[str, Steps]:
 
     A component that does nothing draws its idle power, which follows its clock's voltage, and falls as its cores enter
     idle states. What its energy leaves beyond that is spread over time in proportion to what the units (cores, the
-    accelerator) that kernels and other processes keep busy draw more, and for DRAM in proportion to traffic; so power
-    over time always adds up to the component's energy. Without kernel records every component has one step, its mean
-    power.
+    accelerator) that kernels, dispatching and other processes keep busy draw more, and for DRAM in proportion to
+    traffic; so power over time always adds up to the component's energy. Without kernel records every component has
+    one step, its mean power.
     """
     return (
         {name: _component_steps(outcome, name) for name in outcome.energy_j} if outcome.duration_s > 0 else {}
@@ -87,11 +87,15 @@ def _integral(steps: Steps, end: float) -> float:
 
 def _component_steps(outcome: Outcome, name: str) -> Steps:
     end, energy = outcome.duration_s, outcome.energy_j[name]
-    units = [merge_intervals(unit) for unit in _busy_units(outcome, name)]
-    busy = [interval for unit in units for interval in unit]
-    activity = dram_traffic(outcome) if name == "dram" else _sum_of_pulses(busy, [1.0] * len(busy))
+    computing = [merge_intervals(unit) for unit in _busy_units(outcome, name)]
+    dispatching = _dispatching_cores(outcome, name)
+    units = [merge_intervals([*one, *other]) for one, other in zip(computing, dispatching, strict=True)]
     power = outcome.power.get(name, ComponentPower(0.0, 0.0))
+    activity = dram_traffic(outcome) if name == "dram" else _pulses_of(computing)
     activity = _times(activity, _by_clock(outcome, name, power.busy_w_at))
+    if any(dispatching):
+        draws = _by_clock(outcome, name, power.dispatch_w_at or power.busy_w_at)
+        activity = add([activity, _times(_pulses_of(dispatching), draws)])
     idle, total = _idle_power(outcome, name, power, units), _integral(activity, end)
     excess = energy - _integral(idle, end)
     if total > 0.0:
@@ -154,6 +158,26 @@ def _busy_units(outcome: Outcome, name: str) -> Iterable[list[Interval]]:
         if owner == cluster:
             own = [(r.start_s, r.end_s) for r in outcome.kernels if core in r.cores]
             yield own + [(s.start_s, s.end_s) for s in outcome.spans if s.core == core]
+
+
+def _dispatching_cores(outcome: Outcome, name: str) -> list[list[Interval]]:
+    """When each core of a cluster dispatches or maps; an accelerator never does."""
+    cluster = name.removeprefix("cpu.")
+    if cluster == name:
+        return [[]]
+    cores: dict[int, list[Interval]] = {
+        core: [] for core, owner in enumerate(outcome.core_names) if owner == cluster
+    }
+    for s in outcome.dispatches:
+        if s.core in cores:
+            cores[s.core].append((s.start_s, s.end_s))
+    return list(cores.values())
+
+
+def _pulses_of(units: Iterable[Iterable[Interval]]) -> Steps:
+    """How many of some units are busy."""
+    busy = [interval for unit in units for interval in unit]
+    return _sum_of_pulses(busy, [1.0] * len(busy))
 
 
 def _sum_of_pulses(intervals: list[Interval], heights: list[float]) -> Steps:

@@ -37,7 +37,10 @@ def _power(unit: Unit) -> ComponentPower:
     busy = {opp.frequency: model.busy(opp) - gated[opp.frequency] for opp in unit.opps}
     top = unit.max_opp.frequency
     idle = gated[top] * (rest.count * rest.share if rest else 1.0)
-    return ComponentPower(idle, busy[top], busy, gated, rest)
+    hosting = (
+        {o.frequency: model.busy(o, kernels=False) - gated[o.frequency] for o in unit.opps} if rest else {}
+    )
+    return ComponentPower(idle, busy[top], busy, gated, rest, hosting)
 
 
 class _UnitMeter:

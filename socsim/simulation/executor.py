@@ -162,9 +162,7 @@ class Executor:
         self.accounts: dict[str, Account] = {}
         """What each process has used of accelerators and DRAM."""
         self._called = {name for name, a in device.accelerators.items() if a.call_latency > 0.0}
-        self.servers = {
-            name: Server(self._now, a.suspend_after or inf) for name, a in device.accelerators.items()
-        }
+        self.servers = {name: Server(self._now) for name in device.accelerators}
         """What the contexts of each accelerator share."""
         self._moving: dict[int, MemoryUser] = {}
         self.active: dict[int, Run] = {}

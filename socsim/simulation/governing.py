@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 from types import MappingProxyType
 from typing import Any
 
@@ -112,7 +113,7 @@ def check_limits(
         lowest, highest = _range(device, name)
         for key, clock in given.items():
             if not lowest * (1 - 1e-9) <= clock <= highest * (1 + 1e-9):
-                table = f"from {_mhz(lowest)} to {_mhz(highest)}"
+                table = f"from {_mhz(lowest)} to {_mhz(highest)}" + " in its power mode" * bool(device.whole)
                 raise UsageError(f"limit {key} of {name!r} must be {table}, got {_mhz(clock)}")
         if given.get("min", lowest) > given.get("max", highest):
             told = f"{_mhz(given['min'])} and {_mhz(given['max'])}"
@@ -163,6 +164,8 @@ def start_governors(
         A governor that wants something that is no frequency.
     """
     for name, governor in governors.items():
+        if name in executor.servers:
+            executor.servers[name].patience = clocks.device.accelerators[name].suspend_after or inf
         Governed(env, executor, clocks, name, governor).start()
     if governors and "dram" not in governors and _votes(clocks.device):
         clocks.follow_votes()

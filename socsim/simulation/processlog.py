@@ -134,7 +134,7 @@ class ProcessLog:
     def __init__(self, env: simpy.Environment) -> None:
         self._env = env
         self._threads: list[_WatchedThread] = []
-        self._spans: list[list[Any]] = []
+        self._spans: dict[str, list[list[Any]]] = {"other": [], "host": []}
         self._last: dict[_WatchedThread, list[Any]] = {}
         self._bursts: list[BurstRecord] = []
         self._runs: list[tuple[str, Segment, Sequence[tuple[float, float]], float]] = []
@@ -154,14 +154,14 @@ class ProcessLog:
         """A thread has had a core; what goes on without a change is one span."""
         key = (thread.process, "cpu")
         self._busy[key] = self._busy.get(key, 0.0) + (end - start) * share
-        if thread.kind != "other":
+        if thread.kind not in self._spans:
             return
         last = self._last.get(thread)
         if last is not None and last[2] == thread.core and last[4] == start and last[5] == share:
             last[4] = end
             return
         self._last[thread] = fresh = [thread.process, thread.part, thread.core, start, end, share]
-        self._spans.append(fresh)
+        self._spans[thread.kind].append(fresh)
 
     def burst(self, thread: _WatchedThread, start: float, work: float) -> None:
         """A thread that woke up at `start` sleeps again, and has done `work` s of the fastest core."""
@@ -199,9 +199,11 @@ class ProcessLog:
                 if process == name and busy > 0.0:
                     yield ProcessRecord(app, kind, process, processor, busy)
 
-    def spans(self) -> Iterator[SpanRecord]:
-        """Times on cores, in order of start."""
-        yield from sorted((SpanRecord(*span) for span in self._spans), key=lambda s: (s.start_s, s.core))
+    def spans(self, kind: str = "other") -> Iterator[SpanRecord]:
+        """Times on cores of threads that are no part of an inference, or (``"host"``) dispatch, in order of start."""
+        yield from sorted(
+            (SpanRecord(*span) for span in self._spans[kind]), key=lambda s: (s.start_s, s.core)
+        )
 
     def bursts(self, bandwidth: float) -> list[BurstRecord]:
         """What was asked for, in order of start; `bandwidth`: of DRAM, in B/s."""

@@ -93,8 +93,9 @@ class InferenceLog(Sequence[InferenceRecord]):
         self._of_app, self._numbers, self._statuses = array("H"), array("q"), array("B")
         self._arrivals, self._starts, self._finishes = array("d"), array("d"), array("d")
         self._origins, self._levels = array("d"), array("H")
-        self._places: dict[str, int] = {}
+        self._places: dict[str, int] = {"": 0}
         self._of_place = array("H")
+        """Shorter than the others where the last ones have no place."""
         self._names: list[str] = []
         self._place_names: list[str] = []
         self.extend(records)
@@ -120,7 +121,9 @@ class InferenceLog(Sequence[InferenceRecord]):
         self._statuses.append(_CODES[status])
         self._origins.append(origin)
         self._levels.append(level)
-        self._of_place.append(self._places.setdefault(place, len(self._places)))
+        if place:
+            self._of_place.extend([0] * (len(self._numbers) - 1 - len(self._of_place)))
+            self._of_place.append(self._places.setdefault(place, len(self._places)))
 
     def extend(self, records: Iterable[InferenceRecord]) -> None:
         """Append records."""
@@ -153,7 +156,7 @@ class InferenceLog(Sequence[InferenceRecord]):
             STATUSES[self._statuses[i]],
             self._origins[i],
             self._levels[i],
-            self._place(self._of_place[i]),
+            self._place(i),
         )
 
     def _name(self, index: int) -> str:
@@ -161,7 +164,8 @@ class InferenceLog(Sequence[InferenceRecord]):
             self._names = list(self._apps)
         return self._names[index]
 
-    def _place(self, index: int) -> str:
+    def _place(self, number: int) -> str:
+        index = self._of_place[number] if number < len(self._of_place) else 0
         if len(self._places) != len(self._place_names):
             self._place_names = list(self._places)
         return self._place_names[index]
@@ -297,6 +301,8 @@ class ComponentPower:
         What a core, or the accelerator, draws clock-gated, by clock in Hz.
     rest
         What idle states save of that; None for components without.
+    dispatch_w_at
+        As `busy_w_at`, of a core that dispatches or maps; empty where that draws as much.
     """
 
     idle_w: float
@@ -304,6 +310,7 @@ class ComponentPower:
     busy_w_at: Mapping[float, float] = field(default_factory=dict)
     gated_w_at: Mapping[float, float] = field(default_factory=dict)
     rest: Rest | None = None
+    dispatch_w_at: Mapping[float, float] = field(default_factory=dict)
 
     def idle_at(self, frequency: float | None) -> float:
         """Power in W of all of it once it has been idle for long, at a clock in Hz; None for the highest."""
@@ -404,9 +411,9 @@ class Outcome:
         Every change of level or place, in order of applications and time.
     reuse
         What became of each frame, of applications with a scene.
-    processes, spans, bursts
+    processes, spans, dispatches, bursts
         Where kernels were asked for: busy times by process and processor, times on cores of processes that are no
-        inferences, and what every process asked for and when.
+        inferences, and of threads that dispatch or map for inferences, and what every process asked for and when.
     """
 
     device: str
@@ -426,6 +433,7 @@ class Outcome:
     predictions: tuple[PredictionRecord, ...] = ()
     processes: tuple[ProcessRecord, ...] = ()
     spans: tuple[SpanRecord, ...] = ()
+    dispatches: tuple[SpanRecord, ...] = ()
     bursts: tuple[BurstRecord, ...] = ()
     clocks: tuple[ClockRecord, ...] = ()
     temperatures: tuple[TemperatureRecord, ...] = ()

@@ -306,6 +306,7 @@ class Simulation:
             predictions=tuple(r for log in self._predictions.values() for r in log.records()),
             processes=tuple(self._watch.processes(self._names.processes)) if self._watch else (),
             spans=tuple(self._watch.spans()) if self._watch else (),
+            dispatches=tuple(self._watch.spans("host")) if self._watch else (),
             switches=tuple(r for s in self.streams if isinstance(s, LevelStream) for r in s.switches),
             reuse=reuse_records([s.reusing for s in self.streams]),
             bursts=tuple(self._watch.bursts(self.device.memory.bandwidth)) if self._watch else (),

@@ -190,8 +190,9 @@ class Stream(ABC):
         if self.reusing is not None:
             start = self.reusing.ended(index, start)
         origin = self._under_way.pop(index).origin_s
-        now, (level, place) = self.executor.env.now, self.running(index)
-        self.log.add(self.name, index, arrival, start, now, "finished", origin, level, place)
+        self.log.add(
+            self.name, index, arrival, start, self.executor.env.now, "finished", origin, *self.running(index)
+        )
         for follower in self.followers:
             follower.trigger(arrival if origin < 0.0 else origin)
         self._leave()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from math import inf
 from typing import Any
 
-from socsim.errors import UsageError, nearest
+from socsim.errors import UsageError
 from socsim.units import exact_seconds
-from socsim.workloads.arrival_spec import quantity
+from socsim.workloads.instants import check_ascending, instant_of
 
 __all__ = ["ModeChange", "make_mode_schedule"]
 
@@ -52,31 +50,15 @@ def make_mode_schedule(spec: Any, *, units: bool = False) -> tuple[ModeChange, .
     if isinstance(given, Mapping) or not isinstance(given, Sequence):
         raise UsageError(f"power_mode is a mode or a list of {{at, mode}}, got {spec!r}")
     rows = tuple(_change(i, row, units) for i, row in enumerate(given))
-    for i, (before, after) in enumerate(pairwise(rows), 1):
-        if after.at <= before.at:
-            raise UsageError(
-                f"power_mode.{i}.at must be later than the one before, {before.at:g} s, got {after.at:g} s"
-            )
+    check_ascending(rows, "power_mode")
     return rows
 
 
 def _change(number: int, row: Any, units: bool) -> ModeChange:
-    place = f"power_mode.{number}"
     if isinstance(row, ModeChange):
         return row
-    if not isinstance(row, Mapping):
-        raise UsageError(f"{place} must be a mapping of at and mode, got {row!r}")
-    for key in row:
-        if key not in _KEYS:
-            guess = nearest(str(key), _KEYS)
-            hint = f"did you mean {guess!r}?" if guess else f"known: {', '.join(_KEYS)}"
-            raise UsageError(f"{place} has no {key!r}; {hint}")
-    if number and "at" not in row:
-        raise UsageError(f"{place} needs the instant 'at' from which it holds, such as 5 s")
+    at = instant_of(row, "power_mode", number, _KEYS, units=units)
     mode = row.get("mode")
     if not isinstance(mode, str) or not mode:
-        raise UsageError(f"{place}.mode must be the name of a power mode, got {mode!r}")
-    at = quantity(row["at"], f"{place}.at", units=units) if "at" in row else 0.0
-    if not 0.0 <= at < inf:
-        raise UsageError(f"{place}.at must not be negative, got {row['at']!r}")
+        raise UsageError(f"power_mode.{number}.mode must be the name of a power mode, got {mode!r}")
     return ModeChange(at, mode)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import inf
 from typing import Any
 
-from socsim.errors import UsageError, nearest
+from socsim.errors import UsageError
 from socsim.units import exact_seconds
 from socsim.workloads.arrival_spec import quantity
+from socsim.workloads.instants import check_ascending, instant_of
 
 __all__ = ["NO_TARGETS", "Target", "Targets", "make_targets"]
 
@@ -89,30 +89,15 @@ def make_targets(spec: Any, *, units: bool = False) -> Targets:
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise UsageError(f"targets are a list of {{at, latency, top1}}, got {spec!r}")
     rows = tuple(_target(i, row, units) for i, row in enumerate(given))
-    for i, (before, after) in enumerate(pairwise(rows), 1):
-        if after.at <= before.at:
-            raise UsageError(
-                f"targets.{i}.at must be later than the one before, {before.at:g} s, got {after.at:g} s"
-            )
+    check_ascending(rows, "targets")
     return Targets(rows)
 
 
 def _target(number: int, row: Any, units: bool) -> Target:
     place = f"targets.{number}"
-    if not isinstance(row, Mapping):
-        raise UsageError(f"{place} must be a mapping of at, latency and top1, got {row!r}")
-    for key in row:
-        if key not in _KEYS:
-            guess = nearest(str(key), _KEYS)
-            hint = f"did you mean {guess!r}?" if guess else f"known: {', '.join(_KEYS)}"
-            raise UsageError(f"{place} has no {key!r}; {hint}")
-    if number and "at" not in row:
-        raise UsageError(f"{place} needs the instant 'at' from which it holds, such as 5 s")
+    at = instant_of(row, "targets", number, _KEYS, units=units)
     if "latency" not in row and "top1" not in row:
         raise UsageError(f"{place} says nothing; give it a latency, a top1 or both")
-    at = quantity(row["at"], f"{place}.at", units=units) if "at" in row else 0.0
-    if not 0.0 <= at < inf:
-        raise UsageError(f"{place}.at must not be negative, got {row['at']!r}")
     return Target(at, _latency(place, row, units), _top1(place, row))
 
 
