@@ -23,6 +23,7 @@ from socsim.schedulers.registry import describe_scheduler, make_scheduler, write
 from socsim.simulation.governing import governor_sets
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.profiling import take_profile
+from socsim.simulation.setups import Setups
 from socsim.simulation.simulation import Application, Simulation
 from socsim.units import parse
 from socsim.workloads.apps import Inference
@@ -97,6 +98,7 @@ def simulate(
     limits: Mapping[str, Mapping[str, float | str]] | None = None,
     heat: bool | float | str = False,
     config: Mapping[str, Any] | None = None,
+    setups: Setups | None = None,
 ) -> Result:
     """Run applications on a device.
 
@@ -126,6 +128,9 @@ def simulate(
         degrees Celsius) is where all of it begins; True begins at what the idle device settles at.
     config
         What to keep beside the results; made from the arguments by default.
+    setups
+        Where networks, costs and plans of earlier runs are found and those of this one are kept, for many short runs
+        (``socsim.simulation.setups.Setups()``); results are the same. Default nowhere.
 
     Returns
     -------
@@ -134,13 +139,14 @@ def simulate(
     if isinstance(apps, (Inference, FrameApp, Competitor, Replay)):
         raise UsageError("simulate takes a list of applications, got one; put it in brackets")
     target = device if isinstance(device, Device) else load_device(device)
-    loaded = [_loaded(app) for app in apps]
+    setups = Setups() if setups is None else setups
+    loaded = [_loaded(app, setups) for app in apps]
     seconds = parse(duration, "time") if isinstance(duration, str) else duration
     hertz = {name: {key: _hertz(clock) for key, clock in own.items()} for name, own in (limits or {}).items()}
     warmth = parse(heat, "temperature") if isinstance(heat, str) else heat
     simulation = Simulation(
         target, loaded, duration=seconds, seed=seed, noise=noise, kernels=kernels, mechanisms=mechanisms,
-        governors=governors or {}, limits=hertz, heat=warmth,
+        governors=governors or {}, limits=hertz, heat=warmth, setups=setups,
     )  # fmt: skip
     outcome = simulation.run()
     simulation.validate()
@@ -159,7 +165,7 @@ def _hertz(clock: float | str) -> float:
     return parse(clock, "frequency") if isinstance(clock, str) else clock
 
 
-def _loaded(app: Application) -> Application:
+def _loaded(app: Application, setups: Setups) -> Application:
     """An application with its network loaded, fused where its library fuses."""
     if not isinstance(app, Inference):
         return app
@@ -167,7 +173,12 @@ def _loaded(app: Application) -> Application:
         return app
     if app.dynamic:
         return replace(app, model=load_family(str(app.model)))
-    return replace(app, model=load_model(app.model, fuse=load_library(app.library).fuses))
+    fuse = load_library(app.library).fuses
+    if isinstance(app.model, ModelGraph):
+        return replace(app, model=app.model)
+    text, file = str(app.model), Path(app.model)
+    key = (text, isinstance(app.model, Path), fuse, file.stat().st_mtime_ns if file.is_file() else 0)
+    return replace(app, model=setups.kept("network", key, lambda: load_model(app.model, fuse=fuse)))
 
 
 def _alone_s(device: Device, apps: Mapping[str, Inference]) -> dict[str, float]:

@@ -12,6 +12,7 @@ from socsim.errors import FileError, SocsimError
 from socsim.experiments.spec import ExperimentSpec
 from socsim.results.result import Result
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
+from socsim.simulation.setups import Setups
 from socsim.simulation.simulation import Application
 from socsim.workloads.apps import Inference
 from socsim.workloads.stages import application_names, check_stages
@@ -51,8 +52,8 @@ class Experiment:
     limits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     heat: bool | float = False
 
-    def run(self, *, kernels: bool = False) -> Result:
-        """Simulate it; ``kernels=True`` records every kernel."""
+    def run(self, *, kernels: bool = False, setups: Setups | None = None) -> Result:
+        """Simulate it; ``kernels=True`` records every kernel, and `setups` is as for :func:`socsim.simulate`."""
         from socsim.api import simulate
 
         return simulate(
@@ -67,6 +68,7 @@ class Experiment:
             limits=self.limits,
             heat=self.heat,
             config=self.config,
+            setups=setups,
         )
 
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
-from socsim.schedulers.base import StaticScheduler
+from socsim.schedulers.base import Scheduler, StaticScheduler
 from socsim.schedulers.guard import blamed
 from socsim.schedulers.plan import Plan
 from socsim.schedulers.prediction import Predictor
+from socsim.schedulers.registry import scheduler_files
 from socsim.schedulers.validation import resolve
 from socsim.schedulers.view import Load, View
 from socsim.simulation.kernelgraph import KernelGraph
 from socsim.simulation.lowering import lower_plan
 from socsim.simulation.pacing import UNPACED, Pacing
 from socsim.simulation.records import AppRecord
+from socsim.simulation.setups import Setups
 from socsim.workloads.pricing import Pricer
 
-__all__ = ["Planner"]
+__all__ = ["Planner", "plan_identity"]
 
 
 @dataclass(slots=True)
@@ -28,6 +31,29 @@ class _Lowered:
     plan: Plan
     graph: KernelGraph
     inferences: int = 0
+
+
+@dataclass(slots=True)
+class _Repeatable:
+    """A plan with its key that may be followed again; None until it is known."""
+
+    answer: tuple[Plan, Hashable] | None = None
+
+
+def plan_identity(spec: Any, scheduler: Scheduler) -> Hashable:
+    """What tells how a scheduler plans, or None where only itself knows.
+
+    Parameters
+    ----------
+    spec
+        What names it in an application.
+    scheduler
+        What was made of that.
+    """
+    if not isinstance(spec, str | Mapping) or "repeatable" not in vars(type(scheduler)):
+        return None
+    files = [(str(file), file.stat().st_mtime_ns) for file in scheduler_files(spec) if file.exists()]
+    return type(scheduler), repr(spec), tuple(files)
 
 
 class Planner:
@@ -46,14 +72,26 @@ class Planner:
         How kernels are sent to the GPU.
     others
         How busy other programs keep a processor.
+    setups
+        Where plans and lowerings of other runs are found.
+    identity
+        What tells the scheduler from all others that plan differently; None where that cannot be told, and then it is
+        always asked.
     """
 
     def __init__(
         self, pricer: Pricer, scheduler: StaticScheduler, predictor: Predictor, now: Callable[[], float],
         *, pacing: Pacing = UNPACED, others: Callable[[str], float] = lambda processor: 0.0,
+        setups: Setups | None = None, identity: Hashable = None,
     ) -> None:  # fmt: skip
         self._pricer, self._scheduler, self._now, self._pacing = pricer, scheduler, now, pacing
-        load = Load(now, lambda: (), lambda processor: 0.0, lambda job, processor: 0.0, others=others)
+        self._setups = Setups() if setups is None else setups
+        self._identity = identity if predictor.constant else None
+        self._looked = False
+        load = Load(
+            lambda: self._look(now()), lambda: (), lambda processor: 0.0, lambda job, processor: 0.0,
+            others=lambda processor: self._look(others(processor)),
+        )  # fmt: skip
         self._view = View(pricer, predictor, load)
         self._lowered: dict[tuple[object, ...], _Lowered] = {}
         self._period = inf if predictor.constant else scheduler.replan_period
@@ -68,17 +106,45 @@ class Planner:
         self._current.inferences += 1
         return self._current.graph
 
+    def _look(self, answer: float) -> float:
+        """Note that a plan depends on more than the network, the device and the library."""
+        self._looked = True
+        return answer
+
     def _plan(self) -> _Lowered:
+        plan, key = self._decide()
+        lowered = self._lowered.get(key)
+        if lowered is None:
+            lowered = self._lowered[key] = _Lowered(plan, self._lower(plan, key))
+        return lowered
+
+    def _decide(self) -> tuple[Plan, Hashable]:
+        """The scheduler's plan with its key, or that of an earlier run which it would only repeat."""
+        if self._identity is None:
+            return self._ask()
+        repeatable = _Repeatable()
+        found = self._setups.kept("plan", (self._pricer, self._identity), lambda: repeatable)
+        if found.answer is None:
+            self._looked = False
+            answer = self._ask()
+            if self._looked:
+                return answer
+            found.answer = answer
+        return found.answer
+
+    def _ask(self) -> tuple[Plan, Hashable]:
         pricer, scheduler = self._pricer, self._scheduler
         with blamed(scheduler, "plan", pricer.graph.name):
             raw = scheduler.plan(pricer.graph, self._view)
         plan = resolve(raw, pricer)
-        lowered = self._lowered.get(plan.key)
-        if lowered is None:
-            time = scheduler.decision_time
-            lowered = _Lowered(plan, lower_plan(pricer, plan, decision_time=time, pacing=self._pacing))
-            self._lowered[plan.key] = lowered
-        return lowered
+        return plan, plan.key
+
+    def _lower(self, plan: Plan, key: Hashable) -> KernelGraph:
+        pricer, time, pacing = self._pricer, self._scheduler.decision_time, self._pacing
+        return self._setups.kept(
+            "lowering", (pricer, key, time, pacing),
+            lambda: lower_plan(pricer, plan, decision_time=time, pacing=pacing),
+        )  # fmt: skip
 
     @property
     def inferences(self) -> int:

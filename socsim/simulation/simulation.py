@@ -42,6 +42,7 @@ from socsim.simulation.records import InferenceLog, Outcome
 from socsim.simulation.replayer import Replayer
 from socsim.simulation.rival import start_competitor
 from socsim.simulation.run import Run
+from socsim.simulation.setups import Setups
 from socsim.simulation.streammaker import StreamMaker
 from socsim.workloads.apps import Inference
 from socsim.workloads.competitors import Competitor
@@ -87,6 +88,8 @@ class Simulation:
     heat
         Whether the device warms up and its thermal governors act (default: not); a number is the temperature in
         degrees Celsius of all of it at the beginning, which by default is that of the idle device.
+    setups
+        What it shares with other runs of the process; default nothing.
 
     Raises
     ------
@@ -110,6 +113,7 @@ class Simulation:
         governors: Mapping[str, Any] = NO_GOVERNORS,
         limits: Mapping[str, Mapping[str, float]] = NO_GOVERNORS,
         heat: bool | float = False,
+        setups: Setups | None = None,
     ) -> None:
         inferences = [app for app in apps if isinstance(app, Inference)]
         _check(apps, inferences, duration, seed)
@@ -129,7 +133,7 @@ class Simulation:
             self.executor.cores.new_thread = self._watch.thread
         names = application_names(inferences)
         check_stages(names, [app.stage for app in inferences])
-        maker = StreamMaker(self.executor, seed=seed, noise=noise)
+        maker = StreamMaker(self.executor, seed=seed, noise=noise, setups=setups)
         self._predictions, self._dispatchers = maker.predictions, maker.dispatchers
         self.streams = maker.make(inferences, names)
         self._names = ProcessNames(names)

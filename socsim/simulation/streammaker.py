@@ -12,7 +12,7 @@ from socsim.schedulers.base import OnlineScheduler, Scheduler, StaticScheduler
 from socsim.schedulers.guard import blamed, check_times
 from socsim.schedulers.managers import make_manager
 from socsim.schedulers.prediction import Predictor
-from socsim.schedulers.predictors import make_predictor, predictor_title
+from socsim.schedulers.predictors import make_predictor, predictor_class, predictor_names, predictor_title
 from socsim.schedulers.registry import make_scheduler
 from socsim.schedulers.view import View
 from socsim.simulation.accuracy import LevelLogs, PredictionLog
@@ -22,8 +22,9 @@ from socsim.simulation.feeds import Feed, LoopFeed, StageFeed, TimedFeed
 from socsim.simulation.foreign import foreign_load
 from socsim.simulation.levels import Level, Levels, LevelStream
 from socsim.simulation.online import OnlineStream
-from socsim.simulation.planning import Planner
+from socsim.simulation.planning import Planner, plan_identity
 from socsim.simulation.profiling import bench
+from socsim.simulation.setups import Setups
 from socsim.simulation.stream import Noise, StaticStream, Stream, pacing_of
 from socsim.workloads.apps import Inference
 from socsim.workloads.dynamic import DynamicFamily
@@ -49,10 +50,13 @@ class StreamMaker:
         Of all random draws.
     noise
         Draw run-to-run spread.
+    setups
+        What this run shares with others of the process; default nothing.
     """
 
-    def __init__(self, executor: Executor, *, seed: int, noise: bool) -> None:
+    def __init__(self, executor: Executor, *, seed: int, noise: bool, setups: Setups | None = None) -> None:
         self.executor, self._seed, self._noise = executor, seed, noise
+        self._setups = Setups() if setups is None else setups
         self.streams: list[Stream] = []
         self.predictions: dict[str, PredictionLog] = {}
         """What was predicted, by application."""
@@ -96,7 +100,7 @@ class StreamMaker:
 
     def _pricer(self, app: Inference, graph: ModelGraph) -> Pricer:
         """A network under its application's library, on the device."""
-        return Pricer(
+        return self._setups.pricer(
             self.executor.device, load_library(app.library), graph, app.dtype, app.cores, app.cpuset
         )
 
@@ -130,7 +134,7 @@ class StreamMaker:
     ) -> Planner:
         return Planner(
             pricer, scheduler, predictor, lambda: float(self.executor.env.now), pacing=pacing_of(app, scheduler),
-            others=self._others(scheduler),
+            others=self._others(scheduler), setups=self._setups, identity=plan_identity(app.scheduler, scheduler),
         )  # fmt: skip
 
     def _dynamic(
@@ -145,7 +149,7 @@ class StreamMaker:
 
         def prepare(level: int) -> Level:
             pricer = self._pricer(app, family.graph(level, fused=fused))
-            predictor = make_predictor(scheduler.predictor, pricer, bench)
+            predictor = self._made_predictor(scheduler, pricer)
             log = PredictionLog(name, pricer, predictor, logs.title)
             return Level(self._planner(app, pricer, scheduler, predictor), log)
 
@@ -176,8 +180,19 @@ class StreamMaker:
         )
         return OnlineStream(
             self.executor, app, name, pricer, scheduler, noise, units=units, predictor=predictor,
-            dispatcher=dispatcher,
+            dispatcher=dispatcher, setups=self._setups,
         )  # fmt: skip
+
+    def _made_predictor(self, scheduler: Scheduler, pricer: Pricer) -> Predictor:
+        """A predictor; one that comes with socsim and does not learn serves all runs."""
+        spec = scheduler.predictor
+
+        def make() -> Predictor:
+            return make_predictor(spec, pricer, bench)
+
+        if not (isinstance(spec, str) and spec in predictor_names() and predictor_class(spec).constant):
+            return make()
+        return self._setups.kept("predictor", (pricer, spec), make)
 
     def _others(self, scheduler: Scheduler) -> Callable[[str], float]:
         """How busy programs that a scheduler has nothing to do with keep a processor."""
@@ -190,7 +205,7 @@ class StreamMaker:
 
     def _predictor(self, name: str, pricer: Pricer, scheduler: Scheduler) -> Predictor:
         """The application's predictor, whose errors are kept and which is told what it predicted took."""
-        predictor = make_predictor(scheduler.predictor, pricer, bench)
+        predictor = self._made_predictor(scheduler, pricer)
         title = predictor_title(scheduler.predictor)
         self.predictions[name] = PredictionLog(name, pricer, predictor, title)
         return predictor
