@@ -173,12 +173,12 @@ def _loaded(app: Application, setups: Setups) -> Application:
         return app
     if app.dynamic:
         return replace(app, model=load_family(str(app.model)))
-    fuse = load_library(app.library).fuses
-    if isinstance(app.model, ModelGraph):
-        return replace(app, model=app.model)
-    text, file = str(app.model), Path(app.model)
-    key = (text, isinstance(app.model, Path), fuse, file.stat().st_mtime_ns if file.is_file() else 0)
-    return replace(app, model=setups.kept("network", key, lambda: load_model(app.model, fuse=fuse)))
+    fuse, model = load_library(app.library).fuses, app.model
+    if isinstance(model, ModelGraph):
+        return app
+    file = Path(model)
+    key = (model, fuse, file.stat().st_mtime_ns if file.is_file() else 0)
+    return replace(app, model=setups.kept("network", key, lambda: load_model(model, fuse=fuse)))
 
 
 def _alone_s(device: Device, apps: Mapping[str, Inference]) -> dict[str, float]:

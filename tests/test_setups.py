@@ -79,7 +79,7 @@ def test_a_thing_is_made_once() -> None:
 def test_those_not_used_for_longest_go_first() -> None:
     setups = Setups(most=2)
     for key in (1, 2, 1, 3):
-        setups.kept("x", key, lambda: key)
+        setups.kept("x", key, lambda key=key: key)  # type: ignore[misc]
     assert setups.kept("x", 1, lambda: "new") != "new"
     assert setups.kept("x", 2, lambda: "new") == "new"
 

@@ -12,7 +12,7 @@ from socsim.devices.cfs import PlacementPolicy
 from socsim.errors import nearest
 from socsim.experiments.appspecs import KINDS, AppSpec, Frequency, Spec, Time
 
-__all__ = ["ExperimentSpec", "MechanismsSpec", "complaint"]
+__all__ = ["ExperimentSpec", "MechanismsSpec", "application_fields", "complaint", "experiment_fields"]
 
 
 class MechanismsSpec(Spec):
@@ -48,6 +48,16 @@ class ExperimentSpec(Spec):
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     noise: bool = False
     sweep: dict[str, Any] = Field(default_factory=dict)
+
+
+def experiment_fields() -> tuple[str, ...]:
+    """Keys at the top of an experiment file."""
+    return tuple(ExperimentSpec.model_fields)
+
+
+def application_fields(kind: str) -> tuple[str, ...]:
+    """Keys of an application of a kind; none where there is no such kind."""
+    return tuple(KINDS[kind].model_fields) if kind in KINDS else ()
 
 
 def complaint(key: str, error: ErrorDetails) -> str:

@@ -93,7 +93,7 @@ class Planner:
             others=lambda processor: self._look(others(processor)),
         )  # fmt: skip
         self._view = View(pricer, predictor, load)
-        self._lowered: dict[tuple[object, ...], _Lowered] = {}
+        self._lowered: dict[Hashable, _Lowered] = {}
         self._period = inf if predictor.constant else scheduler.replan_period
         self._planned_at = now()
         self._current = self._plan()

@@ -12,7 +12,6 @@ from rich.text import Text
 from socsim.results.result import flat_row
 from socsim.sweeps.means import Mean, grouped, mean
 from socsim.sweeps.plan import Sweep
-from socsim.sweeps.tables import column_names
 from socsim.words import counted
 
 __all__ = ["render_sweep"]
@@ -50,7 +49,7 @@ def render_sweep(plan: Sweep, rows: Sequence[Row]) -> Group:
     rows
         As of :func:`socsim.sweeps.running.run_points`, all with the same keys.
     """
-    names = column_names([axis.name for axis in plan.axes])
+    names = plan.columns
     shown = [name for name in names if name != _SEED]
     rows = [flat_row(row) for row in rows]
     columns = _with_rails(rows)
@@ -93,10 +92,19 @@ def _narrow(rows: Sequence[Row], label: str) -> bool:
 def _title(plan: Sweep, names: Sequence[str]) -> Text:
     title = f"{plan.name} on {plan.base['device']}, {counted(len(plan), 'run')}"
     if _SEED in names:
-        seeds = plan.axes[list(names).index(_SEED)].labels
+        seeds = _values(plan, names.index(_SEED))
         several = f"means over {len(seeds)} seeds, ± 95 % confidence"
         title += f"; {several}" if len(seeds) > 1 else f"; seed {seeds[0]}"
     return Text(title, "bold")
+
+
+def _values(plan: Sweep, column: int) -> list[Any]:
+    """The different values of a column."""
+    for axis in plan.axes:
+        if column < len(axis.columns):
+            return list(dict.fromkeys(axis.row(i)[column] for i in range(len(axis))))
+        column -= len(axis.columns)
+    return []
 
 
 def _cell(group: Sequence[Row], key: str, form: str) -> str:

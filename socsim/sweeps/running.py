@@ -12,7 +12,7 @@ from socsim.schedulers.base import Scheduler
 from socsim.schedulers.registry import describe_scheduler
 from socsim.sweeps.checking import check_sweep
 from socsim.sweeps.plan import Sweep, load_sweep
-from socsim.sweeps.tables import column_names, evened, frame, point_title
+from socsim.sweeps.tables import evened, frame, point_title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,8 +81,7 @@ def run_point(plan: Sweep, number: int, *, slowdown: bool = False) -> list[Row]:
     SimulationError
         The run failed.
     """
-    names = column_names([axis.name for axis in plan.axes])
-    labels = dict(zip(names, plan.grid[number].labels, strict=True))
+    labels = dict(zip(plan.columns, plan.grid[number].labels, strict=True))
     try:
         rows = plan.experiment(number).run().rows(slowdown=slowdown)
     except SimulationError as error:
