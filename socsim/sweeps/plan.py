@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,10 @@ class Sweep:
     def __len__(self) -> int:
         return len(self.grid)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For other processes: what it is made from."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     @cached_property
     def grid(self) -> Grid:
         """Its points."""
@@ -65,6 +69,15 @@ class Sweep:
     def columns(self) -> tuple[str, ...]:
         """Names of the columns that say what a point is."""
         return tuple(column_names([column for axis in self.axes for column in axis.columns]))
+
+    @property
+    def seeds(self) -> list[Any]:
+        """Seeds of its runs, each once."""
+        for axis in self.axes:
+            if "seed" in axis.keys:
+                found = (s.value for i in range(len(axis)) for s in axis.settings(i) if s.key == "seed")
+                return list(dict.fromkeys(found))
+        return [self.base.get("seed", 0)]
 
     @cached_property
     def _exclusions(self) -> tuple[Exclusion, ...]:
