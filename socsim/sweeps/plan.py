@@ -209,7 +209,19 @@ def load_sweep(
 def _full(document: yamlfile.Document, block: Mapping[str, Any], key: str, value: Any) -> str:
     """A key that may be short; names of the sweep itself stay as they are."""
     variants = isinstance(value, Mapping) and "." not in key
-    return key if key in block or key in RESERVED or variants else full_key(document.data, key)
+    if key in block or key in RESERVED or variants:
+        return key
+    full = full_key(document.data, key)
+    place = _place(document, full)
+    same = (name for name in block if place is not None and _place(document, name) == place)
+    return next(same, full)
+
+
+def _place(document: yamlfile.Document, key: str) -> yamlfile.Loc | None:
+    try:
+        return locate(document.data, key)
+    except UsageError:
+        return None
 
 
 def _swept(overrides: Iterable[tuple[str, Any]]) -> dict[str, Any]:

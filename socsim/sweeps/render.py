@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
@@ -14,7 +14,7 @@ from socsim.sweeps.means import Mean, grouped, mean
 from socsim.sweeps.plan import Sweep
 from socsim.words import counted
 
-__all__ = ["render_sweep"]
+__all__ = ["render_sweep", "table_rows"]
 
 Row = Mapping[str, Any]
 
@@ -69,6 +69,20 @@ def render_sweep(plan: Sweep, rows: Sequence[Row]) -> Group:
     for group, row in zip(groups, cells, strict=True):
         table.add_row(*(Text(str(group[0].get(label))) for label in labels), *(row[i] for i in kept))
     return Group(_title(plan, names), table)
+
+
+def table_rows(plan: Sweep, rows: Iterable[Row], most: int) -> list[dict[str, Any]] | None:
+    """What :func:`render_sweep` needs of rows, or None where its table would have more than `most`."""
+    shown = [name for name in plan.columns if name != _SEED]
+    wanted = {*plan.columns, "app", "frames", *(key for _, key, _ in _COLUMNS)}
+    kept, groups = list[dict[str, Any]](), set[tuple[Any, ...]]()
+    for row in rows:
+        groups.add(tuple(row.get(name) for name in (*shown, "app")))
+        if len(groups) > most:
+            return None
+        flat = flat_row(row)
+        kept.append({k: v for k, v in flat.items() if k in wanted or k.startswith(_RAIL)})
+    return kept
 
 
 def _with_rails(rows: Sequence[Row]) -> list[tuple[str, str, str]]:

@@ -8,10 +8,11 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from socsim.errors import UsageError, nearest
+from socsim.errors import MissingExtraError, UsageError, nearest
 from socsim.schedulers.base import Scheduler
 from socsim.schedulers.registry import describe_scheduler
 from socsim.schedulers.specs import options_of
@@ -142,6 +143,8 @@ def make_engine(
     if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
         raise UsageError(f"retries must be a whole number from 0, got {retries!r}")
     if name == "dask":
+        if find_spec("distributed") is None:
+            raise MissingExtraError("a sweep on a cluster", "dask")
         from socsim.sweeps.cluster import DaskEngine
 
         return DaskEngine(scheduler, retries)
@@ -242,11 +245,8 @@ def _check_told(spec: Scheduler | type, elsewhere: bool) -> None:
         )
     for name, parameter in options_of(cls).items() if isinstance(spec, Scheduler) else ():
         value = getattr(spec, name, parameter.default)
-        if (
-            name != "predictor"
-            and not isinstance(value, bool | int | float | str | None)
-            and value != parameter.default
-        ):
+        plain = name == "predictor" or isinstance(value, bool | int | float | str | None)
+        if not plain and value != parameter.default:
             raise UsageError(
                 f"scheduler {cls.__name__}: option {name} is a {type(value).__name__}, which cannot be told to another "
                 "process or written to a file; options of schedulers that are swept over are numbers, texts and truth "
