@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from socsim.schedulers.managers.base import Manager
     from socsim.schedulers.plan import Placement, Plan, Split
     from socsim.simulation.mechanisms import Mechanisms
+    from socsim.sweeps.loading import load_results
     from socsim.sweeps.running import sweep
+    from socsim.sweeps.statistics import paired, summarise
     from socsim.workloads.apps import Inference
     from socsim.workloads.arrivals import Arrivals
     from socsim.workloads.competitors import Competitor
@@ -59,8 +61,11 @@ __all__ = [
     "load_experiment",
     "load_library",
     "load_model",
+    "load_results",
+    "paired",
     "profile",
     "simulate",
+    "summarise",
     "sweep",
 ]
 
@@ -75,7 +80,9 @@ _HOMES = {
     "schedulers.managers.base": ("Manager",),
     "schedulers.plan": ("Placement", "Plan", "Split"),
     "simulation.mechanisms": ("Mechanisms",),
+    "sweeps.loading": ("load_results",),
     "sweeps.running": ("sweep",),
+    "sweeps.statistics": ("paired", "summarise"),
     "workloads.apps": ("Inference",),
     "workloads.arrivals": ("Arrivals",),
     "workloads.competitors": ("Competitor",),

@@ -35,8 +35,8 @@ from socsim.workloads.units import cut
 
 __all__ = ["StreamMaker"]
 
-_ARRIVALS = 1
-"""Tells a stream's generator of arrivals from that of its noise."""
+_ARRIVALS, _DELAYS = 1, 3
+"""Tell a stream's generators of arrivals and of synchronisation times from that of its noise."""
 
 
 class StreamMaker:
@@ -105,7 +105,10 @@ class StreamMaker:
         )
 
     def _spread(self, number: int, pricer: Pricer) -> Noise | None:
-        return Noise(np.random.default_rng([self._seed, number]), pricer) if self._noise else None
+        if not self._noise:
+            return None
+        rng, delays = (np.random.default_rng([self._seed, number, *own]) for own in ((), (_DELAYS,)))
+        return Noise(rng, pricer, delays)
 
     def _scheduler(self, spec: Any) -> Scheduler:
         """A scheduler of an application's own, or the one that it shares with others."""
