@@ -16,10 +16,13 @@ from socsim.devices.profile import load_device
 from socsim.errors import UsageError
 from socsim.results.comparison import Comparison
 from socsim.results.inputs import located
+from socsim.results.repeated import RepeatedComparison
 from socsim.results.result import Result
 from socsim.schedulers.base import Scheduler
+from socsim.schedulers.governors.sets import GovernorSet
 from socsim.schedulers.profile_file import ProfileRow
 from socsim.schedulers.registry import describe_scheduler, make_scheduler, write_scheduler
+from socsim.seeds import read_seeds
 from socsim.simulation.governing import governor_sets
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.profiling import take_profile
@@ -245,9 +248,9 @@ def compare(
     dtype: str = "",
     cores: str = "",
     noise: bool = False,
-    seed: int = 0,
+    seed: int | str | Sequence[int] = 0,
     kernels: bool = False,
-) -> Comparison:
+) -> Comparison | RepeatedComparison:
     """Run the same stream of inferences under several schedulers, and governors.
 
     Parameters
@@ -265,43 +268,60 @@ def compare(
     period
         Time between arrivals in s or with a unit (``"100 ms"``); None runs back to back, without idle time, in which
         governors differ least.
-    noise, seed, kernels
+    noise, kernels
         As for :func:`simulate`.
+    seed
+        As for :func:`simulate`; or several (``"0..9"``, ``[1, 2, 5]``), with each of which everything is run. Runs of
+        one seed have the same random numbers under all schedulers.
 
     Returns
     -------
-    A comparison with ``rows``, ``table()``, ``render()`` and ``save(directory)``.
+    A comparison with ``rows``, ``table()``, ``render()`` and ``save(directory)``; with several seeds one of means,
+    confidence intervals and paired differences, :class:`~socsim.results.repeated.RepeatedComparison`.
     """
     if isinstance(schedulers, str) or not isinstance(schedulers, Sequence):
         raise UsageError(f"compare takes a list of schedulers, got {schedulers!r}; put it in brackets")
+    seeds, setups = read_seeds(seed), Setups()
     target = device if isinstance(device, Device) else load_device(device)
     graph = load_model(model, fuse=load_library(library).fuses)
-    shared = {"device": target.source or target.name, "seed": seed, "noise": noise}
     sets = governor_sets(target, {} if governors is None else governors)
-    made = [_told_apart(schedulers) for _ in sets]
-    results = []
+    compared = []
+    for number in seeds:
+        app = Inference(graph, library=library, count=inferences, period=period, dtype=dtype, cores=cores)
+        shared = {"device": target.source or target.name, "seed": number, "noise": noise}
+        options = {"kernels": kernels and len(seeds) == 1, "setups": setups}
+        results = _compared(target, app, model, schedulers, sets, shared, options)
+        described = {
+            **shared,
+            "model": model if isinstance(model, str) else graph.name,
+            "schedulers": [describe_scheduler(s) for s in schedulers],
+            **({} if governors is None else {"governors": [chosen.written for chosen in sets]}),
+            "library": library,
+            "inferences": inferences,
+            **(_options(results[0].config["apps"][0]) if results else {}),
+        }
+        titles = [] if governors is None else [chosen.title for chosen in sets] * len(schedulers)
+        compared.append(Comparison(results, located(described, Path.cwd()), titles))
+    if len(compared) == 1:
+        return compared[0]
+    return RepeatedComparison(compared, seeds, {**compared[0].config, "seed": list(seeds)})
+
+
+def _compared(
+    device: Device, app: Inference, model: ModelGraph | str, schedulers: Sequence[Any],
+    sets: Sequence[GovernorSet], shared: Mapping[str, Any], options: Mapping[str, Any],
+) -> list[Result]:  # fmt: skip
+    """The results of every scheduler with every set of governors."""
+    results, made = [], [_told_apart(schedulers) for _ in sets]
     for i, spec in enumerate(schedulers):
         for chosen, own in zip(sets, made, strict=True):
-            app = Inference(
-                graph, own[i], library=library, count=inferences, period=period, dtype=dtype, cores=cores
-            )
             governed = {"governors": chosen.described} if chosen.governors else {}
             config = {**shared, **governed, "apps": [describe(replace(app, model=model, scheduler=spec))]}
             results.append(simulate(
-                target, [app], seed=seed, noise=noise, kernels=kernels, governors=chosen.governors,
-                config=located(config, Path.cwd()),
+                device, [replace(app, scheduler=own[i])], seed=shared["seed"], noise=shared["noise"],
+                governors=chosen.governors, config=located(config, Path.cwd()), **options,
             ))  # fmt: skip
-    described = {
-        **shared,
-        "model": model if isinstance(model, str) else graph.name,
-        "schedulers": [describe_scheduler(s) for s in schedulers],
-        **({} if governors is None else {"governors": [chosen.written for chosen in sets]}),
-        "library": library,
-        "inferences": inferences,
-        **(_options(results[0].config["apps"][0]) if results else {}),
-    }
-    titles = [] if governors is None else [chosen.title for chosen in sets] * len(schedulers)
-    return Comparison(results, located(described, Path.cwd()), titles)
+    return results
 
 
 def _told_apart(specs: Sequence[Any]) -> list[Scheduler]:

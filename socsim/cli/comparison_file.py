@@ -13,6 +13,8 @@ from socsim.errors import UsageError, nearest
 from socsim.overrides import override_value, split_override
 from socsim.results.comparison import Comparison
 from socsim.results.inputs import located
+from socsim.results.repeated import RepeatedComparison
+from socsim.seeds import read_seeds
 from socsim.words import counted
 from socsim.workloads.graph import ModelGraph
 
@@ -25,6 +27,14 @@ def _time(text: str) -> str:
     if units.parse(text, "time") <= 0:
         raise ValueError("should be greater than 0")
     return text
+
+
+def _seeds(written: Any) -> Any:
+    try:
+        read_seeds(written)
+    except (UsageError, TypeError) as error:
+        raise ValueError(str(error)) from None
+    return written
 
 
 GovernorSet = str | dict[str, Any]
@@ -45,7 +55,7 @@ class ComparisonSpec(BaseModel):
     dtype: Literal["", "fp32", "fp16", "int8"] = ""
     cores: str = ""
     noise: bool = False
-    seed: Annotated[int, Field(strict=True, ge=0)] = 0
+    seed: Annotated[Any, AfterValidator(_seeds)] = 0
     shapes: dict[str, list[Count]] = {}
     fuse: bool = True
 
@@ -134,7 +144,9 @@ def check_comparison(path: str | Path) -> str:
     return f"comparison of {counted(len(spec.schedulers), 'scheduler')}{governed} on {spec.device}"
 
 
-def run_comparison(path: str | Path, overrides: Iterable[str] = (), *, kernels: bool = False) -> Comparison:
+def run_comparison(
+    path: str | Path, overrides: Iterable[str] = (), *, kernels: bool = False
+) -> Comparison | RepeatedComparison:
     """Run a comparison file; ``kernels=True`` records every kernel."""
     spec = load_comparison(path, overrides)
     graph = spec.network()

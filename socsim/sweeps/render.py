@@ -9,8 +9,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from socsim.results.means import Mean, grouped, mean
 from socsim.results.result import flat_row
-from socsim.sweeps.means import Mean, grouped, mean
 from socsim.sweeps.plan import Sweep
 from socsim.words import counted
 

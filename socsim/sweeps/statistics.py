@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from socsim.errors import UnknownNameError, UsageError
-from socsim.sweeps.means import mean
-from socsim.sweeps.pairs import compare_pairs
+from socsim.results.means import mean
+from socsim.results.pairs import compare_pairs
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from socsim.errors import UsageError
-from socsim.sweeps.means import Mean, mean
+from socsim.results.means import Mean, mean
 
 __all__ = ["Paired", "Ratio", "compare_pairs"]
 
