@@ -192,9 +192,7 @@ def _rendered(comparison: RepeatedComparison) -> Group:
     app = next(iter(first.apps.values()))
     seeds = counted(len(comparison.seeds), "seed")
     title = f"{app.model} on {first.device}, {app.library}; means over {seeds}, ± 95 % confidence"
-    table = Table(
-        title=Text(title, "bold"), title_justify="left", box=None, pad_edge=False, header_style="bold"
-    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
     names = [key for key in ("scheduler", "governors") if key in rows[0]]
     for name in names:
         table.add_column(name, overflow="fold")
@@ -205,7 +203,7 @@ def _rendered(comparison: RepeatedComparison) -> Group:
         table.add_row(
             *(Text(str(row[name])) for name in names), *cells, _speedup(row["paired"]["latency_ms_mean"])
         )
-    return Group(table, *map(Text, _notes(comparison)))
+    return Group(Text(title, "bold"), table, *map(Text, _notes(comparison)))
 
 
 def _cell(value: float | None, half: float | None, form: str) -> str:
@@ -225,10 +223,8 @@ def _speedup(paired: Mapping[str, Any] | None) -> str:
 
 
 def _notes(comparison: RepeatedComparison) -> list[str]:
-    values = {
-        comparison_.rows[i]["latency_ms_mean"] for comparison_ in comparison.comparisons for i in (0, -1)
-    }
-    same = len(values) <= len({0, len(comparison.results) - 1})
-    if same and len(comparison.seeds) > 1 and not comparison.config.get("noise"):
+    latencies = [[row["latency_ms_mean"] for row in one.rows] for one in comparison.comparisons]
+    same = all(own == latencies[0] for own in latencies)
+    if same and not comparison.config.get("noise"):
         return ["seeds make no difference here: nothing is drawn without --noise"]
     return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from socsim.errors import UsageError
@@ -39,14 +39,23 @@ def full_key(config: Mapping[str, Any], key: str) -> str:
         for i, app in enumerate(apps)
         if isinstance(app, Mapping) and first in application_fields(str(app.get("kind")))
     ]
+    names = _names(apps)
     if len(owners) > 1:
-        names = [f"apps.{i}.{key} ({_title(apps[i])})" for i in owners]
-        raise UsageError(f"key {key!r} is one of several applications; write {' or '.join(names)}")
-    return f"apps.{owners[0]}.{key}" if owners else key
+        known = " or ".join(f"apps.{names[i]}.{key}" for i in owners)
+        raise UsageError(f"key {key!r} is one of several applications; write {known}")
+    return f"apps.{names[owners[0]]}.{key}" if owners else key
 
 
-def _title(app: Mapping[str, Any]) -> str:
-    return str(app.get("name") or app.get("model") or app.get("kind"))
+def _names(apps: Sequence[Any]) -> list[str]:
+    """What paths may call applications: their names where these tell them apart and are one step of a path."""
+    titles = [
+        str(app.get("name") or app.get("model") or app.get("kind")) if isinstance(app, Mapping) else ""
+        for app in apps
+    ]
+    return [
+        title if titles.count(title) == 1 and title and not {".", "/"} & set(title) else str(i)
+        for i, title in enumerate(titles)
+    ]
 
 
 def swept_values(overrides: Iterable[str]) -> tuple[list[str], dict[str, Any]]:
