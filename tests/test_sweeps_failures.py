@@ -69,12 +69,17 @@ def test_a_worker_that_dies_costs_its_own_run_only_and_that_is_tried_again(here:
     found = socsim.sweep("s.yaml", over, jobs=1, time_limit="60 s", output="out")
     assert found["run"].tolist() == list(range(20))
     assert mark.exists()
-    attempts = [json.loads(line.split(b" ", 2)[2]) for line in Path("out/journal/runs.jsonl").read_bytes().splitlines()]
+    attempts = [
+        json.loads(line.split(b" ", 2)[2])
+        for line in Path("out/journal/runs.jsonl").read_bytes().splitlines()
+    ]
     assert {one["run"]: one["attempt"] for one in attempts} == {0: 2, **dict.fromkeys(range(1, 20), 1)}
 
 
 def test_the_first_failure_ends_the_sweep_where_that_is_asked_for(here: Path) -> None:
-    with pytest.raises(SimulationError, match=r"^run 1 of 4 \(net.scheduler=own:Raises, seed=0\): scheduler 'own:Raises'"):
+    with pytest.raises(
+        SimulationError, match=r"^run 1 of 4 \(net.scheduler=own:Raises, seed=0\): scheduler 'own:Raises'"
+    ):
         swept(["own:Raises", "cpu"], failures="raise", time_limit="60 s", jobs=1)
 
 
@@ -92,7 +97,9 @@ def test_failed_runs_are_finished_until_they_shall_be_tried_again(here: Path) ->
 
 
 def test_what_is_printed_goes_to_standard_error(here: Path) -> None:
-    code, out, err = command(here, "s.yaml", "-s", "scheduler=own:Prints", "-s", "seed=0..1", "--json", "-j", "1")
+    code, out, err = command(
+        here, "s.yaml", "-s", "scheduler=own:Prints", "-s", "seed=0..1", "--json", "-j", "1"
+    )
     assert (code, len(json.loads(out))) == (0, 2)
     assert err.count("hello from a plan") == 2
 
@@ -126,12 +133,19 @@ def test_schedulers_that_cannot_be_told_are_refused(here: Path) -> None:
         pass
 
     for jobs in (1, 2):
-        with pytest.raises(UsageError, match="Local is defined inside a function, where neither other processes"):
+        with pytest.raises(
+            UsageError, match="Local is defined inside a function, where neither other processes"
+        ):
             swept([Local()], jobs=jobs)
-        with pytest.raises(UsageError, match="option choose is a function, which cannot be told to another process"):
+        with pytest.raises(
+            UsageError, match="option choose is a function, which cannot be told to another process"
+        ):
             swept([WithFunction(lambda op: "cpu")], jobs=jobs)
     found = swept([WithFunction(), WithFunction("x")])
-    assert found["net.scheduler"].unique().tolist() == [f"{__name__}:WithFunction", f"{__name__}:WithFunction(choose=x)"]
+    assert found["net.scheduler"].unique().tolist() == [
+        f"{__name__}:WithFunction",
+        f"{__name__}:WithFunction(choose=x)",
+    ]
 
 
 def test_schedulers_of_the_running_script(here: Path) -> None:
@@ -231,7 +245,9 @@ def outcomes(task: bytes, numbers: list[int]) -> list[int]:
 def test_a_worker_of_another_version_takes_no_part(here: Path) -> None:
     plan = load_sweep("s.yaml", over={"seed": "0..3"})
     assert outcomes(pickle.dumps(Task(plan)), [3, 1]) == [3, 1]
-    with pytest.raises(SweepError, match=r"a worker cannot take part in the sweep: it has socsim .*, and the sweep is"):
+    with pytest.raises(
+        SweepError, match=r"a worker cannot take part in the sweep: it has socsim .*, and the sweep is"
+    ):
         outcomes(pickle.dumps(Task(plan, version="0.0.1")), [0])
 
 

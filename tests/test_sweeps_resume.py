@@ -53,7 +53,9 @@ def test_kills_at_random_points(here: Path, undisturbed: Path, seed: int) -> Non
         process = start(here, *SWEEP, *TABLES, "-o", "out", "--resume", "-q")
         before = len(lines(out))
         target = min(RUNS - 1, before + rng.randint(1, 6))
-        wait_for(lambda process=process, target=target: len(lines(out)) >= target or process.poll() is not None)
+        wait_for(
+            lambda process=process, target=target: len(lines(out)) >= target or process.poll() is not None
+        )
         workers = children(process.pid)
         if victim in ("worker", "both") and workers:
             kill(rng.choice(workers))

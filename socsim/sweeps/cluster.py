@@ -11,7 +11,7 @@ import pickle
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 from typing import Any
@@ -34,6 +34,9 @@ _BATCH_S = 0.05
 
 _LOOK_S = 2.0
 """Time in s between two looks at the workers."""
+
+_TELL_S = 10.0
+"""Time in s that workers have to answer."""
 
 
 class SweepPlugin(WorkerPlugin):  # type: ignore[misc]
@@ -89,8 +92,12 @@ class SweepPlugin(WorkerPlugin):  # type: ignore[misc]
 
 
 def _run(name: str, number: int) -> tuple[int, bool, bytes, bytes]:
-    """A run, on a worker."""
-    run, ok, payload, tables = get_worker().plugins[name].run(number)
+    """A run, on a worker; one that has not been told of the sweep yet leaves it to others."""
+    plugin = get_worker().plugins.get(name)
+    if plugin is None:
+        time.sleep(0.1)
+        raise Reschedule
+    run, ok, payload, tables = plugin.run(number)
     return run, ok, payload, tables
 
 
@@ -129,7 +136,7 @@ class DaskEngine:
         plugin = SweepPlugin(name, pickle.dumps(task), task.limits, self._retries)
         with _connected(self._address, self._connect_s) as client:
             try:
-                client.register_plugin(plugin, name=name)
+                _tell(lambda: client.register_plugin(plugin, name=name))
                 yield from _Runs(client, name, iter(numbers), self._hang_s).outcomes()
             except (OSError, TimeoutError) as error:
                 raise SweepError(
@@ -157,7 +164,24 @@ def _forget(client: Client, name: str) -> None:
     """End the processes of a sweep, if there is still someone to tell."""
     if client.status == "running":
         with suppress(Exception):
-            client.unregister_worker_plugin(name)
+            _tell(lambda: client.unregister_worker_plugin(name))
+
+
+def _tell(call: Callable[[], object]) -> None:
+    """Tell all workers something, and do not wait for long for one that hangs."""
+    failures: list[Exception] = []
+
+    def run() -> None:
+        try:
+            call()
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(_TELL_S)
+    if failures:
+        raise failures[0]
 
 
 class _Runs:
@@ -258,13 +282,13 @@ class _Workers:
         if sign == last and now - since > self._hang_s:
             del self._seen[address]
             logging.getLogger(__name__).warning("worker %s hangs; others do its runs", address)
-            self._client.run_on_scheduler(_remover(), address=address)
+            _tell(lambda: self._client.run_on_scheduler(_remover(), address=address))
 
 
 def _remover() -> Any:
     """A function for the scheduler, made here so that it travels as code."""
 
     async def remove(dask_scheduler: Any, address: str) -> None:
-        await dask_scheduler.remove_worker(address, stimulus_id="socsim-hang", safe=True)
+        await dask_scheduler.remove_worker(address, stimulus_id="socsim-hang")
 
     return remove

@@ -84,7 +84,9 @@ class Sweep:
         try:
             return read_exclusions(self.exclude, self.axes, self.columns)
         except yamlfile.RelativeFaults as error:
-            faults = [self.fault(("sweep", EXCLUDE, *loc), message) for loc, message in error.faults]
+            faults = [
+                self.fault(("sweep", EXCLUDE, *loc), message, key=True) for loc, message in error.faults
+            ]
             raise FileError(self.document.path, faults) from None
 
     @property

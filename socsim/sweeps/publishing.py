@@ -109,6 +109,8 @@ def _schema(rows: Iterable[Row]) -> Any:
 def _type(kinds: set[type]) -> Any:
     import pyarrow as pa
 
+    if not kinds:
+        return pa.null()
     if kinds == {bool}:
         return pa.bool_()
     if kinds == {int}:

@@ -13,7 +13,7 @@ from socsim import units
 __all__ = ["Range", "read_range"]
 
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_UNIT = r"[^\s.0-9][^\s]*?"
+_UNIT = r"(?!(?:by|in|log)\b)[^\s.0-9][^\s]*?"
 _RANGE = re.compile(
     rf"\s*(?P<low>{_NUMBER})\s*(?P<low_unit>{_UNIT})?\s*\.\.\s*(?P<high>{_NUMBER})\s*(?P<high_unit>{_UNIT})?"
     rf"(?:\s+by\s+(?P<step>{_NUMBER})\s*(?P<step_unit>{_UNIT})?)?(?:\s+in\s+(?P<count>[0-9]+))?"
@@ -50,8 +50,8 @@ class Range:
 
     @property
     def whole(self) -> bool:
-        """Whether it is one of whole numbers."""
-        return not self.unit and _whole(self.low) and _whole(self.high)
+        """Whether it is one of whole numbers, and written so."""
+        return not self.unit and all(int(n.as_tuple().exponent) >= 0 for n in (self.low, self.high))
 
     def numbers(self) -> list[int] | list[float]:
         """All values of a range that says its steps, or is one of whole numbers, as numbers in its unit."""
