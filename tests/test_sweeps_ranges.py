@@ -82,8 +82,8 @@ def test_ranges_with_steps(text: str, column: str, labels: list, values: list) -
         ("1..3 by 1 in 3", "the range '1..3 by 1 in 3': a step is above 0"),
         ("0..3 in 2 log", "the range '0..3 in 2 log': equal factors need a lower end above 0"),
         ("1..3 in 0", "the range '1..3 in 0' has 0 values; write at least 1"),
-        ("0..1.5", "should be a list, a range such as 0..9, or a mapping of named variants, got '0..1.5'; a range is of "
-         "whole numbers, such as 0..9, or says its steps: 0..1 by 0.25, 1 ms..9 ms in 5"),
+        ("0..1.5", "should be a list, a range such as 0..9, or a mapping of named variants, got '0..1.5'; a range is "
+         "of whole numbers, such as 0..9, or says its steps: 0..1 by 0.25, 1 ms..9 ms in 5"),
         ("1 ms..2 ms", "should be a list, a range such as 0..9"),
     ],
 )  # fmt: skip
@@ -214,7 +214,7 @@ def test_equal_factors_are_as_likely() -> None:
         ({"points": 0, "over": {"a": "0..1"}}, ("points",), "points should be a whole number from 1, got 0"),
         ({"over": {"a": "0..1"}}, (), "points should be a whole number from 1, got None"),
         ({"points": 3, "seed": -1, "over": {"a": "0..1"}}, ("seed",), "seed should be a whole number from 0, got -1"),
-        ({"points": 3, "method": "sobol", "over": {"a": "0..1"}}, ("method",), "should be one of latin_hypercube, random"),
+        ({"points": 3, "method": "sobol", "over": {"a": "0..1"}}, ("method",), "should be one of latin_hypercube,"),
         ({"points": 3}, (), "over is a mapping of keys and ranges or lists, got None"),
         ({"points": 3, "over": {"a": "cpu"}}, ("over", "a"), "should be a range such as 10 ms..50 ms, or a list"),
         ({"points": 3, "over": {"a": "0..1 log"}}, ("over", "a"), "the range '0..1 log': equal factors need"),
@@ -252,10 +252,8 @@ def test_points_are_left_out_where_all_of_a_condition_holds(condition, left) -> 
 
 
 def test_any_of_several_conditions_leaves_a_point_out() -> None:
-    assert kept({"s": ["cpu", "gpu"], "n": "0..1"}, {"s": "cpu", "n": 0}, {"s": "gpu", "n": 1}) == [
-        ("cpu", 1),
-        ("gpu", 0),
-    ]
+    left = kept({"s": ["cpu", "gpu"], "n": "0..1"}, {"s": "cpu", "n": 0}, {"s": "gpu", "n": 1})
+    assert left == [("cpu", 1), ("gpu", 0)]
 
 
 def test_quantities_are_compared_whatever_their_unit() -> None:
@@ -349,11 +347,11 @@ def test_what_a_file_has_can_be_left_out(here: Path) -> None:
 @pytest.mark.parametrize(
     ("sweep", "message"),
     [
-        ("  zip: {apps.nat.model: [a]}\n", "s.yaml:6:9: sweep.zip.apps.nat.model: unknown key 'apps.nat'; did you mean 'net'?"),
+        ("  zip: {apps.nat.model: [a]}\n", "s.yaml:6:9: sweep.zip.apps.nat.model: unknown key 'apps.nat'; did you"),
         ("  zip: {apps.net.count: [1, 0]}\n", "s.yaml:6:29: sweep.zip.apps.net.count.1: "),
-        ("  zip: {apps.net.count: [1], apps.net.counts: [1]}\n", "unknown key 'apps.net.counts'; did you mean 'count'?"),
+        ("  zip: {apps.net.count: [1], apps.net.counts: [1]}\n", "unknown key 'apps.net.counts'; did you mean"),
         ("  sample: {points: 2, over: {apps.busy.duty: 1..9}}\n", "s.yaml:6:46: sweep.sample.over.apps.busy.duty: "),
-        ("  seed: 0..1\n  exclude: {sed: 1}\n", "s.yaml:7:13: sweep.exclude.sed: 'sed' is not swept; did you mean 'seed'?"),
+        ("  seed: 0..1\n  exclude: {sed: 1}\n", "s.yaml:7:13: sweep.exclude.sed: 'sed' is not swept; did you"),
         ("  seed: 0..1\n  exclude: {seed: [0, 1]}\n", "sweep.exclude: leaves no point of the sweep"),
         ("  seed: 0..1\n  zip: {seed: [1, 2]}\n", "sweep.zip.seed: sets again what the axis 'seed' has set"),
     ],
@@ -397,6 +395,9 @@ def test_paths_in_zips_and_samples_are_made_absolute(here: Path) -> None:
         ("scheduler", "apps.net.scheduler"),
         ("scheduler.name", "apps.net.scheduler.name"),
         ("fps", "apps.3.fps"),
+        ("net.scheduler", "apps.net.scheduler"),
+        ("net", "net"),
+        ("busy.count", "busy.count"),
         ("seed", "seed"),
         ("device", "device"),
         ("duration", "duration"),

@@ -64,7 +64,8 @@ def test_kills_at_random_points(here: Path, undisturbed: Path, seed: int) -> Non
         if victim == "interrupt":
             kill(process.pid, rng.choice([signal.SIGINT, signal.SIGTERM]))
         if victim == "worker":
-            wait_for(lambda process=process: len(lines(out)) >= target + 2 or process.poll() is not None)
+            more = target + 2
+            wait_for(lambda process=process, more=more: len(lines(out)) >= more or process.poll() is not None)
             kill(process.pid)
         finish(process)
         wait_for(lambda workers=workers: not any(map(runs, workers)))

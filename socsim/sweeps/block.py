@@ -67,7 +67,17 @@ def read_exclusions(written: Any, axes: Sequence[Axis], names: Sequence[str]) ->
     columns = [column for axis in axes for column in axis.columns]
     keys = [key for axis in axes for key in axis.column_keys]
     numbers = {name: i for several in (names, columns, keys) for i, name in enumerate(several)}
-    return make_exclusions(written, numbers)
+    return make_exclusions(written, {**_ends(keys), **numbers})
+
+
+def _ends(keys: Sequence[str]) -> dict[str, int]:
+    """Ends of dotted paths that only one of them has, and its number."""
+    found: dict[str, set[int]] = {}
+    for i, key in enumerate(keys):
+        parts = key.split(".")
+        for length in range(1, len(parts)):
+            found.setdefault(".".join(parts[-length:]), set()).add(i)
+    return {end: own.pop() for end, own in found.items() if len(own) == 1}
 
 
 def written_block(axes: Sequence[Axis], exclude: Any) -> dict[str, Any]:

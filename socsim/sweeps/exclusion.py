@@ -75,7 +75,11 @@ def _unknown(keys: Iterable[str], place: Loc, columns: Mapping[str, int]) -> Ite
     for key in keys:
         if key not in columns:
             guess = nearest(key, columns)
-            tail = f"did you mean {guess!r}?" if guess else f"swept: {', '.join(columns) or 'nothing'}"
+            tail = (
+                f"did you mean {guess!r}?"
+                if guess
+                else f"swept: {', '.join(dict.fromkeys(columns)) or 'nothing'}"
+            )
             yield (*place, key), f"{key!r} is not swept; {tail}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from socsim.errors import UsageError
+from socsim.errors import UsageError, nearest
 from socsim.experiments import application_fields, experiment_fields
 from socsim.overrides import override_value, split_override
 from socsim.sweeps.ranges import read_range
@@ -16,7 +16,9 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
 def full_key(config: Mapping[str, Any], key: str) -> str:
-    """A key of one application without its way there, such as ``scheduler``, with it; others as they are.
+    """A key of one application without its way there, such as ``scheduler`` or ``net.scheduler``, with it.
+
+    Others come back as they are.
 
     Parameters
     ----------
@@ -28,22 +30,32 @@ def full_key(config: Mapping[str, Any], key: str) -> str:
     Raises
     ------
     UsageError
-        Several applications have it.
+        Several applications have it, or none but one that is much like it.
     """
     first = key.split(".")[0]
     apps = config.get("apps")
     if first in config or first in experiment_fields() or not isinstance(apps, list):
         return key
+    names = _names(apps)
+    if first in names and "." in key:
+        return f"apps.{key}"
     owners = [
         i
         for i, app in enumerate(apps)
         if isinstance(app, Mapping) and first in application_fields(str(app.get("kind")))
     ]
-    names = _names(apps)
     if len(owners) > 1:
         known = " or ".join(f"apps.{names[i]}.{key}" for i in owners)
         raise UsageError(f"key {key!r} is one of several applications; write {known}")
-    return f"apps.{names[owners[0]]}.{key}" if owners else key
+    if owners:
+        return f"apps.{names[owners[0]]}.{key}"
+    known = dict.fromkeys(
+        f for app in apps if isinstance(app, Mapping) for f in application_fields(str(app.get("kind")))
+    )
+    guess = nearest(first, [*experiment_fields(), *known])
+    if guess in known:
+        raise UsageError(f"unknown key {key!r}; did you mean {guess!r}?")
+    return key
 
 
 def _names(apps: Sequence[Any]) -> list[str]:
