@@ -169,7 +169,7 @@ def test_runs_that_go_wrong_leave_the_workers_alone(cluster: Cluster) -> None:
     worker = cluster.add()
     over = {"scheduler": ["own:Loops", "own:Stubborn", "own:Kills", "own:Raises", "own:Eats", "cpu"]}
     found = socsim.sweep(
-        "s.yaml", over, engine="dask", scheduler=cluster.address, failures="keep", retries=1, time_limit=0.3,
+        "s.yaml", over, engine="dask", scheduler=cluster.address, failures="keep", retries=1, time_limit=3,
         memory_limit="200 MB",
     )  # fmt: skip
     failures = sorted(found.attrs["failures"], key=lambda one: one["run"])

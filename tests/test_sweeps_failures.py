@@ -37,8 +37,8 @@ def swept(schedulers: list[str], **options) -> pd.DataFrame:
     ("scheduler", "limits", "kind", "told"),
     [
         ("own:Raises", {}, "error", "scheduler 'own:Raises' failed"),
-        ("own:Loops", {"time_limit": "300 ms"}, "time", "took longer than the 0.3 s that a run may take"),
-        ("own:Stubborn", {"time_limit": 0.3}, "time", "took longer than the 0.3 s that a run may take, and did not"),
+        ("own:Loops", {"time_limit": "3 s"}, "time", "took longer than the 3 s that a run may take"),
+        ("own:Stubborn", {"time_limit": 3}, "time", "took longer than the 3 s that a run may take, and did not"),
         ("own:Eats", {"memory_limit": "200 MB"}, "memory", "needed more memory than the 200 MB that a run may take"),
         ("own:Kills", {}, "died", "its worker process died 2 times, last by signal 9"),
     ],

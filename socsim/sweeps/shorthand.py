@@ -49,11 +49,10 @@ def full_key(config: Mapping[str, Any], key: str) -> str:
         raise UsageError(f"key {key!r} is one of several applications; write {known}")
     if owners:
         return f"apps.{names[owners[0]]}.{key}"
-    known = dict.fromkeys(
-        f for app in apps if isinstance(app, Mapping) for f in application_fields(str(app.get("kind")))
-    )
-    guess = nearest(first, [*experiment_fields(), *known])
-    if guess in known:
+    kinds = {str(app.get("kind")) for app in apps if isinstance(app, Mapping)}
+    fields = [field for kind in sorted(kinds) for field in application_fields(kind)]
+    guess = nearest(first, [*experiment_fields(), *fields])
+    if guess and guess not in experiment_fields():
         raise UsageError(f"unknown key {key!r}; did you mean {guess!r}?")
     return key
 
