@@ -107,7 +107,8 @@ def test_the_same_bits_whoever_runs_it(cluster: Cluster) -> None:
 def test_workers_that_join_late_die_and_hang(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
     import threading
 
-    task = Task(load_sweep("s.yaml", over=OVER))
+    over = {"scheduler": [{"name": "own:Slow", "seconds": 0.4}], "seed": "0..19"}
+    task = Task(load_sweep("s.yaml", over=over))
     engine = DaskEngine(cluster.address, hang_s=3.0)
     found: list[pd.DataFrame] = []
 
@@ -125,11 +126,11 @@ def test_workers_that_join_late_die_and_hang(cluster: Cluster, caplog: pytest.Lo
     wait_for(lambda: len(lines(out)) >= 4)
     kill(second.pid, signal.SIGSTOP)
     third = cluster.add()
-    thread.join(timeout=60)
+    thread.join(timeout=120)
     assert not thread.is_alive()
     assert runs(third.pid)
     assert "hangs; others do its runs" in caplog.text
-    pd.testing.assert_frame_equal(found[0], expected(OVER), check_exact=True)
+    pd.testing.assert_frame_equal(found[0], expected(over), check_exact=True)
     assert sorted(lines(out)) == list(range(20))
 
 
