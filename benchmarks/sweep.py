@@ -2,9 +2,11 @@
 
     python benchmarks/sweep.py [--json] [--runs N] [--repeat N] [--memory-runs N] [--no-dask]
 
-It takes about five minutes with the defaults; progress goes to standard error. Every figure is the best of the
+It takes about ten minutes with the defaults; progress goes to standard error. Every figure is the best of the
 repetitions, as others may use the machine meanwhile. The overhead of a run is what it costs in a worker beyond the
-simulation itself, from the order to run it to its line on the disk.
+simulation itself, from the order to run it to its line on the disk. Beside wall times there is the processor time of
+the parent and of the workers for each run, which others disturb less: `scaling_by_cpu` is what two processors would
+reach if nothing but this ran on them.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -62,7 +65,9 @@ def throughput(plan: Sweep, engine: Engine) -> float:
 
     with tempfile.TemporaryDirectory() as folder:
         conduct(Task(plan), engine, Path(folder), report=report)
-    warm = max(1, len(stamps) // 10)
+    warm = max(1, len(stamps) // 10) if len(stamps) > 1 else 0
+    if not warm:
+        return 0.0
     begin = stamps[warm - 1][0]
     return sum(count for _, count in stamps[warm:]) / (stamps[-1][0] - begin)
 
@@ -89,6 +94,25 @@ def simulating_ms(plan: Sweep, sample: int = 40) -> float:
     finally:
         Simulation.run = run  # type: ignore[method-assign]
     return 1e3 * spent / len(numbers)
+
+
+def cpu_ms(plan: Sweep, jobs: int) -> tuple[float, float]:
+    """Processor time in ms of the parent and of the workers for each run, without that of starting them."""
+    short = plan_of(Path(plan.document.path).parent, 4 * jobs)
+    spent = []
+    for own in (short, plan):
+        before = _cpu_s()
+        throughput(own, PoolEngine(jobs))
+        spent.append([after - begin for after, begin in zip(_cpu_s(), before, strict=True)])
+    runs = len(plan) - len(short)
+    parent, workers = (1e3 * (long - brief) / runs for brief, long in zip(*spent, strict=True))
+    return parent, workers
+
+
+def _cpu_s() -> tuple[float, float]:
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    parent, children = (usage.ru_utime + usage.ru_stime for usage in usages)
+    return parent, children
 
 
 def best(repeat: int, measure: Callable[[], float], what: str, better: Callable[..., float] = max) -> float:
@@ -176,12 +200,17 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         plan = plan_of(folder, arguments.runs)
         one = best(repeat, lambda: throughput(plan, PoolEngine(1)), "1 process, runs/s")
         two = best(repeat, lambda: throughput(plan, PoolEngine(2)), "2 processes, runs/s")
+        (_, alone), (parent, beside) = cpu_ms(plan, 1), cpu_ms(plan, 2)
         simulating = best(repeat, lambda: simulating_ms(plan), "simulating, ms", min)
         report: dict[str, Any] = {
             "runs": len(plan),
             "runs_per_s_1": one,
             "runs_per_s_2": two,
             "scaling": two / one,
+            "cpu_ms_parent": parent,
+            "cpu_ms_worker": alone,
+            "cpu_ms_worker_of_2": beside,
+            "scaling_by_cpu": 2.0 * alone / (beside + parent),
             "simulating_ms": simulating,
             "overhead_ms": 1e3 / one - simulating,
         }

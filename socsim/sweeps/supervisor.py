@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 import subprocess
 import sys
 import threading
@@ -11,12 +10,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from select import select
 from typing import Any
 
 from socsim.errors import SweepError
 from socsim.sweeps.limits import Limits
 from socsim.sweeps.task import Outcome, failure
-from socsim.sweeps.worker import read_message, write_message
+from socsim.sweeps.worker import split_message, write_message
 
 __all__ = ["Supervisor"]
 
@@ -24,6 +24,10 @@ _AHEAD_S = 0.05
 """Runs that a worker is given in advance take about this long together."""
 
 _MOST_AHEAD = 16
+
+_CHUNK = 1 << 18
+"""Bytes that are read at a time."""
+
 _MOST_STARTS = 3
 """How many workers in a row may end before they are ready."""
 
@@ -43,8 +47,7 @@ class _Child:
         self._process = subprocess.Popen(
             [sys.executable, "-c", boot], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
         )
-        self.inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._buffer = bytearray()
         self.send(task)
 
     @property
@@ -53,22 +56,44 @@ class _Child:
         return self._process.pid
 
     def send(self, message: Any) -> None:
-        """Send a message; that it is not there any more is told by its inbox."""
+        """Send a message; that it is not there any more is told by what it answers."""
         stream = self._process.stdin
         if stream is not None:
             with suppress(OSError, ValueError):
                 write_message(stream, message)
 
-    def _read(self) -> None:
-        stream = self._process.stdout
-        try:
-            while stream is not None:
-                self.inbox.put(read_message(stream))
-        except (EOFError, OSError, ValueError):
-            self.inbox.put(None)
+    def receive(self, timeout: float | None) -> Any:
+        """Its next message; None where there will be no more.
+
+        Raises
+        ------
+        TimeoutError
+            There is none in that many seconds.
+        """
+        stream, due = self._process.stdout, None if timeout is None else time.monotonic() + timeout
+        while stream is not None:
+            found = split_message(self._buffer)
+            if found is not None:
+                return found[0]
+            try:
+                if due is not None and not select([stream], (), (), max(0.0, due - time.monotonic()))[0]:
+                    raise TimeoutError
+                data = os.read(stream.fileno(), _CHUNK)
+            except (OSError, ValueError) as error:
+                if isinstance(error, TimeoutError):
+                    raise
+                data = b""
+            if not data:
+                return None
+            self._buffer += data
+        return None
+
+    def kill(self) -> None:
+        """End it, from whatever thread."""
+        self._process.kill()
 
     def end(self) -> int:
-        """Kill it if it still runs, and return its exit code."""
+        """Kill it if it still runs, and return its exit code; only by who receives its messages."""
         self._process.kill()
         code = self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
@@ -99,7 +124,7 @@ class Supervisor:
         self._flying: deque[tuple[int, int]] = deque()
         self._again: deque[tuple[int, int]] = deque()
         self._since, self._usual = 0.0, 1.0
-        self._stopped = threading.Event()
+        self._stopped, self._working = threading.Event(), threading.Lock()
 
     @property
     def pid(self) -> int | None:
@@ -115,18 +140,23 @@ class Supervisor:
         SweepError
             Workers cannot start.
         """
-        while not self._stopped.is_set():
-            self._fill(take)
-            if not self._flying:
-                return
-            yield from self._next()
+        with self._working:
+            while not self._stopped.is_set():
+                self._fill(take)
+                if not self._flying:
+                    return
+                yield from self._next()
 
     def stop(self) -> None:
         """End the process, from whatever thread."""
         self._stopped.set()
         child = self._child
         if child is not None:
-            child.end()
+            child.kill()
+        with self._working:
+            if self._child is not None:
+                self._child.end()
+                self._child = None
 
     # --- giving out -------------------------------------------------------------------------------------------
 
@@ -145,7 +175,7 @@ class Supervisor:
         if self._child is None:
             self._child, self._ready, self._hung = _Child(self._task), False, None
             if self._stopped.is_set():
-                self._child.end()
+                self._child.kill()
         if not self._flying:
             self._since = time.monotonic()
         self._flying.append(item)
@@ -158,8 +188,8 @@ class Supervisor:
         if child is None:
             return
         try:
-            message = child.inbox.get(timeout=self._time_left())
-        except queue.Empty:
+            message = child.receive(self._time_left())
+        except TimeoutError:
             self._hung = self._flying[0]
             child.end()
             return

@@ -17,7 +17,7 @@ import sys
 import threading
 from typing import IO, Any
 
-__all__ = ["main", "read_message", "write_message"]
+__all__ = ["main", "read_message", "split_message", "write_message"]
 
 _LENGTH = struct.Struct("<Q")
 
@@ -35,6 +35,20 @@ def read_message(stream: IO[bytes]) -> Any:
     if len(body) < length:
         raise EOFError
     return pickle.loads(body)
+
+
+def split_message(buffer: bytearray) -> tuple[Any] | None:
+    """Take the first message out of what has been read so far; None where it is not complete."""
+    if len(buffer) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack_from(buffer)
+    end = _LENGTH.size + length
+    if len(buffer) < end:
+        return None
+    with memoryview(buffer) as view:
+        message = pickle.loads(view[_LENGTH.size : end])
+    del buffer[:end]
+    return (message,)
 
 
 def write_message(stream: IO[bytes], message: Any) -> None:
