@@ -115,13 +115,17 @@ def _cpu_s() -> tuple[float, float]:
     return parent, children
 
 
-def best(repeat: int, measure: Callable[[], float], what: str, better: Callable[..., float] = max) -> float:
-    """The best of several measurements."""
-    found = []
+def best(
+    repeat: int, what: str, *measures: Callable[[], float], better: Callable[..., float] = max
+) -> list[float]:
+    """The best of several repetitions of each measurement, taken by turns so that all are disturbed alike."""
+    found: list[list[float]] = [[] for _ in measures]
     for i in range(repeat):
-        found.append(measure())
-        print(f"{what}: {found[-1]:.4g} ({i + 1} of {repeat})", file=sys.stderr, flush=True)
-    return better(found)
+        for own, measure in zip(found, measures, strict=True):
+            own.append(measure())
+        told = ", ".join(f"{own[-1]:.4g}" for own in found)
+        print(f"{what}: {told} ({i + 1} of {repeat})", file=sys.stderr, flush=True)
+    return [better(own) for own in found]
 
 
 # --- memory -------------------------------------------------------------------------------------------------------
@@ -187,9 +191,11 @@ def dask_against_pool(folder: Path, runs: int, repeat: int) -> dict[str, float]:
         took = simulating_ms(plan_of(folder, 40, duration), 12)
         duration *= 100.0 / took
     plan = plan_of(folder, runs, round(duration))
-    pool = best(repeat, lambda: throughput(plan, PoolEngine(2)), "pool, runs/s of 100 ms")
     with cluster(folder, 2) as address:
-        dask = best(repeat, lambda: throughput(plan, DaskEngine(address)), "dask, runs/s of 100 ms")
+        pool, dask = best(
+            repeat, "pool and dask, runs/s of 100 ms",
+            lambda: throughput(plan, PoolEngine(2)), lambda: throughput(plan, DaskEngine(address)),
+        )  # fmt: skip
     return {"pool_runs_per_s": pool, "dask_runs_per_s": dask, "dask_to_pool": dask / pool}
 
 
@@ -198,10 +204,12 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder, repeat = Path(name), arguments.repeat
         plan = plan_of(folder, arguments.runs)
-        one = best(repeat, lambda: throughput(plan, PoolEngine(1)), "1 process, runs/s")
-        two = best(repeat, lambda: throughput(plan, PoolEngine(2)), "2 processes, runs/s")
+        one, two = best(
+            repeat, "1 and 2 processes, runs/s",
+            lambda: throughput(plan, PoolEngine(1)), lambda: throughput(plan, PoolEngine(2)),
+        )  # fmt: skip
         (_, alone), (parent, beside) = cpu_ms(plan, 1), cpu_ms(plan, 2)
-        simulating = best(repeat, lambda: simulating_ms(plan), "simulating, ms", min)
+        (simulating,) = best(repeat, "simulating, ms", lambda: simulating_ms(plan), better=min)
         report: dict[str, Any] = {
             "runs": len(plan),
             "runs_per_s_1": one,
