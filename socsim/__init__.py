@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from socsim.schedulers.plan import Placement, Plan, Split
     from socsim.schedulers.reuse.base import ReusePolicy
     from socsim.simulation.mechanisms import Mechanisms
+    from socsim.sweeps.loading import load_results
     from socsim.sweeps.running import sweep
+    from socsim.sweeps.statistics import paired, summarise
     from socsim.workloads.apps import Inference
     from socsim.workloads.arrivals import Arrivals
     from socsim.workloads.competitors import Competitor
@@ -66,8 +68,11 @@ __all__ = [
     "load_experiment",
     "load_library",
     "load_model",
+    "load_results",
+    "paired",
     "profile",
     "simulate",
+    "summarise",
     "sweep",
 ]
 
@@ -85,7 +90,9 @@ _HOMES = {
     "schedulers.plan": ("Placement", "Plan", "Split"),
     "schedulers.reuse.base": ("ReusePolicy",),
     "simulation.mechanisms": ("Mechanisms",),
+    "sweeps.loading": ("load_results",),
     "sweeps.running": ("sweep",),
+    "sweeps.statistics": ("paired", "summarise"),
     "workloads.apps": ("Inference",),
     "workloads.arrivals": ("Arrivals",),
     "workloads.competitors": ("Competitor",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass, replace
 from functools import partial
 from math import inf
@@ -18,6 +18,7 @@ from socsim.schedulers.profile_file import ProfileRow
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.mode_changes import first_device
 from socsim.simulation.profiling import take_profile
+from socsim.simulation.setups import Setups
 from socsim.simulation.simulation import Application, Simulation
 from socsim.units import parse
 from socsim.workloads.apps import Inference
@@ -126,6 +127,7 @@ def simulate(
     manager: Any = None,
     power_mode: Any = None,
     config: Mapping[str, Any] | None = None,
+    setups: Setups | None = None,
 ) -> Result:
     """Run applications on a device.
 
@@ -163,6 +165,9 @@ def simulate(
         are online cannot.
     config
         What to keep beside the results; made from the arguments by default.
+    setups
+        Where networks, costs and plans of earlier runs are found and those of this one are kept, for many short runs
+        (``socsim.simulation.setups.Setups()``); results are the same. Default nowhere.
 
     Returns
     -------
@@ -171,14 +176,15 @@ def simulate(
     if isinstance(apps, (Inference, FrameApp, Competitor, Replay)):
         raise UsageError("simulate takes a list of applications, got one; put it in brackets")
     target = device if isinstance(device, Device) else load_device(device)
-    loaded = [_loaded(app) for app in apps]
+    setups = Setups() if setups is None else setups
+    loaded = [_loaded(app, setups) for app in apps]
     seconds = parse(duration, "time") if isinstance(duration, str) else duration
     bounds = hertz(limits)
     warmth = parse(heat, "temperature") if isinstance(heat, str) else heat
     modes = make_mode_schedule(power_mode)
     simulation = Simulation(
         target, loaded, duration=seconds, seed=seed, noise=noise, kernels=kernels, mechanisms=mechanisms,
-        governors=governors or {}, limits=bounds, heat=warmth, power_modes=modes, manager=manager,
+        governors=governors or {}, limits=bounds, heat=warmth, power_modes=modes, manager=manager, setups=setups,
     )  # fmt: skip
     outcome = simulation.run()
     simulation.validate()
@@ -205,7 +211,7 @@ def hertz(limits: Mapping[str, Mapping[str, float | str]] | None) -> dict[str, d
     }
 
 
-def _loaded(app: Application) -> Application:
+def _loaded(app: Application, setups: Setups) -> Application:
     """An application with its network loaded, fused where its library fuses."""
     if not isinstance(app, Inference):
         return app
@@ -213,9 +219,30 @@ def _loaded(app: Application) -> Application:
         return app
     if app.dynamic:
         return replace(app, model=load_family(str(app.model)))
-    fuses = load_library(app.library).fuses
-    graph = load_model(app.model, fuse=fuses, transforms=app.transforms, accuracy=app.accuracy)
+    model, library = app.model, app.library
+
+    def load() -> ModelGraph:
+        fuses = load_library(library).fuses
+        return load_model(model, fuse=fuses, transforms=app.transforms, accuracy=app.accuracy)
+
+    key = _network_key(app)
+    graph = load() if key is None else setups.kept("network", key, load)
     return replace(app, model=graph, transforms=(), accuracy="")
+
+
+def _network_key(app: Inference) -> Hashable:
+    """All that an application's network depends on; None where it is an object, or goes through functions."""
+    if isinstance(app.model, ModelGraph) or not all(isinstance(step, str) for step in app.transforms):
+        return None
+    base, _ = split_transforms(str(app.model))
+    files = [(str(file), _changed(file)) for file in (base, base.rpartition("@")[0], app.accuracy) if file]
+    return (app.model, load_library(app.library).fuses, *app.transforms, *files)
+
+
+def _changed(path: str | Path) -> int:
+    """When a file was changed last, in ns; 0 for what is none."""
+    file = Path(path)
+    return file.stat().st_mtime_ns if file.is_file() else 0
 
 
 def _alone_s(device: Device, apps: Mapping[str, Inference]) -> dict[str, float]:

@@ -14,10 +14,13 @@ from socsim.devices.profile import load_device
 from socsim.errors import UsageError
 from socsim.results.comparison import Comparison
 from socsim.results.inputs import located
+from socsim.results.repeated import RepeatedComparison
 from socsim.results.result import Result
 from socsim.schedulers.contenders import Contender, contenders, describe_decider
 from socsim.schedulers.governors.sets import GovernorSet
+from socsim.seeds import read_seeds
 from socsim.simulation.governing import governor_sets
+from socsim.simulation.setups import Setups
 from socsim.workloads.apps import Inference
 from socsim.workloads.dynamic import DynamicFamily, is_family, load_family
 from socsim.workloads.graph import ModelGraph
@@ -46,9 +49,9 @@ def compare(
     transforms: Sequence[Any] | None = None,
     accuracy: str | Path = "",
     noise: bool = False,
-    seed: int = 0,
+    seed: int | str | Sequence[int] = 0,
     kernels: bool = False,
-) -> Comparison:
+) -> Comparison | RepeatedComparison:
     """Run the same stream of inferences under several schedulers, managers, and governors.
 
     Parameters
@@ -78,15 +81,20 @@ def compare(
         "prune(0.5)+quantise"]``, or lists of transforms as of :func:`load_model`. None (default) for the network alone.
     accuracy
         A table of what transforms cost in accuracy, as of :func:`load_model`.
-    noise, seed, kernels
+    noise, kernels
         As for :func:`simulate`.
+    seed
+        As for :func:`simulate`; or several (``"0..9"``, ``[1, 2, 5]``), with each of which everything is run. Runs of
+        one seed have the same random numbers under all schedulers.
 
     Returns
     -------
-    A comparison with ``rows``, ``table()``, ``render()`` and ``save(directory)``.
+    A comparison with ``rows``, ``table()``, ``render()`` and ``save(directory)``; with several seeds one of means,
+    confidence intervals and paired differences, :class:`~socsim.results.repeated.RepeatedComparison`.
     """
     if isinstance(schedulers, str) or not isinstance(schedulers, Sequence):
         raise UsageError(f"compare takes a list of schedulers, got {schedulers!r}; put it in brackets")
+    seeds = read_seeds(seed)
     target = device if isinstance(device, Device) else load_device(device)
     network = _network(model, library)
     compared = _Compared(
@@ -94,7 +102,7 @@ def compare(
         _variants(network, transforms, accuracy),
         governor_sets(target, {} if governors is None else governors), hertz(limits), targets,
         {"library": library, "count": inferences, "period": period, "dtype": dtype, "cores": cores, "level": level},
-        {"noise": noise, "kernels": kernels},
+        {"noise": noise, "kernels": kernels and len(seeds) == 1, "setups": Setups()},
     )  # fmt: skip
     compared.check()
     described = {
@@ -108,7 +116,10 @@ def compare(
         **({"accuracy": str(accuracy)} if accuracy else {}),
         **({} if targets is None else {"targets": [t.describe() for t in make_targets(targets).rows]}),
     }
-    return compared.run(seed, described, governed=governors is not None)
+    found = [compared.run(number, described, governed=governors is not None) for number in seeds]
+    if len(found) == 1:
+        return found[0]
+    return RepeatedComparison(found, seeds, {**found[0].config, "seed": list(seeds)})
 
 
 @dataclass(frozen=True)
@@ -202,10 +213,11 @@ class _Compared:
         shared: dict[str, Any] = {"device": self.device.source or self.device.name, "seed": seed}
         shared["noise"] = self.options["noise"]
         shared |= {"limits": describe_limits(self.limits)} if self.limits else {}
+        made = list(zip(*(self._rows() for _ in self.sets), strict=True))
         cases = [
             (variant, own, chosen)
             for variant in self.variants
-            for rows in zip(*(self._rows() for _ in self.sets), strict=True)
+            for rows in made
             for own, chosen in zip(rows, self.sets, strict=True)
         ]
         results = [self._result(*case, shared) for case in cases]

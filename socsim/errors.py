@@ -14,6 +14,7 @@ __all__ = [
     "PlanError",
     "SimulationError",
     "SocsimError",
+    "SweepError",
     "UnitError",
     "UnknownNameError",
     "UsageError",
@@ -120,6 +121,10 @@ class MissingExtraError(SocsimError, ImportError):
 
 class SimulationError(SocsimError, RuntimeError):
     """A run whose scheduler or invariants failed."""
+
+
+class SweepError(SocsimError, RuntimeError):
+    """A sweep that cannot go on; what it has finished is kept."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socsim.sweeps.axes import Setting, make_axes
+from socsim.sweeps.axes import Setting
+from socsim.sweeps.block import make_axes
 from socsim.sweeps.grid import Grid, Point
 from socsim.yamlfile import RelativeFaults
 

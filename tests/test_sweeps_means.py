@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socsim.sweeps.means import Mean, grouped, mean, t_quantile
-from socsim.sweeps.tables import column_names, evened, frame
+from socsim.results.means import Mean, grouped, mean, t_quantile
+from socsim.sweeps.columns import column_names
+from socsim.sweeps.tables import evened, frame
 
 
 @pytest.mark.parametrize(

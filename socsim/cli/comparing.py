@@ -15,13 +15,13 @@ from socsim.cli.options import (
     library_option,
     model_option,
     noise_option,
-    seed_option,
 )
 from socsim.cli.output import emit, emit_json, json_option
 from socsim.cli.shapes import model_options, parse_shapes
 
 if TYPE_CHECKING:
     from socsim.results.comparison import Comparison
+    from socsim.results.repeated import RepeatedComparison
     from socsim.results.result import Result
 
 __all__ = ["compare", "parse_limits", "report", "report_options", "saved", "say_fallbacks", "split_names"]
@@ -30,6 +30,17 @@ __all__ = ["compare", "parse_limits", "report", "report_options", "saved", "say_
 def _not_empty(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     if value is not None and not value.strip():
         raise click.BadParameter("must not be empty")
+    return value
+
+
+def _seeds(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    from socsim.errors import UsageError
+    from socsim.seeds import read_seeds
+
+    try:
+        read_seeds(value)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from None
     return value
 
 
@@ -104,7 +115,15 @@ def report_options(command: Any) -> Any:
 @click.option("--latency", metavar="TIME", help='What managers are to reach, such as "60 ms".')
 @click.option("--top1", type=click.FloatRange(0.0, 100.0), help="Accuracy in % that they are to keep.")
 @noise_option
-@seed_option
+@click.option(
+    "--seed",
+    "--seeds",
+    default="0",
+    callback=_seeds,
+    show_default=True,
+    metavar="SEED",
+    help="Of the noise; several, such as 0..9 or 1,2,5, give means, confidence and paired differences.",
+)
 @report_options
 def compare(
     device: str,
@@ -125,7 +144,7 @@ def compare(
     latency: str | None,
     top1: float | None,
     noise: bool,
-    seed: int,
+    seed: str,
     output: str | None,
     as_json: bool,
     verbose: bool,
@@ -220,7 +239,7 @@ def _origin(model: str, shapes: tuple[str, ...], no_fuse: bool) -> dict[str, Any
     return origin | ({"fuse": False} if no_fuse else {})
 
 
-def report(comparison: Comparison, *, as_json: bool, verbose: bool, quiet: bool) -> None:
+def report(comparison: Comparison | RepeatedComparison, *, as_json: bool, verbose: bool, quiet: bool) -> None:
     """Print a comparison."""
     if as_json:
         emit_json(comparison.rows)

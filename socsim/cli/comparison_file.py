@@ -13,6 +13,8 @@ from socsim.errors import SocsimError, UsageError, nearest
 from socsim.overrides import override_value, split_override
 from socsim.results.comparison import Comparison
 from socsim.results.inputs import located
+from socsim.results.repeated import RepeatedComparison
+from socsim.seeds import read_seeds
 from socsim.words import counted
 from socsim.workloads.dynamic import DynamicFamily, is_family, load_family
 from socsim.workloads.graph import ModelGraph
@@ -51,6 +53,14 @@ def _transforms(text: str) -> str:
     return text
 
 
+def _seeds(written: Any) -> Any:
+    try:
+        read_seeds(written)
+    except (UsageError, TypeError) as error:
+        raise ValueError(str(error)) from None
+    return written
+
+
 GovernorSet = str | dict[str, Any]
 Limit = dict[Literal["min", "max"], Annotated[str, AfterValidator(_clock)]]
 
@@ -77,7 +87,7 @@ class ComparisonSpec(BaseModel):
     )
     accuracy: str = ""
     noise: bool = False
-    seed: Annotated[int, Field(strict=True, ge=0)] = 0
+    seed: Annotated[Any, AfterValidator(_seeds)] = 0
     shapes: dict[str, list[Count]] = {}
     fuse: bool = True
 
@@ -209,7 +219,9 @@ def _check_level(network: ModelGraph | DynamicFamily, level: int) -> None:
     network[level]
 
 
-def run_comparison(path: str | Path, overrides: Iterable[str] = (), *, kernels: bool = False) -> Comparison:
+def run_comparison(
+    path: str | Path, overrides: Iterable[str] = (), *, kernels: bool = False
+) -> Comparison | RepeatedComparison:
     """Run a comparison file; ``kernels=True`` records every kernel."""
     spec = load_comparison(path, overrides)
     graph = spec.network()

@@ -22,7 +22,8 @@ from socsim.cli.listing import list_things
 from socsim.cli.profiling import profile
 from socsim.cli.running import run
 from socsim.cli.showing import show
-from socsim.errors import SimulationError, SocsimError
+from socsim.cli.sweep_command import sweep
+from socsim.errors import SimulationError, SocsimError, SweepError
 
 __all__ = ["BAD_INPUT", "DONE", "FAILED", "INTERRUPTED", "TERMINATED", "cli", "main"]
 
@@ -53,7 +54,7 @@ def cli() -> None:
     """Simulate neural networks on phones, and compare schedulers."""
 
 
-for _command in (list_things, show, check, run, compare, profile):
+for _command in (list_things, show, check, run, sweep, compare, profile):
     cli.add_command(_command)
 
 
@@ -87,18 +88,22 @@ def _termination() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _noun(error: Exception) -> str:
+    return "sweep" if isinstance(error, SweepError) else "run"
+
+
 def _run(args: Sequence[str] | None) -> int:
     try:
         code = cli.main(args=None if args is None else list(args), prog_name="socsim", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return BAD_INPUT
-    except SimulationError as error:
+    except (SimulationError, SweepError) as error:
         if error.__cause__ is not None and {"-v", "--verbose"}.intersection(
             sys.argv if args is None else args
         ):
             click.echo("".join(traceback.format_exception(error.__cause__)), err=True, nl=False)
-        click.echo(f"socsim: the run failed: {error}", err=True)
+        click.echo(f"socsim: the {_noun(error)} failed: {error}", err=True)
         return FAILED
     except SocsimError as error:
         click.echo(f"socsim: {error}", err=True)

@@ -47,8 +47,7 @@ def load_device(name: str | os.PathLike[str]) -> Device:
         The file breaks its rules; all faults are told at once, with their places.
     """
     path, mode = _named_mode(name)
-    device = _load(path, path.resolve(), path.stat().st_mtime_ns)
-    return device if mode is None else _in_mode(device, mode)
+    return _in_mode(path, path.resolve(), path.stat().st_mtime_ns, mode)
 
 
 def provenance(name: str | os.PathLike[str]) -> list[Provenance]:
@@ -155,8 +154,10 @@ def _shipped(path: Path) -> bool:
     return path.is_relative_to(resources.data_dir("device_profiles").resolve())
 
 
-def _in_mode(device: Device, mode: str) -> Device:
-    return device if mode == device.mode else device.in_mode(mode)
+@lru_cache(maxsize=256)
+def _in_mode(path: Path, resolved: Path, changed: int, mode: str | None) -> Device:
+    device = _load(path, resolved, changed)
+    return device if mode in (None, device.mode) else device.in_mode(str(mode))
 
 
 def _named_mode(name: str | os.PathLike[str]) -> tuple[Path, str | None]:

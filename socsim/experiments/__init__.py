@@ -9,13 +9,15 @@ from socsim.experiments.experiment import Experiment, make_experiment
 from socsim.experiments.files import describe_experiment, experiment_names, read_experiment
 from socsim.experiments.loading import load_experiment, overridden
 from socsim.experiments.naming import named_things, phrase
-from socsim.experiments.spec import ExperimentSpec, complaint
+from socsim.experiments.spec import ExperimentSpec, application_fields, complaint, experiment_fields
 
 __all__ = [
     "Experiment",
     "ExperimentSpec",
+    "application_fields",
     "complaint",
     "describe_experiment",
+    "experiment_fields",
     "experiment_names",
     "load_experiment",
     "make_experiment",

@@ -12,6 +12,7 @@ from socsim.errors import FileError, SocsimError
 from socsim.experiments.spec import ExperimentSpec
 from socsim.results.result import Result
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
+from socsim.simulation.setups import Setups
 from socsim.simulation.simulation import Application
 from socsim.workloads.apps import Inference
 from socsim.workloads.mode_schedule import ModeChange
@@ -54,8 +55,8 @@ class Experiment:
     power_mode: tuple[ModeChange, ...] = ()
     manager: Any = None
 
-    def run(self, *, kernels: bool = False) -> Result:
-        """Simulate it; ``kernels=True`` records every kernel."""
+    def run(self, *, kernels: bool = False, setups: Setups | None = None) -> Result:
+        """Simulate it; ``kernels=True`` records every kernel, and `setups` is as for :func:`socsim.simulate`."""
         from socsim.api import simulate
 
         return simulate(
@@ -72,6 +73,7 @@ class Experiment:
             manager=self.manager,
             power_mode=self.power_mode,
             config=self.config,
+            setups=setups,
         )
 
 

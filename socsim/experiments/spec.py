@@ -13,7 +13,7 @@ from socsim.errors import nearest
 from socsim.experiments.appspecs import KINDS, AppSpec, Frequency, Spec, Time
 from socsim.workloads.mode_schedule import make_mode_schedule
 
-__all__ = ["ExperimentSpec", "MechanismsSpec", "complaint"]
+__all__ = ["ExperimentSpec", "MechanismsSpec", "application_fields", "complaint", "experiment_fields"]
 
 
 class MechanismsSpec(Spec):
@@ -51,6 +51,16 @@ class ExperimentSpec(Spec):
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     noise: bool = False
     sweep: dict[str, Any] = Field(default_factory=dict)
+
+
+def experiment_fields() -> tuple[str, ...]:
+    """Keys at the top of an experiment file."""
+    return tuple(ExperimentSpec.model_fields)
+
+
+def application_fields(kind: str) -> tuple[str, ...]:
+    """Keys of an application of a kind; none where there is no such kind."""
+    return tuple(KINDS[kind].model_fields) if kind in KINDS else ()
 
 
 def complaint(key: str, error: ErrorDetails) -> str:

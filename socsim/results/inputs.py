@@ -47,6 +47,16 @@ def located(config: Mapping[str, Any], folder: str | Path) -> dict[str, Any]:
 
 def _swept_paths(axis: str, block: Any, folder: Path) -> Any:
     """What a sweep says of an axis: values of a key, or variants that are mappings of keys and values."""
+    if axis == "zip":
+        if isinstance(block, list):
+            return [_swept_paths(axis, one, folder) for one in block]
+        return _lists_with_paths(block, folder)
+    if axis == "sample":
+        if not isinstance(block, Mapping) or "over" not in block:
+            return block
+        return {**block, "over": _lists_with_paths(block["over"], folder)}
+    if axis == "exclude":
+        return block
     if isinstance(block, list):
         return [_setting_with_paths(axis, value, folder) for value in block]
     if not isinstance(block, Mapping):
@@ -56,6 +66,15 @@ def _swept_paths(axis: str, block: Any, folder: Path) -> Any:
         if isinstance(variant, Mapping)
         else variant
         for name, variant in block.items()
+    }
+
+
+def _lists_with_paths(block: Any, folder: Path) -> Any:
+    """Keys and lists of their values."""
+    if not isinstance(block, Mapping):
+        return block
+    return {
+        key: _swept_paths(key, own, folder) if isinstance(own, list) else own for key, own in block.items()
     }
 
 
@@ -172,7 +191,14 @@ def input_hashes(config: Mapping[str, Any]) -> dict[str, str]:
 
 def _swept_blocks(sweep: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for axis, block in sweep.items():
-        if isinstance(block, list):
+        if axis == "zip":
+            for one in block if isinstance(block, list) else [block]:
+                yield from _swept_blocks(one)
+        elif axis == "sample":
+            yield from _swept_blocks(block.get("over", {}))
+        elif axis == "exclude":
+            continue
+        elif isinstance(block, list):
             yield from (_as_block(_tail(axis), value) for value in block)
         elif isinstance(block, Mapping):
             settings = (item for variant in block.values() for item in variant.items())

@@ -27,6 +27,7 @@ __all__ = [
     "check_output",
     "output_directory",
     "read_manifest",
+    "write_about",
     "write_table",
 ]
 
@@ -68,7 +69,7 @@ def output_directory(target: str | Path, about: Mapping[str, Any]) -> Iterator[P
         raise UsageError(f"cannot write into output directory {str(target)!r}: {error.strerror}") from None
     try:
         yield partial
-        _write_about(partial, about)
+        write_about(partial, about)
         _replace(final, partial)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -140,7 +141,16 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest if own else {}
 
 
-def _write_about(directory: Path, about: Mapping[str, Any]) -> None:
+def write_about(directory: Path, about: Mapping[str, Any]) -> None:
+    """Write the resolved experiment, and then the manifest, into a directory that is complete otherwise.
+
+    Parameters
+    ----------
+    directory
+        All files in it are the output's.
+    about
+        As for :func:`output_directory`.
+    """
     import yaml
 
     experiment = plain(about.get("experiment", {}))
@@ -162,9 +172,9 @@ def _write_about(directory: Path, about: Mapping[str, Any]) -> None:
         "versions": found,
         "files": files,
     }
-    (directory / MANIFEST).write_text(
-        json.dumps(manifest, indent=2, allow_nan=False) + "\n", encoding="utf-8"
-    )
+    partial = directory / f".{MANIFEST}.partial"
+    partial.write_text(json.dumps(manifest, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    partial.replace(directory / MANIFEST)
 
 
 def _is_parquet(file: str) -> bool:

@@ -47,6 +47,7 @@ class Band(StaticScheduler):
     """
 
     name = "band"
+    repeatable = True
 
     def __init__(self, minimum_subgraph_size: int = 7) -> None:
         if minimum_subgraph_size < 1:

@@ -49,6 +49,11 @@ class StaticScheduler(Scheduler, ABC):
     """Plans a whole network; every inference follows the plan.
 
     It plans once, or, where its predictor learns, anew as an inference starts.
+
+    A class that itself says ``repeatable = True`` promises that its plans depend on nothing but the network, its
+    options and what it asks its view for; runs of a sweep then share a plan for which neither loads nor the time were
+    asked.
+    Subclasses do not inherit the promise.
     """
 
     replan_period: float = 0.1

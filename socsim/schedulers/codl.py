@@ -58,6 +58,7 @@ class CoDL(StaticScheduler):
     """
 
     name = "codl"
+    repeatable = True
 
     def __init__(
         self, layout: str = "", step: float = 0.1, delta: float = 0.3, longest: int = 30, sync: str = "mean"

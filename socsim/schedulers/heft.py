@@ -40,6 +40,7 @@ class HEFT(_ListScheduler):
     """
 
     name = "heft"
+    repeatable = True
 
     def slots(self, tasks: TaskGraph) -> dict[str, Slot]:
         """Place every task."""
@@ -56,6 +57,7 @@ class PEFT(_ListScheduler):
     """
 
     name = "peft"
+    repeatable = True
 
     def slots(self, tasks: TaskGraph) -> dict[str, Slot]:
         """Place every task."""

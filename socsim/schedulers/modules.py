@@ -48,6 +48,9 @@ def module_file(name: str, folder: Path) -> Path | None:
 def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
+    program = sys.modules.get("__main__")
+    if program is not None and _is_file(program, path):
+        return program
     root, parts = path.parent, [] if path.stem == "__init__" else [path.stem]
     while (root / "__init__.py").is_file():
         parts.insert(0, root.name)

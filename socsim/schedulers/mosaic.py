@@ -30,6 +30,7 @@ class Mosaic(StaticScheduler):
     """
 
     name = "mosaic"
+    repeatable = True
 
     def plan(self, graph: ModelGraph, view: View) -> dict[str, Placement]:
         """Place every operator on one processor."""

@@ -54,6 +54,7 @@ class MuLayer(StaticScheduler):
     """
 
     name = "mulayer"
+    repeatable = True
     predictor = "flops"
 
     def __init__(self, step: float = 0.1, quantise: bool = False, branches: bool = True) -> None:

@@ -61,6 +61,7 @@ class Optimal(StaticScheduler):
     """
 
     name = "optimal"
+    repeatable = True
 
     def __init__(self, limit: float = 0.5, most_operators: int = 200, seed: int = 0) -> None:
         if limit <= 0.0:

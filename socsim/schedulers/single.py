@@ -34,6 +34,8 @@ class SingleProcessor(StaticScheduler):
         CPU mask such as ``"prime:1+gold:3"``; default the run's.
     """
 
+    repeatable = True
+
     def __init__(self, processor: str, layout: str = "", cores: str = "") -> None:
         self.processor, self.layout, self.cores = processor, layout, cores
 

@@ -18,6 +18,7 @@ from socsim.simulation.handovers import CPU, Place
 from socsim.simulation.kernelgraph import KernelGraph
 from socsim.simulation.lowering import lower_job
 from socsim.simulation.records import AppRecord
+from socsim.simulation.setups import Setups
 from socsim.simulation.stream import Stream, pacing_of
 from socsim.workloads.units import Unit, join
 
@@ -63,17 +64,23 @@ class OnlineStream(Stream):
         What the scheduler's view predicts with.
     dispatcher
         Who asks the scheduler.
+    setups
+        Where lowerings of other runs are found.
     """
 
     usual_concurrency = None
 
     def __init__(
-        self, *args: Any, units: Sequence[Unit], predictor: Predictor, dispatcher: Dispatcher
-    ) -> None:
+        self, *args: Any, units: Sequence[Unit], predictor: Predictor, dispatcher: Dispatcher,
+        setups: Setups | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(*args)
+        self._setups = Setups() if setups is None else setups
         self.units, self.predictor, self._dispatcher = units, predictor, dispatcher
         self._inferences: dict[int, _State] = {}
-        self._lowered: dict[tuple[object, ...], _Lowered] = {}
+        self._pacing = pacing_of(self.app, self.scheduler)
+        key = (self.pricer, self._pacing, tuple(unit.operators for unit in units))
+        self._lowered: dict[tuple[object, ...], _Lowered] = self._setups.kept("jobs", key, dict)
         self._handovers: dict[tuple[str, str, str], float] = {}
         self._merged: dict[tuple[int, int], Unit] = {}
         self._totals = [0, 0.0, 0.0]
@@ -256,7 +263,7 @@ class OnlineStream(Stream):
                     inputs,
                     unit.results,
                     opened=opened,
-                    pacing=pacing_of(self.app, self.scheduler),
+                    pacing=self._pacing,
                 )
             )
             self._lowered[key] = lowered

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
-from socsim.schedulers.base import StaticScheduler
+from socsim.schedulers.base import Scheduler, StaticScheduler
 from socsim.schedulers.guard import blamed
 from socsim.schedulers.plan import Plan
 from socsim.schedulers.prediction import Predictor
+from socsim.schedulers.registry import scheduler_files
+from socsim.schedulers.reuse.base import ReusePolicy
 from socsim.schedulers.validation import resolve
 from socsim.schedulers.view import Load, View
 from socsim.simulation.kernelgraph import KernelGraph
 from socsim.simulation.lowering import lower_plan
 from socsim.simulation.pacing import UNPACED, Pacing
-from socsim.simulation.partial import Changed, Recomputed, input_share_in_blocks, recomputed
+from socsim.simulation.partial import Changed, input_share_in_blocks, recomputed
 from socsim.simulation.records import AppRecord
+from socsim.simulation.setups import Setups
 from socsim.workloads.lifetimes import RELEASED
 from socsim.workloads.pricing import Pricer
 
-__all__ = ["Planner"]
+__all__ = ["Planner", "plan_identity"]
 
 
 @dataclass(slots=True)
@@ -28,10 +32,34 @@ class _Lowered:
     """A plan, what it became, and how many inferences have followed it."""
 
     plan: Plan
+    key: Hashable
     graph: KernelGraph
     inferences: int = 0
     share: float = 1.0
     """Share of the network's multiply-accumulates that is computed."""
+
+
+@dataclass(slots=True)
+class _Repeatable:
+    """A plan with its key that may be followed again; None until it is known."""
+
+    answer: tuple[Plan, Hashable] | None = None
+
+
+def plan_identity(spec: Any, scheduler: Scheduler) -> Hashable:
+    """What tells how a scheduler plans, or None where only itself knows.
+
+    Parameters
+    ----------
+    spec
+        What names it in an application.
+    scheduler
+        What was made of that.
+    """
+    if not isinstance(spec, str | Mapping) or "repeatable" not in vars(type(scheduler)):
+        return None
+    files = [(str(file), file.stat().st_mtime_ns) for file in scheduler_files(spec) if file.exists()]
+    return type(scheduler), repr(spec), tuple(files)
 
 
 class Planner:
@@ -50,16 +78,28 @@ class Planner:
         How kernels are sent to the GPU.
     others
         How busy other programs keep a processor.
+    setups
+        Where plans and lowerings of other runs are found.
+    identity
+        What tells the scheduler from all others that plan differently; None where that cannot be told, and then it is
+        always asked.
     """
 
     def __init__(
         self, pricer: Pricer, scheduler: StaticScheduler, predictor: Predictor, now: Callable[[], float],
         *, pacing: Pacing = UNPACED, others: Callable[[str], float] = lambda processor: 0.0,
+        setups: Setups | None = None, identity: Hashable = None,
     ) -> None:  # fmt: skip
         self._pricer, self._scheduler, self._now, self._pacing = pricer, scheduler, now, pacing
-        load = Load(now, lambda: (), lambda processor: 0.0, lambda job, processor: 0.0, others=others)
+        self._setups = Setups() if setups is None else setups
+        self._identity = identity if predictor.constant else None
+        self._looked = False
+        load = Load(
+            lambda: self._look(now()), lambda: (), lambda processor: 0.0, lambda job, processor: 0.0,
+            others=lambda processor: self._look(others(processor)),
+        )  # fmt: skip
         self._view = View(pricer, predictor, load)
-        self._lowered: dict[tuple[object, ...], _Lowered] = {}
+        self._lowered: dict[Hashable, _Lowered] = {}
         self._period = inf if predictor.constant else scheduler.replan_period
         self.lifetimes = RELEASED
         """When memory is given back."""
@@ -89,31 +129,68 @@ class Planner:
         self.computed = chosen.share
         return chosen.graph
 
-    def _part(self, whole: _Lowered, changed: Changed) -> _Lowered:
-        """A plan for a part of its input."""
-        pricer, policy = self._pricer, changed.policy
-        share = input_share_in_blocks(pricer.graph, changed.share, policy.block)
-        if share >= 1.0:
-            return whole
-        key = (whole.plan.key, share)
-        if key not in self._lowered:
-            parts = recomputed(pricer, whole.plan, share, policy)
-            self._lowered[key] = _Lowered(whole.plan, self._lower(whole.plan, parts), share=parts.share)
-        return self._lowered[key]
+    def _look(self, answer: float) -> float:
+        """Note that a plan depends on more than the network, the device and the library."""
+        self._looked = True
+        return answer
 
     def _plan(self) -> _Lowered:
+        plan, key = self._decide()
+        lowered = self._lowered.get(key)
+        if lowered is None:
+            lowered = self._lowered[key] = _Lowered(plan, key, self._lower(plan, key))
+        return lowered
+
+    def _decide(self) -> tuple[Plan, Hashable]:
+        """The scheduler's plan with its key, or that of an earlier run which it would only repeat."""
+        if self._identity is None:
+            return self._ask()
+        repeatable = _Repeatable()
+        found = self._setups.kept("plan", (self._pricer, self._identity), lambda: repeatable)
+        if found.answer is None:
+            self._looked = False
+            answer = self._ask()
+            if self._looked:
+                return answer
+            found.answer = answer
+        return found.answer
+
+    def _ask(self) -> tuple[Plan, Hashable]:
         pricer, scheduler = self._pricer, self._scheduler
         with blamed(scheduler, "plan", pricer.graph.name):
             raw = scheduler.plan(pricer.graph, self._view)
         plan = resolve(raw, pricer)
-        lowered = self._lowered.get(plan.key)
-        if lowered is None:
-            lowered = self._lowered[plan.key] = _Lowered(plan, self._lower(plan))
-        return lowered
+        return plan, plan.key
 
-    def _lower(self, plan: Plan, parts: Recomputed | None = None) -> KernelGraph:
-        time = self._scheduler.decision_time
-        return lower_plan(self._pricer, plan, decision_time=time, pacing=self._pacing, recomputed=parts)
+    def _part(self, whole: _Lowered, changed: Changed) -> _Lowered:
+        """A plan for a part of its input."""
+        share = input_share_in_blocks(self._pricer.graph, changed.share, changed.policy.block)
+        if share >= 1.0:
+            return whole
+        key = (whole.key, share)
+        if key not in self._lowered:
+            graph, computed = self._partly(whole, share, changed.policy)
+            self._lowered[key] = _Lowered(whole.plan, key, graph, share=computed)
+        return self._lowered[key]
+
+    def _partly(self, whole: _Lowered, share: float, policy: ReusePolicy) -> tuple[KernelGraph, float]:
+        """A plan lowered for a share of its input, and which share of all work that is."""
+        pricer, time, pacing = self._pricer, self._scheduler.decision_time, self._pacing
+
+        def lower() -> tuple[KernelGraph, float]:
+            parts = recomputed(pricer, whole.plan, share, policy)
+            graph = lower_plan(pricer, whole.plan, decision_time=time, pacing=pacing, recomputed=parts)
+            return graph, parts.share
+
+        key = (pricer, whole.key, time, pacing, share, policy.boundary, policy.copies)
+        return self._setups.kept("part", key, lower)
+
+    def _lower(self, plan: Plan, key: Hashable) -> KernelGraph:
+        pricer, time, pacing = self._pricer, self._scheduler.decision_time, self._pacing
+        return self._setups.kept(
+            "lowering", (pricer, key, time, pacing),
+            lambda: lower_plan(pricer, plan, decision_time=time, pacing=pacing),
+        )  # fmt: skip
 
     @property
     def inferences(self) -> int:

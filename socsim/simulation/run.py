@@ -19,6 +19,9 @@ __all__ = ["Run"]
 
 _NEVER = 1 << 60
 
+_MOST_TIMELINES = 1024
+"""Kept by a segment: under governors and shared memory there is no end of rates."""
+
 
 class Run(RunState):
     """A segment on its queue; parameters as of :class:`socsim.simulation.runstate.RunState`."""
@@ -190,7 +193,7 @@ class Run(RunState):
         timeline = segment.timelines.get(key)
         if timeline is None:
             timeline = lay_out(segment.entries, *key)
-            if not self.fragment.slowness:
+            if not self.fragment.slowness and len(segment.timelines) < _MOST_TIMELINES:
                 segment.timelines[key] = timeline
         return timeline
 

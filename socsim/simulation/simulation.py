@@ -53,6 +53,7 @@ from socsim.simulation.replayer import Replayer
 from socsim.simulation.reusing import reuse_records
 from socsim.simulation.rival import start_competitor
 from socsim.simulation.run import Run
+from socsim.simulation.setups import Setups
 from socsim.simulation.streammaker import StreamMaker
 from socsim.workloads.apps import Inference
 from socsim.workloads.competitors import Competitor
@@ -106,6 +107,8 @@ class Simulation:
         Who settles levels, places and clocks for the whole device, as in
         :func:`socsim.schedulers.managers.make_device_manager`; None for nobody. It has to do with all inference
         applications whose schedulers plan and that have no manager of their own.
+    setups
+        What it shares with other runs of the process; default nothing.
 
     Raises
     ------
@@ -131,6 +134,7 @@ class Simulation:
         heat: bool | float = False,
         power_modes: Sequence[ModeChange] = (),
         manager: Any = None,
+        setups: Setups | None = None,
     ) -> None:
         inferences = [app for app in apps if isinstance(app, Inference)]
         _check(apps, inferences, duration, seed)
@@ -153,7 +157,7 @@ class Simulation:
         check_stages(names, [app.stage for app in inferences])
         self.manager = None if manager is None else make_device_manager(manager)
         """Who settles levels, places and clocks."""
-        maker = StreamMaker(self.executor, seed=seed, noise=noise, managed=manager is not None)
+        maker = StreamMaker(self.executor, seed=seed, noise=noise, managed=manager is not None, setups=setups)
         self._predictions, self._dispatchers = maker.predictions, maker.dispatchers
         self.streams = maker.make(inferences, names)
         self._names = ProcessNames(names)
@@ -164,6 +168,7 @@ class Simulation:
             again = partial(
                 _rehearsed, device, apps, duration, seed=seed, noise=noise, stepwise=stepwise, mechanisms=mechanisms,
                 governors=governors, limits=limits, heat=heat, power_modes=power_modes,
+                setups=setups,
             )  # fmt: skip
             table = CostTable(device, mechanisms, self.clocks)
             events = known_events(apps, duration, (change.at for change in power_modes))

@@ -37,10 +37,15 @@ class Noise:
         The application's own generator.
     pricer
         Whose calibrations give the spreads.
+    delays
+        The generator of synchronisation times, of which schedulers make more and fewer: apart from the other, it leaves
+        the factors of a seed the same under all of them. Default the same.
     """
 
-    def __init__(self, rng: np.random.Generator, pricer: Pricer) -> None:
-        self._rng = rng
+    def __init__(
+        self, rng: np.random.Generator, pricer: Pricer, delays: np.random.Generator | None = None
+    ) -> None:
+        self._rng, self._delays = rng, rng if delays is None else delays
         self._spreads = {p: pricer.calibration(p).noise for p in pricer.processors}
 
     def slowness(self) -> dict[str, float]:
@@ -52,7 +57,7 @@ class Noise:
         if entry.spread is None:
             return entry.overhead
         sd, low, high = entry.spread
-        return float(min(high, max(low, self._rng.normal(entry.overhead, sd))))
+        return float(min(high, max(low, self._delays.normal(entry.overhead, sd))))
 
 
 def host_core(pricer: Pricer) -> int:

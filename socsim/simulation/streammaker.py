@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from socsim.schedulers.base import OnlineScheduler, Scheduler, StaticScheduler
 from socsim.schedulers.guard import blamed, check_times
 from socsim.schedulers.managers import make_app_manager
 from socsim.schedulers.prediction import Predictor
-from socsim.schedulers.predictors import make_predictor, predictor_title
+from socsim.schedulers.predictors import make_predictor, predictor_class, predictor_names, predictor_title
 from socsim.schedulers.registry import make_scheduler, write_scheduler
 from socsim.schedulers.view import View
 from socsim.simulation.accuracy import LevelLogs, PredictionLog
@@ -24,9 +24,10 @@ from socsim.simulation.foreign import foreign_load
 from socsim.simulation.levels import Choice, Level, Levels, LevelStream, Picking, family_of_one
 from socsim.simulation.managedview import AppView
 from socsim.simulation.online import OnlineStream
-from socsim.simulation.planning import Planner
+from socsim.simulation.planning import Planner, plan_identity
 from socsim.simulation.profiling import bench
 from socsim.simulation.reusing import Reusing, check_layers, lifetimes_of, reuse_of
+from socsim.simulation.setups import Setups
 from socsim.simulation.stream import Noise, StaticStream, Stream, pacing_of
 from socsim.workloads.apps import Inference
 from socsim.workloads.dynamic import DynamicFamily
@@ -37,8 +38,8 @@ from socsim.workloads.units import cut
 
 __all__ = ["StreamMaker"]
 
-_ARRIVALS, _SCENES = 1, 3
-"""Tell a stream's generators of arrivals and of its scene from that of its noise."""
+_ARRIVALS, _SCENES, _DELAYS = 1, 3, 4
+"""Tell a stream's generators of arrivals, of its scene and of synchronisation times from that of its noise."""
 
 
 class StreamMaker:
@@ -54,10 +55,15 @@ class StreamMaker:
         Draw run-to-run spread.
     managed
         Whether a manager of the device settles levels and places of what plans and has no manager of its own.
+    setups
+        What this run shares with others of the process; default nothing.
     """
 
-    def __init__(self, executor: Executor, *, seed: int, noise: bool, managed: bool = False) -> None:
+    def __init__(
+        self, executor: Executor, *, seed: int, noise: bool, managed: bool = False, setups: Setups | None = None
+    ) -> None:  # fmt: skip
         self.executor, self._seed, self._noise, self._is_managed = executor, seed, noise, managed
+        self._setups = Setups() if setups is None else setups
         self.streams: list[Stream] = []
         self.managed: list[AppView] = []
         """Applications that a manager of the device has to do with."""
@@ -111,12 +117,15 @@ class StreamMaker:
 
     def pricer(self, app: Inference, graph: ModelGraph) -> Pricer:
         """A network under its application's library, on the device."""
-        return Pricer(
+        return self._setups.pricer(
             self.executor.device, load_library(app.library), graph, app.dtype, app.cores, app.cpuset
         )
 
     def _spread(self, number: int, pricer: Pricer) -> Noise | None:
-        return Noise(np.random.default_rng([self._seed, number]), pricer) if self._noise else None
+        if not self._noise:
+            return None
+        rng, delays = (np.random.default_rng([self._seed, number, *own]) for own in ((), (_DELAYS,)))
+        return Noise(rng, pricer, delays)
 
     def _scheduler(self, spec: Any) -> Scheduler:
         """A scheduler of an application's own, or the one that it shares with others."""
@@ -148,15 +157,15 @@ class StreamMaker:
     def _static(
         self, app: Inference, name: str, pricer: Pricer, scheduler: StaticScheduler, noise: Noise | None
     ) -> Stream:
-        planner = self._planner(app, pricer, scheduler, self._predictor(name, pricer, scheduler))
+        own = _Place(app.scheduler, scheduler)
+        planner = self._planner(app, pricer, own, self._predictor(name, pricer, scheduler))
         return StaticStream(self.executor, app, name, pricer, scheduler, noise, planner=planner)
 
-    def _planner(
-        self, app: Inference, pricer: Pricer, scheduler: StaticScheduler, predictor: Predictor
-    ) -> Planner:
+    def _planner(self, app: Inference, pricer: Pricer, place: _Place, predictor: Predictor) -> Planner:
+        scheduler = place.scheduler
         planner = Planner(
             pricer, scheduler, predictor, lambda: float(self.executor.env.now), pacing=pacing_of(app, scheduler),
-            others=self._others(scheduler),
+            others=self._others(scheduler), setups=self._setups, identity=place.identity,
         )  # fmt: skip
         planner.lifetimes = lifetimes_of(app)
         return planner
@@ -168,7 +177,7 @@ class StreamMaker:
         if not isinstance(scheduler, StaticScheduler):
             raise UsageError(_online_refusal(name, scheduler.title, family))
         networks = _Networks(self, app, family)
-        stream = self._level_stream(app, name, networks, {"": scheduler}, number)
+        stream = self._level_stream(app, name, networks, {"": _Place(app.scheduler, scheduler)}, number)
         if app.manager is not None:
             Picking(stream, make_app_manager(app.manager))
         return stream
@@ -191,15 +200,15 @@ class StreamMaker:
         return stream
 
     def _level_stream(
-        self, app: Inference, name: str, networks: _Networks, places: Mapping[str, StaticScheduler], number: int
+        self, app: Inference, name: str, networks: _Networks, places: Mapping[str, _Place], number: int
     ) -> LevelStream:  # fmt: skip
         """A stream that begins with the application's level at the first of its places."""
-        own, scheduler = next(iter(places.items()))
+        own, (_, scheduler) = next(iter(places.items()))
         logs = LevelLogs(name, predictor_title(scheduler.predictor))
 
         def prepare(choice: Choice) -> Level:
             pricer, chosen = networks.pricer(choice.level), places[choice.place]
-            predictor = make_predictor(chosen.predictor, pricer, bench)
+            predictor = self._made_predictor(chosen.scheduler, pricer)
             log = PredictionLog(name, pricer, predictor, logs.title)
             return Level(self._planner(app, pricer, chosen, predictor), log)
 
@@ -212,9 +221,9 @@ class StreamMaker:
 
     def _places(
         self, app: Inference, name: str, own: StaticScheduler, networks: _Networks
-    ) -> dict[str, StaticScheduler]:
+    ) -> dict[str, _Place]:
         """Where an application may run, by what it is written as: its own scheduler, then others."""
-        places = {write_scheduler(app.scheduler): own}
+        places = {write_scheduler(app.scheduler): _Place(app.scheduler, own)}
         pricer = networks.pricer(networks.level)
         given = _single_processors(pricer) if app.places is None else app.places
         for spec in given:
@@ -224,13 +233,16 @@ class StreamMaker:
                     f"application {name!r}: places are schedulers that plan, such as 'gpu' or 'heft', got "
                     f"{scheduler.title!r}, which decides at run time"
                 )
-            places.setdefault(write_scheduler(spec), scheduler)
+            places.setdefault(write_scheduler(spec), _Place(spec, scheduler))
         return places
 
-    def _work(self, app: Inference, pricer: Pricer, scheduler: StaticScheduler) -> Work:
+    def _work(self, app: Inference, pricer: Pricer, place: _Place) -> Work:
         """One inference by itself, as a profile knows it."""
-        predictor = make_predictor(scheduler.predictor, pricer, bench)
-        planner = Planner(pricer, scheduler, predictor, lambda: 0.0, pacing=pacing_of(app, scheduler))
+        scheduler = place.scheduler
+        planner = Planner(
+            pricer, scheduler, self._made_predictor(scheduler, pricer), lambda: 0.0, pacing=pacing_of(app, scheduler),
+            setups=self._setups, identity=place.identity,
+        )  # fmt: skip
         return Work(pricer, planner.next_graph(), app.nice)
 
     def _online(
@@ -252,8 +264,19 @@ class StreamMaker:
         )
         return OnlineStream(
             self.executor, app, name, pricer, scheduler, noise, units=units, predictor=predictor,
-            dispatcher=dispatcher,
+            dispatcher=dispatcher, setups=self._setups,
         )  # fmt: skip
+
+    def _made_predictor(self, scheduler: Scheduler, pricer: Pricer) -> Predictor:
+        """A predictor; one that comes with socsim and does not learn serves all runs."""
+        spec = scheduler.predictor
+
+        def make() -> Predictor:
+            return make_predictor(spec, pricer, bench)
+
+        if not (isinstance(spec, str) and spec in predictor_names() and predictor_class(spec).constant):
+            return make()
+        return self._setups.kept("predictor", (pricer, spec), make)
 
     def _others(self, scheduler: Scheduler) -> Callable[[str], float]:
         """How busy programs that a scheduler has nothing to do with keep a processor."""
@@ -266,10 +289,23 @@ class StreamMaker:
 
     def _predictor(self, name: str, pricer: Pricer, scheduler: Scheduler) -> Predictor:
         """The application's predictor, whose errors are kept and which is told what it predicted took."""
-        predictor = make_predictor(scheduler.predictor, pricer, bench)
+        predictor = self._made_predictor(scheduler, pricer)
         title = predictor_title(scheduler.predictor)
         self.predictions[name] = PredictionLog(name, pricer, predictor, title)
         return predictor
+
+
+class _Place(NamedTuple):
+    """Where inferences may run."""
+
+    spec: Any
+    """What names the scheduler."""
+    scheduler: StaticScheduler
+
+    @property
+    def identity(self) -> Hashable:
+        """What tells how it plans, for other runs; None where that cannot be told."""
+        return plan_identity(self.spec, self.scheduler)
 
 
 class _Networks:

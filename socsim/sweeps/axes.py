@@ -1,23 +1,22 @@
-"""What is swept: values of one key, or named variants that change several."""
+"""One dimension of a sweep: values of one key, or named variants that change several."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from socsim.schedulers.registry import write_scheduler
+from socsim.sweeps.ranges import read_range
 from socsim.yamlfile import Loc, RelativeFaults
 
-__all__ = ["Axis", "Label", "Setting", "make_axes"]
+__all__ = ["Axis", "Label", "Setting", "labels_of", "make_axis"]
 
 Label = str | int | float | bool
 """What tables call a value of an axis."""
 
-_RANGE = re.compile(r"\s*(-?[0-9]+)\s*\.\.\s*(-?[0-9]+)\s*")
 _FORMS = "a list, a range such as 0..9, or a mapping of named variants"
 
 
@@ -56,6 +55,8 @@ class Axis:
         Key -> value of each variant; empty for values.
     written
         As an experiment file has it.
+    title
+        Name of its column; by default its own.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Axis:
     values: Sequence[Any] | None
     variants: Sequence[Mapping[str, Any]]
     written: Any
+    title: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -75,10 +77,24 @@ class Axis:
         settings = [setting for i in range(len(self)) for setting in self.settings(i)]
         return {setting.key: setting.place for setting in reversed(settings)}
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of tables that it fills."""
+        return (self.title or self.name,)
+
+    @property
+    def column_keys(self) -> tuple[str, ...]:
+        """Whose values the columns hold: keys, or its own name."""
+        return (self.name,)
+
+    def row(self, index: int) -> tuple[Label, ...]:
+        """What tables call one of its values, column by column."""
+        return (self.labels[index],)
+
     def settings(self, index: int) -> tuple[Setting, ...]:
         """What one of its values changes."""
         if self.values is not None:
-            place = (self.name,) if isinstance(self.values, range) else (self.name, index)
+            place = (self.name,) if isinstance(self.written, str) else (self.name, index)
             return (Setting(self.name, self.values[index], place),)
         variant = str(self.labels[index])
         return tuple(
@@ -86,14 +102,16 @@ class Axis:
         )
 
 
-def make_axes(block: Mapping[str, Any]) -> tuple[Axis, ...]:
-    """The axes that a sweep block says, in its order.
+def make_axis(name: str, written: Any) -> Axis:
+    """The axis that a sweep block says of a key, or of a name of your own.
 
     Parameters
     ----------
-    block
-        Dotted path -> list of values or range of whole numbers (``"0..9"``, both ends included); or a name of your
-        own -> variants, each a mapping of dotted paths and values.
+    name
+        A dotted path, or the name of something that has variants.
+    written
+        A list of values; a range (``"0..9"``, both ends included; ``"10 ms..50 ms by 10 ms"``; ``"1..64 in 4 log"``);
+        or named variants, each a mapping of dotted paths and values.
 
     Raises
     ------
@@ -101,23 +119,10 @@ def make_axes(block: Mapping[str, Any]) -> tuple[Axis, ...]:
         All its faults, with their places from its top: values that are none of these, none at all or twice the same,
         and ranges that run backwards.
     """
-    axes, faults = list[Axis](), list[tuple[Loc, str]]()
-    for name, written in block.items():
-        try:
-            axes.append(_axis(name, written))
-        except RelativeFaults as error:
-            faults += [((name, *loc), message) for loc, message in error.faults]
-    if faults:
-        raise RelativeFaults(faults)
-    return tuple(axes)
-
-
-def _axis(name: str, written: Any) -> Axis:
     if isinstance(written, Mapping):
         return _variants(name, written)
     if isinstance(written, str):
-        numbers = _range(written)
-        return Axis(name, numbers, numbers, (), written)
+        return _ranged(name, written)
     if isinstance(written, range):
         numbers = _not_empty(written)
         return Axis(name, numbers, numbers, (), list(numbers))
@@ -126,7 +131,7 @@ def _axis(name: str, written: Any) -> Axis:
     _not_empty(written)
     if faults := list(_repeated(written)):
         raise RelativeFaults(faults)
-    return Axis(name, _labels(name, written), list(written), (), list(written))
+    return Axis(name, labels_of(name, written), list(written), (), list(written))
 
 
 def _variants(name: str, written: Mapping[str, Any]) -> Axis:
@@ -146,15 +151,22 @@ def _variants(name: str, written: Mapping[str, Any]) -> Axis:
     return Axis(name, list(written), None, list(written.values()), dict(written))
 
 
-def _range(text: str) -> range:
-    match = _RANGE.fullmatch(text)
-    if not match:
+def _ranged(name: str, text: str) -> Axis:
+    try:
+        found = read_range(text)
+    except ValueError as error:
+        raise _fault(str(error)) from None
+    if found is None:
         hint = "a range is of whole numbers, such as 0..9" if ".." in text else f"write [{text}]"
         raise _fault(f"should be {_FORMS}, got {text!r}; {hint}")
-    first, last = int(match[1]), int(match[2])
-    if first > last:
-        raise _fault(f"the range {first}..{last} runs backwards; write {last}..{first}")
-    return range(first, last + 1)
+    if found.whole and found.step is None and found.count is None:
+        whole = range(int(found.low), int(found.high) + 1)
+        return Axis(name, whole, whole, (), text)
+    if found.step is None and found.count is None:
+        hint = "a range is of whole numbers, such as 0..9, or says its steps: 0..1 by 0.25, 1 ms..9 ms in 5"
+        raise _fault(f"should be {_FORMS}, got {text!r}; {hint}")
+    numbers = found.numbers()
+    return Axis(name, numbers, [found.written(number) for number in numbers], (), text, found.column(name))
 
 
 def _not_empty(values: Any) -> Any:
@@ -175,8 +187,20 @@ def _repeated(values: Sequence[Any]) -> Iterator[tuple[Loc, str]]:
         seen.setdefault(text, i)
 
 
-def _labels(key: str, values: Sequence[Any]) -> list[Label]:
-    """Values as they are where all are numbers or all truth values, else as the shortest texts that tell them apart."""
+def labels_of(key: str, values: Sequence[Any], *, distinct: bool = True) -> list[Label]:
+    """Values as they are where all are numbers or all truth values, else as the shortest texts that tell them apart.
+
+    Parameters
+    ----------
+    key
+        Whose values they are.
+    distinct
+        Whether no value is there twice; if not, equal ones have equal labels.
+    """
+    if not distinct:
+        unique = {_text(value): value for value in values}
+        names = dict(zip(unique, labels_of(key, list(unique.values())), strict=True))
+        return [names[_text(value)] for value in values]
     kinds = {type(value) for value in values}
     if kinds in ({bool}, {int}, {float}, {int, float}):
         return list(values)

@@ -26,13 +26,30 @@ def check_sweep(sweep: Sweep) -> str:
         Values that an experiment cannot have, and whatever is named that cannot be loaded, all in one pass.
     """
     points, loaded = dict[Fault, list[int]](), dict[str, SocsimError | None]()
-    for number in range(len(sweep)):
+    for number in _different(sweep):
         for fault in _faults(sweep, number, loaded):
             points.setdefault(fault, []).append(number)
     if points:
         raise FileError(sweep.document.path, [_told(sweep, *item) for item in points.items()])
     what = phrase(sweep.experiment(0))
     return f"{what}, {counted(len(sweep), 'run')}" if sweep.axes else what
+
+
+def _different(sweep: Sweep) -> Iterator[int]:
+    """Numbers of points that differ in more than a seed that is one: if one of them is sound, so are the others."""
+    seeds = [i for i, name in enumerate(sweep.columns) if name == "seed"]
+    seen: set[tuple[Any, ...]] = set()
+    for point in sweep.grid:
+        sound = all(_is_seed(point.labels[i]) for i in seeds)
+        rest = tuple(label for i, label in enumerate(point.labels) if i not in seeds)
+        if not (seeds and sound and rest in seen):
+            yield point.number
+        if sound:
+            seen.add(rest)
+
+
+def _is_seed(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _told(sweep: Sweep, fault: Fault, points: list[int]) -> Fault:

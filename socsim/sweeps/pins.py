@@ -87,6 +87,7 @@ def _check_kept(config: dict[str, Any], axes: Iterable[Axis], key: str) -> None:
         for swept in axis.keys:
             own = _place(config, swept)
             if own is not None and overlap(own, loc):
-                raise UsageError(
-                    f"the sweep over {axis.name!r} sets {swept!r}, which undoes {key!r}; pin it: -s {axis.name}=..."
-                )
+                pin = f"pin it: -s {axis.name}=..."
+                if len(axis.columns) > 1:
+                    pin = f"leave it out: -s 'sweep.{axis.name.split('.')[0]}={{}}'"
+                raise UsageError(f"the sweep over {axis.name!r} sets {swept!r}, which undoes {key!r}; {pin}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,13 @@ from socsim.errors import Fault, FileError, UnknownNameError, UsageError
 from socsim.experiments import Experiment, complaint, make_experiment, overridden, read_experiment
 from socsim.overrides import locate, parse_override, put
 from socsim.results.inputs import located
-from socsim.sweeps.axes import Axis, Setting, make_axes
+from socsim.sweeps.axes import Axis, Setting
+from socsim.sweeps.block import EXCLUDE, RESERVED, make_axes, read_exclusions, written_block
+from socsim.sweeps.columns import column_names
+from socsim.sweeps.exclusion import Exclusion
 from socsim.sweeps.grid import Grid, Point
 from socsim.sweeps.pins import pin
+from socsim.sweeps.shorthand import full_key
 
 __all__ = ["Sweep", "load_sweep"]
 
@@ -39,20 +43,51 @@ class Sweep:
         What is swept, the last one turning fastest.
     given
         Axes that are not the file's own.
+    exclude
+        What is left out, as an experiment file has it; None for nothing.
     """
 
     document: yamlfile.Document
     base: Mapping[str, Any]
     axes: tuple[Axis, ...]
     given: frozenset[str] = frozenset()
+    exclude: Any = None
 
     def __len__(self) -> int:
         return len(self.grid)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For other processes: what it is made from."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     @cached_property
     def grid(self) -> Grid:
         """Its points."""
-        return Grid(self.axes)
+        return Grid(self.axes, self._exclusions)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that say what a point is."""
+        return tuple(column_names([column for axis in self.axes for column in axis.columns]))
+
+    @property
+    def seeds(self) -> list[Any]:
+        """Seeds of its runs, each once."""
+        for axis in self.axes:
+            if "seed" in axis.keys:
+                found = (s.value for i in range(len(axis)) for s in axis.settings(i) if s.key == "seed")
+                return list(dict.fromkeys(found))
+        return [self.base.get("seed", 0)]
+
+    @cached_property
+    def _exclusions(self) -> tuple[Exclusion, ...]:
+        try:
+            return read_exclusions(self.exclude, self.axes, self.columns)
+        except yamlfile.RelativeFaults as error:
+            faults = [
+                self.fault(("sweep", EXCLUDE, *loc), message, key=True) for loc, message in error.faults
+            ]
+            raise FileError(self.document.path, faults) from None
 
     @property
     def name(self) -> str:
@@ -62,7 +97,7 @@ class Sweep:
     @property
     def config(self) -> dict[str, Any]:
         """What an experiment file says that is the same sweep."""
-        swept = {axis.name: axis.written for axis in self.axes}
+        swept = written_block(self.axes, self.exclude)
         return {**self.base, **({"sweep": swept} if swept else {})}
 
     def experiment(self, number: int) -> Experiment:
@@ -155,14 +190,40 @@ def load_sweep(
     if over is not None and not isinstance(over, Mapping):
         raise UsageError(f"what to sweep over is a mapping such as {{'seed': '0..9'}}, got {over!r}")
     document = _as_document(path) if isinstance(path, Experiment) else read_experiment(path)
+    own = _own_block(document)
     parsed = [parse_override(text) for text in overrides]
-    given = {**(over or {}), **_swept(parsed)}
-    axes = _axes(document, given)
+    given = {
+        _full(document, own, key, value): value for key, value in {**(over or {}), **_swept(parsed)}.items()
+    }
+    block = _block(own, given)
+    axes = _axes(document, block, given)
     plain = [(key, value) for key, value in parsed if not f"{key}.".startswith(_PREFIX)]
+    plain = [(_full(document, block, key, value), value) for key, value in plain]
     left, changes = pin(document.data, axes, plain)
-    sweep = Sweep(document, overridden(document, changes), left, frozenset(given))
+    exclude = block.get(EXCLUDE) or None
+    sweep = Sweep(document, overridden(document, changes), left, frozenset(given), exclude)
     _check_keys(sweep)
+    if not len(sweep):
+        raise FileError(document.path, [sweep.fault(("sweep", EXCLUDE), "leaves no point of the sweep")])
     return sweep
+
+
+def _full(document: yamlfile.Document, block: Mapping[str, Any], key: str, value: Any) -> str:
+    """A key that may be short; names of the sweep itself stay as they are."""
+    variants = isinstance(value, Mapping) and "." not in key
+    if key in block or key in RESERVED or variants:
+        return key
+    full = full_key(document.data, key)
+    place = _place(document, full)
+    same = (name for name in block if place is not None and _place(document, name) == place)
+    return next(same, full)
+
+
+def _place(document: yamlfile.Document, key: str) -> yamlfile.Loc | None:
+    try:
+        return locate(document.data, key)
+    except UsageError:
+        return None
 
 
 def _swept(overrides: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -176,11 +237,23 @@ def _swept(overrides: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     return swept
 
 
-def _axes(document: yamlfile.Document, given: Mapping[str, Any]) -> tuple[Axis, ...]:
-    """The axes of a file, and those given instead of them or beside them."""
-    own = located({"sweep": document.data.get("sweep") or {}}, Path(document.path).parent)["sweep"]
+def _own_block(document: yamlfile.Document) -> dict[str, Any]:
+    """The sweep block of a file, with absolute paths."""
+    block: dict[str, Any] = located({"sweep": document.data.get("sweep") or {}}, Path(document.path).parent)[
+        "sweep"
+    ]
+    return block
+
+
+def _block(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The block of a file with what is given instead of or beside it."""
     more = located({"sweep": given}, Path.cwd())["sweep"]
-    block = {**own, **{name: _chosen(name, own.get(name), written) for name, written in more.items()}}
+    return {**own, **{name: _chosen(name, own.get(name), written) for name, written in more.items()}}
+
+
+def _axes(
+    document: yamlfile.Document, block: Mapping[str, Any], given: Mapping[str, Any]
+) -> tuple[Axis, ...]:
     try:
         return make_axes(block)
     except yamlfile.RelativeFaults as error:
@@ -191,7 +264,8 @@ def _axes(document: yamlfile.Document, given: Mapping[str, Any]) -> tuple[Axis, 
 
 def _chosen(name: str, own: Any, given: Any) -> Any:
     """What is swept instead of what a file has: a list of names chooses among its variants."""
-    if not (isinstance(own, Mapping) and isinstance(given, Sequence) and not isinstance(given, str)):
+    names = isinstance(given, Sequence) and not isinstance(given, str)
+    if name in RESERVED or not (isinstance(own, Mapping) and names):
         return given
     for variant in given:
         if variant not in own:

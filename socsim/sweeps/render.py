@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from socsim.results.means import Mean, grouped, mean
 from socsim.results.result import flat_row
-from socsim.sweeps.means import Mean, grouped, mean
 from socsim.sweeps.plan import Sweep
-from socsim.sweeps.tables import column_names
 from socsim.words import counted
 
-__all__ = ["render_sweep"]
+__all__ = ["render_sweep", "table_rows"]
 
 Row = Mapping[str, Any]
 
@@ -59,7 +58,7 @@ def render_sweep(plan: Sweep, rows: Sequence[Row]) -> Group:
     rows
         As of :func:`socsim.sweeps.running.run_points`, all with the same keys.
     """
-    names = column_names([axis.name for axis in plan.axes])
+    names = plan.columns
     shown = [name for name in names if name != _SEED]
     rows = [flat_row(row) for row in rows]
     columns = _with_rails(rows)
@@ -83,6 +82,20 @@ def render_sweep(plan: Sweep, rows: Sequence[Row]) -> Group:
     return Group(_title(plan, names), table)
 
 
+def table_rows(plan: Sweep, rows: Iterable[Row], most: int) -> list[dict[str, Any]] | None:
+    """What :func:`render_sweep` needs of rows, or None where its table would have more than `most`."""
+    shown = [name for name in plan.columns if name != _SEED]
+    wanted = {*plan.columns, "app", "frames", *(key for _, key, _ in _COLUMNS)}
+    kept, groups = list[dict[str, Any]](), set[tuple[Any, ...]]()
+    for row in rows:
+        groups.add(tuple(row.get(name) for name in (*shown, "app")))
+        if len(groups) > most:
+            return None
+        flat = flat_row(row)
+        kept.append({k: v for k, v in flat.items() if k in wanted or k.startswith(_RAIL)})
+    return kept
+
+
 def _with_rails(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
     """The columns, with those of rails and meters that see only a part of the device in some run."""
     keys = dict.fromkeys(key for row in rows for key in row if key.startswith(_RAIL))
@@ -104,10 +117,19 @@ def _narrow(rows: Sequence[Row], label: str) -> bool:
 def _title(plan: Sweep, names: Sequence[str]) -> Text:
     title = f"{plan.name} on {plan.base['device']}, {counted(len(plan), 'run')}"
     if _SEED in names:
-        seeds = plan.axes[list(names).index(_SEED)].labels
+        seeds = _values(plan, names.index(_SEED))
         several = f"means over {len(seeds)} seeds, ± 95 % confidence"
         title += f"; {several}" if len(seeds) > 1 else f"; seed {seeds[0]}"
     return Text(title, "bold")
+
+
+def _values(plan: Sweep, column: int) -> list[Any]:
+    """The different values of a column."""
+    for axis in plan.axes:
+        if column < len(axis.columns):
+            return list(dict.fromkeys(axis.row(i)[column] for i in range(len(axis))))
+        column -= len(axis.columns)
+    return []
 
 
 def _cell(group: Sequence[Row], key: str, form: str) -> str:
