@@ -209,6 +209,8 @@ def test_levels_and_places_are_kept_apart(level: int, place: str) -> None:
         app = socsim.Inference("dynamic_ofa", "cpu", count=1, places=["cpu", "gpu", "mulayer"])
         socsim.simulate("xiaomi-9", [app], manager=Pinned(places={"dynamic_ofa": other}), setups=setups)
     assert run(setups) == run(setups) == run(None)
+    directly = socsim.simulate("xiaomi-9", [socsim.Inference("dynamic_ofa", place, count=2, level=level)])
+    assert run(setups)[0]["service_ms_mean"] == pytest.approx(directly.rows()[0]["service_ms_mean"])
 
 
 class Rehearsing(socsim.DeviceManager):

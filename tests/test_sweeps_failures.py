@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,6 +16,7 @@ import socsim
 from socsim.errors import SimulationError, SweepError, UsageError
 from socsim.sweeps import load_sweep
 from socsim.sweeps.limits import NO_LIMITS, Limits, OutOfTime, enforced
+from socsim.sweeps.session import described
 from socsim.sweeps.supervisor import Supervisor
 from socsim.sweeps.task import Task
 
@@ -146,6 +149,40 @@ def test_schedulers_that_cannot_be_told_are_refused(here: Path) -> None:
         f"{__name__}:WithFunction",
         f"{__name__}:WithFunction(choose=x)",
     ]
+
+
+class Chooses(socsim.Manager):
+    """A manager whose option may be one that no file can hold."""
+
+    def __init__(self, levels: Any = 1) -> None:
+        self.levels = levels
+
+    def start(self, view: Any) -> int:
+        return self.levels if isinstance(self.levels, int) else min(self.levels.values())
+
+    def next_level(self, view: Any) -> int:
+        return self.start(view)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_managers_that_are_objects_are_swept_over(here: Path, jobs: int) -> None:
+    app = socsim.Inference("dynamic_ofa", "gpu", count=2)
+    plain = [socsim.simulate("xiaomi-9", [replace(app, manager=Chooses(n))]).rows()[0] for n in (1, 3)]
+    text = "device: xiaomi-9\napps:\n  - {kind: inference, model: dynamic_ofa, scheduler: gpu, count: 2}\n"
+    Path("m.yaml").write_text(text)
+    found = socsim.sweep("m.yaml", {"apps.0.manager": [Chooses(), Chooses({"a": 3})]}, jobs=jobs)
+    assert found["latency_ms_mean"].tolist() == [row["latency_ms_mean"] for row in plain]
+
+
+def test_managers_that_cannot_be_told_are_refused() -> None:
+    with pytest.raises(
+        UsageError, match="manager Chooses: option levels is a set, which cannot be told to another"
+    ):
+        described([Chooses({1})])
+    assert described({"manager": Chooses({"a": 3})}) == {
+        "manager": {"name": f"{__name__}:Chooses", "levels": {"a": 3}}
+    }
+    assert described([Chooses]) == [f"{__name__}:Chooses"]
 
 
 def test_schedulers_of_the_running_script(here: Path) -> None:

@@ -50,8 +50,8 @@ def sweep(
     over
         What to sweep over, in the order of the grid, beside what the file says or instead of it: dotted path -> list of
         values, or range (``"0..9"``, ``"10 ms..50 ms by 10 ms"``, ``range(10)``); a name of your own -> variants, each
-        a mapping of dotted paths and values; ``zip``, ``sample`` and ``exclude`` as in a file. Schedulers may be
-        objects and classes of modules.
+        a mapping of dotted paths and values; ``zip``, ``sample`` and ``exclude`` as in a file. Schedulers and
+        managers may be objects and classes of modules.
     overrides
         ``key=value`` settings of the experiment; of a swept key, it is no longer swept.
     slowdown
