@@ -63,8 +63,8 @@ class Planner:
     time included. Work is the rate of inferences relative to that at the highest clocks, averaged over applications,
     so that for applications that start anew as soon as they are done it is energy per inference that counts.
 
-    A limit that the highest clocks do not keep either is no reason to have them: what then takes at most 2 % longer than
-    at those counts as no later, and energy decides.
+    A limit that the highest clocks do not keep either is no reason to have them: what then takes at most 2 % longer
+    than at those counts as no later, and energy decides.
     """
 
     def __init__(self, table: Table, cap: float = inf) -> None:

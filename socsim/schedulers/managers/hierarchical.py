@@ -29,7 +29,7 @@ _DRIFT = 0.05
 """Relative steps of measured over foreseen times after which everything is looked at again."""
 
 _WORTH = 0.01
-"""Share of power beyond that of the idle device at its lowest clocks that others must save: nothing foreseen is surer."""
+"""Share of power beyond the idle device's at its lowest clocks that others must save: nothing foreseen is surer."""
 
 
 def check_rail(owner: str, rail: str, known: Sequence[str]) -> str:

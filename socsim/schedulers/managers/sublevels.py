@@ -39,7 +39,7 @@ class Drift:
         self.count = 0
 
     def free(self, margin: float, enough: int) -> float:
-        """Share of a limit to keep free: `margin` before `enough` were measured, then what exceeds, at most `margin`."""
+        """Share of a limit to keep free: `margin` before `enough` are measured, then the excess, at most `margin`."""
         return margin if self.count < enough else min(margin, max(_SURE, self.excess))
 
     def note(self, measured: float, foreseen: float) -> None:
