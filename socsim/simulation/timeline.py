@@ -63,6 +63,10 @@ class Timeline:
     busy: float
 
 
+_CLOCK = 1e-11
+"""Time in s that the simulated clock may round away, at instants up to hours: what lacks no more has been dispatched."""
+
+
 def body_time(entry: Entry, rate: float, bandwidth: float) -> float:
     """Time in s of an entry's whole work at a compute rate (1 = alone, highest clock) and a DRAM bandwidth in B/s."""
     compute = entry.compute / rate
@@ -141,7 +145,7 @@ def advance(
 
 def count_enqueued(segment: Segment, progress: Progress) -> int:
     """Number of entries that the host has enqueued by its dispatching so far."""
-    left = progress.dispatched * (1.0 + 1e-12) + 1e-15
+    left = progress.dispatched * (1.0 + 1e-12) + _CLOCK
     enqueued = bisect_right(segment.dispatches, left) - 1
     held = bisect_right(segment.waits, progress.index)
     return min((enqueued, *segment.waits[held : held + 1]))
