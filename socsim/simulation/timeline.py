@@ -64,7 +64,7 @@ class Timeline:
 
 
 _CLOCK = 1e-11
-"""Time in s that the simulated clock may round away, at instants up to hours: what lacks no more has been dispatched."""
+"""Time in s that the simulated clock may round away in hours: what lacks no more has been dispatched."""
 
 
 def body_time(entry: Entry, rate: float, bandwidth: float) -> float:
