@@ -79,9 +79,10 @@ def render_comparison(comparison: Comparison) -> Group:
     """A row per result, right-aligned with units in the header, and notes below."""
     labelled = zip(comparison.rows, comparison.labels, strict=True)
     rows = [{**row, "label": label} for row, label in labelled]
-    names = {"scheduler": "label", **({"governors": "governors"} if comparison.governors else {})}
+    several = len({*comparison.governors}) > 1
+    names = {"scheduler": "label", **({"governors": "governors"} if several else {})}
     accurate = () if all(row["top1_mean"] is None for row in rows) else _TOP1
-    after = _PLACED if len(names) > 1 or accurate else _AFTER
+    after = _PLACED if comparison.governors or accurate else _AFTER
     table = _table(Text(_title(comparison), "bold"), names, rows, (*_SPEEDUP, *accurate), after)
     wanted = comparison.wanted_dtype
     notes = dict.fromkeys(note for result in comparison.results for note in _notes(result, wanted))
@@ -194,7 +195,9 @@ def _title(comparison: Comparison) -> str:
     done = f"{comparison.wanted_dtype}, {counted(count, 'inference')}{' each' * (len(comparison.rows) > 1)}"
     period = comparison.config.get("period")
     often = f", one every {units.format(units.parse(period, 'time'), 'time')}" if period else ""
-    return f"{row['model']} on {row['device']} with {row['library']}, {done}{often}"
+    sets = {*comparison.governors}
+    governed = f", {comparison.governors[0]}" if len(sets) == 1 else ""
+    return f"{row['model']} on {row['device']} with {row['library']}, {done}{often}{governed}"
 
 
 def _number(value: Any, form: str) -> str:
