@@ -425,3 +425,16 @@ def test_wrong_limits_of_files_are_refused(here: Path, line: str, fault: str) ->
     with pytest.raises(SocsimError) as caught:
         check_comparison("c.yaml")
     assert fault in str(caught.value)
+
+
+def test_one_set_of_governors_is_told_in_the_title() -> None:
+    compared = socsim.compare(
+        "xiaomi-9", "squeezenet_1.1", ["cpu", "gpu"], inferences=1, governors="powersave"
+    )
+    assert str(compared).splitlines()[0].rstrip().endswith(", powersave")
+    assert "governors" not in str(compared)
+    both = socsim.compare(
+        "xiaomi-9", "squeezenet_1.1", ["cpu"], inferences=1, governors=["powersave", "performance"]
+    )
+    title = str(both).splitlines()[0]
+    assert "powersave" not in title and "governors" in str(both)

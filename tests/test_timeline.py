@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socsim.simulation.kernelgraph import Entry
-from socsim.simulation.timeline import START, Progress, advance, body_time, lay_out
+from socsim.simulation.kernelgraph import Entry, Segment
+from socsim.simulation.timeline import START, Progress, advance, body_time, count_enqueued, lay_out
 
 PLENTY = 1e12
 
@@ -160,3 +162,30 @@ def test_entries_never_overlap_nor_precede_their_dispatch(entries, host_rate) ->
         assert timeline.starts[i] >= enqueued - 1e-9
         assert i == 0 or timeline.starts[i] >= timeline.ends[i - 1]
     assert timeline.busy == pytest.approx(sum(e.overhead + body_time(e, 1.0, 5.0) for e in entries))
+
+
+@pytest.mark.parametrize("lacking", [0.0, 4e-15, 1e-12])
+def test_what_the_clock_has_rounded_away_is_dispatched(lacking: float) -> None:
+    """Half a minute into a run instants are 4e-15 s apart: a host that lacked less would never be done."""
+    segment = Segment("gpu", tuple(entry(1.0, dispatch=1e-4) for _ in range(3)))
+    assert count_enqueued(segment, Progress(dispatched=2e-4 - lacking)) == 2
+    assert count_enqueued(segment, Progress(dispatched=2e-4 - 1e-9)) == 1
+
+
+def test_the_host_goes_no_further_than_an_entry_that_waits() -> None:
+    entries = (entry(1.0), replace(entry(1.0), waits=True), entry(1.0))
+    segment = Segment("gpu", entries)
+    assert segment.waits == (1,) and segment.dispatches == (0.0, 0.0, 0.0, 0.0)
+    assert count_enqueued(segment, Progress(index=0)) == 1
+    assert count_enqueued(segment, Progress(index=1)) == 3
+    assert count_enqueued(Segment("gpu", entries[:1]), Progress()) == 1
+
+
+def test_a_part_is_the_beginning_of_the_whole() -> None:
+    entries = [entry(1.0, overhead=0.25, dispatch=0.5) for _ in range(5)]
+    progress = Progress(1, 0.5, 1.0, 0.75)
+    whole, part = (
+        lay_out(entries, 1.0, 1.0, PLENTY, progress),
+        lay_out(entries, 1.0, 1.0, PLENTY, progress, 3, 0.5),
+    )
+    assert part.starts == whole.starts[:2] and part.ends == whole.ends[:2] and part.first == 1
