@@ -13,6 +13,7 @@ from socsim.devices.device import (
     Accelerator,
     Calibration,
     Cluster,
+    ClusterFactors,
     Device,
     IdleState,
     KernelRate,
@@ -176,10 +177,11 @@ def _calibrations(spec: DeviceSpec, document: Document) -> Iterator[Calibration]
 def _calibration(key: tuple[str, str, str, str], spec: CalibrationSpec, document: Document) -> Calibration:
     grade, source = _provenance(("calibration", *filter(None, key)), document)
     values = dict(spec)
-    kernels = {
-        name: KernelRate(rate.efficiency, rate.half_work) for name, rate in values.pop("kernels").items()
-    }
-    return Calibration(*key, MappingProxyType(kernels), **values, grade=grade, source=source)
+    kernels = {name: KernelRate(**dict(rate)) for name, rate in values.pop("kernels").items()}
+    clusters = {name: ClusterFactors(**dict(own)) for name, own in values.pop("clusters").items()}
+    return Calibration(
+        *key, MappingProxyType(kernels), **values, grade=grade, source=source, clusters=MappingProxyType(clusters)
+    )
 
 
 def _provenance(loc: Loc, document: Document) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from socsim.yamlfile import Loc, RelativeFaults
 __all__ = [
     "AcceleratorSpec",
     "CalibrationSpec",
+    "ClusterFactorsSpec",
     "ClusterSpec",
     "DeviceSpec",
     "IdleStateSpec",
@@ -49,6 +50,8 @@ Positive = Annotated[float, _in("ratio"), Field(gt=0)]
 Share = Annotated[float, _in("ratio"), Field(ge=0, le=1)]
 PositiveShare = Annotated[float, _in("ratio"), Field(gt=0, le=1)]
 KernelShare = Annotated[float, _in("ratio"), Field(gt=0, le=8)]
+Half = Annotated[float, _in("ratio"), Field(ge=0)]
+Factor = Annotated[float, _in("ratio"), Field(gt=0, le=100)]
 Time = Annotated[float, _in("time"), Field(ge=0)]
 Interval = Annotated[float, _in("time"), Field(gt=0)]
 Frequency = Annotated[float, _in("frequency"), Field(gt=0)]
@@ -247,6 +250,19 @@ class KernelSpec(_Block):
 
     efficiency: KernelShare
     half_work: Work = 0.0
+    half_depth: Half = 0.0
+    half_channels: Half = 0.0
+    half_pixels: Half = 0.0
+    half_outputs: Half = 0.0
+    serial_share: Share | None = None
+
+
+class ClusterFactorsSpec(_Block):
+    """How a cluster's cores differ from what their peak rate says."""
+
+    speed: Factor = 1.0
+    kernels: dict[Text, Factor] = {}
+    overhead: Factor = 1.0
 
 
 class CalibrationSpec(_Block):
@@ -261,6 +277,8 @@ class CalibrationSpec(_Block):
     serial_share: Share = 0.0
     fork_join: Time = 0.0
     noise: Annotated[float, _in("ratio"), Field(ge=0, le=2)] = 0.0
+    clusters: dict[Name, ClusterFactorsSpec] = {}
+    crossing: Annotated[float, _in("ratio"), Field(ge=0, lt=1)] = 0.0
 
     @model_validator(mode="after")
     def _other(self) -> CalibrationSpec:
