@@ -209,18 +209,7 @@ def measured_networks() -> list[MeasuredNetwork]:
 
 def measured_operators() -> list[MeasuredOperator]:
     """GPU times of every operator of the networks of table ``qed``, on its three phones."""
-    return [
-        MeasuredOperator(
-            **{
-                key: row[key]
-                for key in ("device", "library", "precision", "model", "operator", "kernel_name")
-            },
-            **{key: _integer(row[key]) for key in _SIZES},
-            place=int(row["place"]),
-            latency_ms=float(row["latency_ms"]),
-        )
-        for _, row in _table("qed_gpu_operators.csv.gz")
-    ]
+    return [_operator(row) for _, row in _table("qed_gpu_operators.csv.gz")]
 
 
 def parse_cores(text: str) -> dict[str, int]:
@@ -253,6 +242,15 @@ def _rows(name: str) -> Iterator[Measurement]:
         values |= {field: _integer(row.get(field, "")) for field in _COUNTS}
         values |= {"table": name, "line": line, "latency_ms": float(row["latency_ms"])}
         yield Measurement(**values)  # type: ignore[arg-type]
+
+
+def _operator(row: Mapping[str, str]) -> MeasuredOperator:
+    number = {key: _integer(row[key]) for key in _SIZES}
+    return MeasuredOperator(
+        row["device"], row["library"], row["precision"], row["model"], int(row["place"]), row["operator"],
+        number["in_size"], number["in_channels"], number["out_size"], number["stride"], number["kernel"],
+        number["filters"], number["groups"], number["flops"], float(row["latency_ms"]), row["kernel_name"],
+    )  # fmt: skip
 
 
 def _table(file: str) -> Iterator[tuple[int, dict[str, str]]]:
