@@ -141,9 +141,18 @@ def _rates(
         prior = class_rate(library, processor, dtype, name)
         share = prior.efficiency(core, dtype) if core else prior.share
         yield Parameter("efficiency", (i,), f"efficiency.{name}", share, prior.spread, 1e-6, 8.0)
-        halves = HALVES if name in _SHAPED else {"half_work": HALVES["half_work"]} if core is None else {}
-        for half, (median, spread) in halves.items():
+        for half in _halves(name, core):
+            median, spread = HALVES[half]
             yield Parameter(half, (i,), f"{half}.{name}", median, spread, 1e-3, 1e10)
+
+
+def _halves(kernel_class: str, core: Cluster | None) -> Iterable[str]:
+    """What halves a class's rate."""
+    if kernel_class in _SHAPED:
+        return HALVES
+    if core is None:
+        return ("half_work",)
+    return ("half_depth",) if kernel_class == "grouped" else ()
 
 
 def _speeds(

@@ -16,6 +16,7 @@ from typing import NoReturn
 import click
 
 from socsim._version import __version__
+from socsim.cli.calibrating import calibrate
 from socsim.cli.checking import check
 from socsim.cli.comparing import compare
 from socsim.cli.listing import list_things
@@ -53,7 +54,7 @@ def cli() -> None:
     """Simulate neural networks on phones, and compare schedulers."""
 
 
-for _command in (list_things, show, check, run, compare, profile):
+for _command in (list_things, show, check, run, compare, profile, calibrate):
     cli.add_command(_command)
 
 

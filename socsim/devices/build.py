@@ -12,6 +12,7 @@ from socsim.devices.crosscheck import ROUNDING
 from socsim.devices.device import (
     Accelerator,
     Calibration,
+    CalibrationError,
     Cluster,
     ClusterFactors,
     Device,
@@ -179,9 +180,11 @@ def _calibration(key: tuple[str, str, str, str], spec: CalibrationSpec, document
     values = dict(spec)
     kernels = {name: KernelRate(**dict(rate)) for name, rate in values.pop("kernels").items()}
     clusters = {name: ClusterFactors(**dict(own)) for name, own in values.pop("clusters").items()}
+    error = CalibrationError(**dict(spec.error)) if spec.error else None
     return Calibration(
-        *key, MappingProxyType(kernels), **values, grade=grade, source=source, clusters=MappingProxyType(clusters)
-    )
+        *key, MappingProxyType(kernels), **{**values, "error": error}, grade=grade, source=source,
+        clusters=MappingProxyType(clusters),
+    )  # fmt: skip
 
 
 def _provenance(loc: Loc, document: Document) -> tuple[str, str]:

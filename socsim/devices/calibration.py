@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Calibration", "ClusterFactors", "KernelRate"]
+__all__ = ["Calibration", "CalibrationError", "ClusterFactors", "KernelRate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,23 @@ class KernelRate:
     def shaped(self) -> bool:
         """Whether the rate depends on more than the amount of work."""
         return bool(self.half_depth or self.half_channels or self.half_pixels or self.half_outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationError:
+    """How far a parameter set's predictions are from measurements.
+
+    Parameters
+    ----------
+    low, high
+        Factors of a predicted latency between which nine in ten measurements lay.
+    mape
+        Mean absolute error on networks of families that were not fitted, as a share; None if there were none.
+    """
+
+    low: float
+    high: float
+    mape: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +121,8 @@ class Calibration:
         Factors by CPU cluster; 1 for those that are not named.
     crossing
         Share of their speed that worker threads lose on other clusters than the first one's.
+    error
+        How far its predictions are from measurements; None where nobody compared.
     """
 
     library: str
@@ -123,6 +142,7 @@ class Calibration:
     host_overhead: float = 0.0
     clusters: Mapping[str, ClusterFactors] = field(default_factory=dict)
     crossing: float = 0.0
+    error: CalibrationError | None = None
 
     @property
     def key(self) -> tuple[str, str, str, str]:

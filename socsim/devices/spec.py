@@ -19,6 +19,7 @@ from socsim.yamlfile import Loc, RelativeFaults
 
 __all__ = [
     "AcceleratorSpec",
+    "CalibrationErrorSpec",
     "CalibrationSpec",
     "ClusterFactorsSpec",
     "ClusterSpec",
@@ -265,6 +266,20 @@ class ClusterFactorsSpec(_Block):
     overhead: Factor = 1.0
 
 
+class CalibrationErrorSpec(_Block):
+    """How far predictions are from measurements."""
+
+    low: Positive
+    high: Positive
+    mape: Annotated[float, _in("ratio"), Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _order(self) -> CalibrationErrorSpec:
+        if self.low > self.high:
+            raise ValueError(f"expected low <= high, got {self.low} and {self.high}")
+        return self
+
+
 class CalibrationSpec(_Block):
     """How one library's kernels run on one processor with one data type and layout."""
 
@@ -279,6 +294,7 @@ class CalibrationSpec(_Block):
     noise: Annotated[float, _in("ratio"), Field(ge=0, le=2)] = 0.0
     clusters: dict[Name, ClusterFactorsSpec] = {}
     crossing: Annotated[float, _in("ratio"), Field(ge=0, lt=1)] = 0.0
+    error: CalibrationErrorSpec | None = None
 
     @model_validator(mode="after")
     def _other(self) -> CalibrationSpec:
