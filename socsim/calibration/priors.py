@@ -6,13 +6,13 @@ rate; everything else runs as plain code, so many operations a cycle.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from socsim.devices.device import Cluster
 
-__all__ = ["HALVES", "IN_ORDER", "Rate", "class_rate", "serial_prior"]
+__all__ = ["HALVES", "IN_ORDER", "Rate", "class_rate", "crossing_prior", "serial_prior"]
 
 IN_ORDER = frozenset({"cortex-a7", "cortex-a53", "cortex-a55", "cortex-a510", "cortex-a520"})
 """Core types that issue in order: plain code runs three to five times slower on them than on others at their clock."""
@@ -131,3 +131,27 @@ def class_rate(library: str, processor: str, dtype: str, kernel_class: str) -> R
 def serial_prior(library: str, dtype: str, kernel_class: str) -> bool:
     """Whether a class is known to run on one thread."""
     return kernel_class in _SERIAL.get((library, dtype), frozenset())
+
+
+_BEFORE_DYNAMIQ = frozenset({"a5", "a7", "a8", "a9", "a12", "a15", "a17", "a35", "a53", "a57", "a72", "a73"})
+"""Cortex cores whose clusters have a cache each."""
+
+
+def crossing_prior(cores: Iterable[str]) -> float:
+    """What threads lose off the first one's cluster, as a share of their speed.
+
+    Little where all cores share a cache: one prime and one gold core of a Snapdragon 855 run 1.07 times as fast as
+    two gold ones. Most of it where they do not: one big and two middle cores of an Exynos 9820, with a cache each, run
+    0.76 times as fast as two big ones (medians of 102 networks in TensorFlow Lite, qed-usc/mobile-ml-benchmark).
+
+    Parameters
+    ----------
+    cores
+        Core types of all clusters.
+    """
+    return 0.1 if all(_dynamiq(core) for core in cores) else 0.55
+
+
+def _dynamiq(core: str) -> bool:
+    named = core.removeprefix("cortex-")
+    return core.startswith("cortex-") and named not in _BEFORE_DYNAMIQ

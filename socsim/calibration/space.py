@@ -9,7 +9,7 @@ from math import inf, log
 import numpy as np
 
 from socsim.calibration.features import FloatArray
-from socsim.calibration.priors import HALVES, class_rate, serial_prior
+from socsim.calibration.priors import HALVES, class_rate, crossing_prior, serial_prior
 from socsim.calibration.values import Values
 from socsim.devices.device import Accelerator, Cluster
 
@@ -101,8 +101,11 @@ def cpu_space(library: str, dtype: str, classes: Sequence[str], teams: Sequence[
     if threaded:
         found += _serial(library, dtype, classes)
         found.append(_scalar("fork_join", 4e-6, 1.0, 1e-8, 1e-3))
+    crossing = crossing_prior(c.core for c in clusters)
     if any(len({c.name for c in team}) > 1 for team in teams):
-        found.append(_scalar("crossing", 0.05, 1.0, 1e-3, 0.95))
+        found.append(_scalar("crossing", crossing, 0.7, 1e-3, 0.95))
+    elif len(clusters) > 1:
+        fixed = fixed.replaced("crossing", np.array([crossing]))
     found += [
         _scalar("kernel_overhead", 8e-6, 0.8, 1e-8, 1e-2),
         _scalar("inference_overhead", 1e-4, 0.8, 1e-8, 1.0),

@@ -100,7 +100,7 @@ def _scalars(found: Calibrated) -> Iterable[str]:
             continue
         value = getattr(found.calibration, name)
         text = units.format(float(_number(value)), "time") if name in _TIMES else _number(value)
-        if value and fitted.get(name, 1.0) < IDENTIFIED:
+        if value and fitted.get(name, 0.0) < IDENTIFIED:
             yield f'{name}: {{value: {text}, grade: D, source: "{_PRIOR}"}}'
         else:
             yield f"{name}: {text}"
