@@ -238,9 +238,10 @@ class _Calibrator:
 
     def _with_cpu(self, library: Library) -> Device:
         """The device with some calibration of its CPU, for operators that fall back."""
-        if any(known[:2] == (library.name, "cpu") for known in self._device.calibrations):
+        has = set.intersection(*(set(c.macs_per_cycle) for c in self._device.clusters))
+        dtype = next((d for d in library.dtypes("cpu") if d in has), None)
+        if dtype is None or any(known[:2] == (library.name, "cpu") for known in self._device.calibrations):
             return self._device
-        dtype = next(d for d in library.dtypes("cpu") if all(d in c.macs_per_cycle for c in self._device.clusters))
         fastest = self._device.cores[self._device.fastest_core]
         space = cpu_space(library.name, dtype, ["other"], [[fastest]])
         values = space.values(space.start)

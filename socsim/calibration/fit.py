@@ -83,6 +83,7 @@ def fit(space: Space, series: Sequence[Series]) -> Fit:
         Measurements.
     """
     from scipy.optimize import least_squares
+    from threadpoolctl import threadpool_limits
 
     columns = _columns(space)
 
@@ -97,11 +98,13 @@ def fit(space: Space, series: Sequence[Series]) -> Fit:
         return np.concatenate([*parts, np.diag(1.0 / space.spreads)])
 
     low, high = space.bounds
-    found = least_squares(
-        residuals, np.clip(space.start, low, high), jac=slopes, bounds=(low, high), loss="soft_l1", x_scale=1.0,
-        max_nfev=80, ftol=1e-7, xtol=1e-7, gtol=1e-7,
-    )  # fmt: skip
-    return Fit(space, found.x, _deviations(slopes(found.x)))
+    # one thread: matrices are small, waiting threads cost a hundred times what they do, and sums keep their order
+    with threadpool_limits(1, "blas"):
+        found = least_squares(
+            residuals, np.clip(space.start, low, high), jac=slopes, bounds=(low, high), loss="soft_l1", x_scale=1.0,
+            max_nfev=80, ftol=1e-7, xtol=1e-7, gtol=1e-7,
+        )  # fmt: skip
+        return Fit(space, found.x, _deviations(slopes(found.x)))
 
 
 def _deviations(jacobian: FloatArray) -> FloatArray:

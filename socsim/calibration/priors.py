@@ -72,8 +72,21 @@ _PLAIN = Rate(cycle=0.8, in_order=0.4)
 _BUILT_IN = Rate(cycle=0.2, in_order=0.09, spread=0.7)
 """Code over quantised elements, each of which is scaled anew."""
 
+_NCNN: Mapping[str, Rate] = MappingProxyType(
+    {
+        "winograd": Rate(2.5, spread=0.4),
+        "winograd_small": Rate(2.0, spread=0.4),
+        "grouped": Rate(0.8, spread=0.5),
+        "depthwise": Rate(0.25, spread=0.6),
+        "conv_shallow": Rate(0.7, spread=0.5),
+    }
+)
+"""Winograd of 6 x 6 outputs saves up to five in six products; group convolutions run as as many plain ones."""
+
 _LIBRARIES: Mapping[tuple[str, str], Mapping[str, Rate]] = MappingProxyType(
     {
+        ("ncnn", "fp32"): _NCNN,
+        ("ncnn", "fp16"): _NCNN,
         ("tflite", "fp32"): {"grouped": Rate(cycle=0.43, in_order=0.09, spread=0.3)},
         ("tflite", "int8"): {
             "grouped": Rate(cycle=0.5, in_order=0.17, spread=0.3),
@@ -133,7 +146,9 @@ def serial_prior(library: str, dtype: str, kernel_class: str) -> bool:
     return kernel_class in _SERIAL.get((library, dtype), frozenset())
 
 
-_BEFORE_DYNAMIQ = frozenset({"a5", "a7", "a8", "a9", "a12", "a15", "a17", "a35", "a53", "a57", "a72", "a73"})
+_BEFORE_DYNAMIQ = frozenset(
+    f"cortex-a{n}" for n in (5, 7, 8, 9, 12, 15, 17, 35, 53, 57, 72, 73)
+)
 """Cortex cores whose clusters have a cache each."""
 
 
@@ -149,9 +164,8 @@ def crossing_prior(cores: Iterable[str]) -> float:
     cores
         Core types of all clusters.
     """
-    return 0.1 if all(_dynamiq(core) for core in cores) else 0.55
+    return 0.55 if any(map(_own_cache, cores)) else 0.1
 
 
-def _dynamiq(core: str) -> bool:
-    named = core.removeprefix("cortex-")
-    return core.startswith("cortex-") and named not in _BEFORE_DYNAMIQ
+def _own_cache(core: str) -> bool:
+    return core in _BEFORE_DYNAMIQ or core.startswith(("exynos-", "mongoose", "kryo", "denver"))
