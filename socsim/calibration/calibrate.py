@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from socsim.calibration.crossval import held_out
 from socsim.calibration.families import row_families
 from socsim.calibration.features import FloatArray, Team, accelerator_kernels, cpu_kernels, with_calibration
 from socsim.calibration.fit import Fit, Series, fit
-from socsim.calibration.model import AcceleratorModel, CpuModel
+from socsim.calibration.model import AcceleratorModel, CpuModel, OperatorModel
+from socsim.calibration.operators import NONE, OperatorTimes, operator_kernels
 from socsim.calibration.power import PowerFit, fit_power
 from socsim.calibration.space import Space, accelerator_space, cpu_space
 from socsim.calibration.tables import Row, Table
@@ -29,6 +30,8 @@ __all__ = ["Calibrated", "Outcome", "Part", "calibrate"]
 
 FEWEST = 3
 """Networks below which a parameter set is not fitted."""
+OPERATOR_SCATTER = 0.2
+"""What the law misses single kernels by."""
 ENOUGH = 8
 """Networks below which it is, with a warning."""
 
@@ -113,6 +116,7 @@ def calibrate(
     device: Device,
     table: Table,
     *,
+    operators: OperatorTimes = NONE,
     models: str | Path | None = None,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> Outcome:
@@ -124,6 +128,8 @@ def calibrate(
         Hardware facts; parameter sets that it has already are no part of what is expected.
     table
         Measurements of it.
+    operators
+        Measured kernels of its accelerators.
     models
         Folder of networks ``NAME.onnx``, which go before the zoo's.
     progress
@@ -134,19 +140,24 @@ def calibrate(
     UsageError
         No library, processor and precision has rows of enough networks.
     """
-    return _Calibrator(device, table, models, progress).outcome()
+    return _Calibrator(device, table, operators, models, progress).outcome()
 
 
 class _Calibrator:
     """Fits group after group: the CPU's first, as accelerators leave to it what they cannot run."""
 
     def __init__(
-        self, device: Device, table: Table, models: str | Path | None, progress: Callable[[str, int, int], None]
+        self,
+        device: Device,
+        table: Table,
+        operators: OperatorTimes,
+        models: str | Path | None,
+        progress: Callable[[str, int, int], None],
     ) -> None:
-        self._device, self._table, self._progress = device, table, progress
+        self._device, self._table, self._operators, self._progress = device, table, operators, progress
         self._zoo = _Networks(models)
-        self._families = row_families(table.rows)
-        self._warnings: list[str] = []
+        self._families = dict(row_families(table.rows))
+        self._warnings = list(operators.warnings)
 
     def outcome(self) -> Outcome:
         groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
@@ -170,6 +181,10 @@ class _Calibrator:
         if dtype not in library.dtypes(processor):
             self._warn(f"{title}: {library.title} has no {dtype} kernels on the {processor}", len(rows))
             return []
+        lacking = self._without_peak(processor, dtype)
+        if lacking:
+            self._warn(f"{title}: the profile does not tell what the {lacking} does in {dtype}", len(rows))
+            return []
         kept = []
         for row in rows:
             try:
@@ -188,6 +203,11 @@ class _Calibrator:
         if networks < ENOUGH:
             self._warnings.append(f"{title}: only {networks} networks; {ENOUGH} to 12 are enough as a rule")
         return kept
+
+    def _without_peak(self, processor: str, dtype: str) -> str:
+        """A cluster or accelerator whose peak rate in a data type is not known; empty if all are."""
+        units = self._device.clusters if processor == "cpu" else [self._device.accelerators[processor]]
+        return next((unit.name for unit in units if dtype not in unit.macs_per_cycle), "")
 
     def _warn(self, what: str, rows: int) -> None:
         self._warnings.append(f"{what}: {counted(rows, 'row')} left out")
@@ -234,7 +254,17 @@ class _Calibrator:
             kernels.select([r.model for r in taken]), accelerator, key[2], device.memory.bandwidth
         )
         space = accelerator_space(key[0], accelerator, key[2], kernels.classes)
-        return space, [Series(model, np.array([r.latency for r in taken]))], [taken]
+        series = [Series(model, np.array([r.latency for r in taken])), *self._kernels(library, key, model)]
+        return space, series, [taken]
+
+    def _kernels(self, library: Library, key: Key, model: AcceleratorModel) -> Iterable[Series]:
+        """Measured kernels of an accelerator, if there are some."""
+        times = self._operators.times.get((key[0], key[2])) if key[1] == "gpu" else None
+        if times:
+            kernels, seconds, families = operator_kernels(library, key, times, model.kernels.classes)
+            self._families.update(families)
+            alone = OperatorModel(kernels, model.accelerator, key[2], model.memory)
+            yield Series(alone, seconds, OPERATOR_SCATTER)
 
     def _with_cpu(self, library: Library) -> Device:
         """The device with some calibration of its CPU, for operators that fall back."""
@@ -251,6 +281,7 @@ class _Calibrator:
         self, key: Key, library: Library, space: Space, series: list[Series], taken: list[list[Row]]
     ) -> Calibrated:
         families = {row.model: self._families[row.model] for own in taken for row in own}
+        names = {name for s in series for name in s.model.kernels.networks}
         title = " ".join(filter(None, key))
         total = 1 + min(5, len(set(families.values())))
         done = 0
@@ -262,10 +293,10 @@ class _Calibrator:
 
         found = fit(space, series)
         step()
-        predicted = held_out(series, families, lambda some: fit(space, some), done=step)
+        predicted = held_out(series, {n: self._families[n] for n in names}, lambda some: fit(space, some), done=step)
         parts = [
             Part(own[0].cores, tuple(own), s.seconds, s.model.latencies(found.values), p)
-            for own, s, p in zip(taken, series, predicted, strict=True)
+            for own, s, p in zip(taken, series, predicted, strict=False)
         ]
         fastest = self._device.cores[self._device.fastest_core]
         calibration = complete(library, key, found.values, fastest)

@@ -8,13 +8,19 @@ from collections.abc import Iterable, Mapping
 from socsim.calibration.tables import Row
 from socsim.measurements import measured_networks
 
-__all__ = ["family_of", "row_families"]
+__all__ = ["families_of", "family_of", "row_families"]
 
 
 def row_families(rows: Iterable[Row]) -> Mapping[str, str]:
-    """Network -> family: as a row says, else as the tables that come with socsim do, else by its name."""
+    """Network -> family: as a row says, else as :func:`families_of`."""
+    told = {row.model: row.family for row in rows}
+    return {**families_of(told), **{model: family for model, family in told.items() if family}}
+
+
+def families_of(models: Iterable[str]) -> Mapping[str, str]:
+    """Network -> family: as the tables that come with socsim say, else by its name."""
     known = {network.model: network.family for network in measured_networks()}
-    return {row.model: row.family or known.get(row.model) or family_of(row.model) for row in rows}
+    return {model: known.get(model) or family_of(model) for model in models}
 
 
 def family_of(model: str) -> str:

@@ -19,7 +19,16 @@ from socsim.workloads.kernels import part_bytes, part_shape, part_work
 from socsim.workloads.library import Library
 from socsim.workloads.pricing import Pricer
 
-__all__ = ["FloatArray", "IntArray", "Kernels", "Team", "accelerator_kernels", "cpu_kernels", "with_calibration"]
+__all__ = [
+    "FloatArray",
+    "IntArray",
+    "Kernels",
+    "KernelsBuilder",
+    "Team",
+    "accelerator_kernels",
+    "cpu_kernels",
+    "with_calibration",
+]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -116,7 +125,7 @@ def cpu_kernels(library: Library, dtype: str, graphs: Mapping[str, ModelGraph]) 
     graphs
         Networks by name, fused as the library does.
     """
-    builder = _Builder(dtype)
+    builder = KernelsBuilder(dtype)
     for name, graph in graphs.items():
         builder.open(name)
         for op in graph:
@@ -138,7 +147,7 @@ def accelerator_kernels(
     """
     _, processor, dtype, layout = key
     known = with_calibration(device, Calibration(*key, kernels={"other": KernelRate(1.0)}))
-    builder = _Builder(dtype)
+    builder = KernelsBuilder(dtype)
     for name, graph in graphs.items():
         pricer = Pricer(known, library, graph, dtype)
         wanted = Plan(dict.fromkeys(graph.operators, Placement(processor, layout)))
@@ -152,13 +161,21 @@ def with_calibration(device: Device, *calibrations: Calibration) -> Device:
     return replace(device, calibrations={**device.calibrations, **{c.key: c for c in calibrations}})
 
 
-class _Builder:
-    """Collects kernels network by network."""
+class KernelsBuilder:
+    """Collects kernels network by network.
 
-    def __init__(self, dtype: str) -> None:
+    Parameters
+    ----------
+    dtype
+        Data type of the tensors.
+    classes
+        Names of kernel classes; those that come up are added, unless some are given.
+    """
+
+    def __init__(self, dtype: str, classes: Sequence[str] = ()) -> None:
         self._dtype = dtype
         self._names: list[str] = []
-        self._classes: dict[str, int] = {}
+        self._classes = {name: i for i, name in enumerate(classes)}
         self._rows: list[tuple[float, ...]] = []
         self._segment = -1
         self._constant: list[float] = []
@@ -198,7 +215,7 @@ class _Builder:
 
     def build(self) -> Kernels:
         """All kernels, their classes sorted by name."""
-        columns = np.array(self._rows, dtype=float).T
+        columns = np.array(self._rows, dtype=float).reshape(-1, 10).T
         classes = sorted(self._classes)
         order = np.array([classes.index(name) for name in self._classes])
         return Kernels(

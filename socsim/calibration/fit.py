@@ -31,10 +31,13 @@ class Series:
         Predicts them.
     seconds
         Measured latencies in s, in the order of the model's networks.
+    scatter
+        What a good model misses them by (standard deviation of the logarithm).
     """
 
     model: CpuModel | AcceleratorModel
     seconds: FloatArray
+    scatter: float = SCATTER
 
     def only(self, wanted: npt.NDArray[np.bool_]) -> Series | None:
         """The measurements of some of the networks; None if there are none."""
@@ -42,7 +45,8 @@ class Series:
         if not len(kept):
             return None
         names = [self.model.kernels.networks[i] for i in kept]
-        return Series(replace(self.model, kernels=self.model.kernels.select(names)), self.seconds[kept])
+        model = replace(self.model, kernels=self.model.kernels.select(names))
+        return Series(model, self.seconds[kept], self.scatter)
 
 
 @dataclass(frozen=True)
@@ -89,12 +93,12 @@ def fit(space: Space, series: Sequence[Series]) -> Fit:
 
     def residuals(vector: FloatArray) -> FloatArray:
         values = space.values(vector)
-        parts = [(np.log(s.model.latencies(values)) - np.log(s.seconds)) / SCATTER for s in series]
+        parts = [(np.log(s.model.latencies(values)) - np.log(s.seconds)) / s.scatter for s in series]
         return np.concatenate([*parts, (vector - space.start) / space.spreads])
 
     def slopes(vector: FloatArray) -> FloatArray:
         values = space.values(vector)
-        parts = [_jacobian(s.model, space, values, columns) / SCATTER for s in series]
+        parts = [_jacobian(s.model, space, values, columns) / s.scatter for s in series]
         return np.concatenate([*parts, np.diag(1.0 / space.spreads)])
 
     low, high = space.bounds

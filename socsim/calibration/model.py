@@ -16,7 +16,7 @@ from socsim.calibration.features import FloatArray, Kernels, Team
 from socsim.calibration.values import Values
 from socsim.devices.device import Accelerator
 
-__all__ = ["AcceleratorModel", "CpuModel", "LatencyModel"]
+__all__ = ["AcceleratorModel", "CpuModel", "LatencyModel", "OperatorModel"]
 
 
 class LatencyModel(Protocol):
@@ -153,6 +153,19 @@ class AcceleratorModel:
         rest = (before[starts] + total)[segment] - before
         place = np.arange(1, len(times) + 1) - starts[segment]
         return values.scalar("dispatch") * place + rest
+
+
+@dataclass(frozen=True)
+class OperatorModel(AcceleratorModel):
+    """Kernels of an accelerator as a profiler on it sees them: their work alone."""
+
+    def latencies(self, values: Values) -> FloatArray:
+        """Time in s of every kernel, each of which is a network of its own."""
+        return self.durations(values) - values.scalar("kernel_overhead")
+
+    def weights(self, values: Values) -> FloatArray | None:
+        """All kernels count."""
+        return None
 
 
 def _saturation(k: Kernels, values: Values, threads: int) -> FloatArray:

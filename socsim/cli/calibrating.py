@@ -25,6 +25,7 @@ __all__ = ["calibrate"]
 @device_option
 @click.option("-o", "--output", metavar="FILE", help="Write the calibrated device to FILE (.yaml).")
 @click.option("--rows", "name", default="", metavar="NAME", help="What the table calls the device. [default: its name]")
+@click.option("--operators", metavar="FILE", help="Times of single GPU kernels (.csv or .csv.gz).")
 @click.option(
     "--models", metavar="DIR", type=click.Path(exists=True, file_okay=False), help="Networks DIR/NAME.onnx."
 )
@@ -32,8 +33,8 @@ __all__ = ["calibrate"]
 @click.option("-v", "--verbose", is_flag=True, help="Print every parameter and outlier, too.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors (and JSON).")
 def calibrate(
-    table: str, device: str, output: str | None, name: str, models: str | None, as_json: bool, verbose: bool,
-    quiet: bool,
+    table: str, device: str, output: str | None, name: str, operators: str | None, models: str | None,
+    as_json: bool, verbose: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Fit a device's kernel rates and fixed costs to TABLE: a CSV file, or a table that comes with socsim.
 
@@ -41,6 +42,7 @@ def calibrate(
     fitted too. Errors are told as of the fit, and on families of networks that were left out of it.
     """
     from socsim.calibration.calibrate import calibrate as fit_all
+    from socsim.calibration.operators import NONE, read_operators
     from socsim.calibration.report import described
     from socsim.calibration.tables import find_table, read_table
     from socsim.calibration.writing import write_profile
@@ -49,8 +51,9 @@ def calibrate(
     _check_output(output)
     target = load_device(device)
     read = read_table(find_table(table), target, name)
+    times = read_operators(operators, name or target.name) if operators else NONE
     with _progress(silent=quiet or as_json) as progress:
-        outcome = fit_all(target, read, models=models, progress=progress)
+        outcome = fit_all(target, read, operators=times, models=models, progress=progress)
     if output:
         write_profile(outcome, output, device.partition("(")[0])
     if as_json:
