@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +13,22 @@ from socsim.api import load_model
 from socsim.calibration.complete import complete
 from socsim.calibration.crossval import held_out
 from socsim.calibration.families import row_families
-from socsim.calibration.features import FloatArray, Team, accelerator_kernels, cpu_kernels, with_calibration
+from socsim.calibration.features import (
+    FloatArray,
+    Team,
+    accelerator_kernels,
+    cpu_kernels,
+    host_rate,
+    with_calibration,
+)
 from socsim.calibration.fit import Fit, Series, fit
 from socsim.calibration.model import AcceleratorModel, CpuModel, OperatorModel
 from socsim.calibration.operators import NONE, OperatorTimes, operator_kernels
 from socsim.calibration.power import PowerFit, fit_power
 from socsim.calibration.space import Space, accelerator_space, cpu_space
 from socsim.calibration.tables import Row, Table
-from socsim.devices.device import Calibration, Device
-from socsim.errors import PlanError, SocsimError, UsageError
+from socsim.devices.device import Calibration, Device, KernelRate
+from socsim.errors import SocsimError, UsageError
 from socsim.words import counted
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.library import Library, load_library
@@ -196,6 +203,8 @@ class _Calibrator:
         if lost:
             self._warn(f"{title}: unknown networks {', '.join(lost)}", len(rows) - len(kept))
         networks = len({row.model for row in kept})
+        if not kept:
+            return []
         if networks < FEWEST:
             needed = f"{counted(networks, 'network')}, at least {FEWEST} are needed"
             self._warn(f"{title}: rows of {needed}", len(kept))
@@ -251,11 +260,21 @@ class _Calibrator:
         kernels = accelerator_kernels(device, library, key, graphs)
         taken = sorted(rows, key=lambda r: r.model)
         model = AcceleratorModel(
-            kernels.select([r.model for r in taken]), accelerator, key[2], device.memory.bandwidth
+            kernels.select([r.model for r in taken]),
+            accelerator,
+            key[2],
+            device.memory.bandwidth,
+            self._host_rate(device, library, key, graphs),
         )
         space = accelerator_space(key[0], accelerator, key[2], kernels.classes)
         series = [Series(model, np.array([r.latency for r in taken])), *self._kernels(library, key, model)]
         return space, series, [taken]
+
+    def _host_rate(
+        self, device: Device, library: Library, key: Key, graphs: Mapping[str, ModelGraph]
+    ) -> float:
+        own = with_calibration(device, Calibration(*key, kernels={"other": KernelRate(1.0)}))
+        return host_rate(own, library, next(iter(graphs.values())))
 
     def _kernels(self, library: Library, key: Key, model: AcceleratorModel) -> Iterable[Series]:
         """Measured kernels of an accelerator, if there are some."""
@@ -275,7 +294,9 @@ class _Calibrator:
         fastest = self._device.cores[self._device.fastest_core]
         space = cpu_space(library.name, dtype, ["other"], [[fastest]])
         values = space.values(space.start)
-        return with_calibration(self._device, complete(library, (library.name, "cpu", dtype, ""), values, fastest))
+        return with_calibration(
+            self._device, complete(library, (library.name, "cpu", dtype, ""), values, fastest)
+        )
 
     def _fitted(
         self, key: Key, library: Library, space: Space, series: list[Series], taken: list[list[Row]]
@@ -293,7 +314,9 @@ class _Calibrator:
 
         found = fit(space, series)
         step()
-        predicted = held_out(series, {n: self._families[n] for n in names}, lambda some: fit(space, some), done=step)
+        predicted = held_out(
+            series, {n: self._families[n] for n in names}, lambda some: fit(space, some), done=step
+        )
         parts = [
             Part(own[0].cores, tuple(own), s.seconds, s.model.latencies(found.values), p)
             for own, s, p in zip(taken, series, predicted, strict=False)

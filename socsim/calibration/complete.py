@@ -20,7 +20,9 @@ def library_classes(library: Library, processor: str) -> tuple[str, ...]:
     return tuple(sorted({*found, "other"}))
 
 
-def complete(library: Library, key: tuple[str, str, str, str], values: Values, fastest: Cluster) -> Calibration:
+def complete(
+    library: Library, key: tuple[str, str, str, str], values: Values, fastest: Cluster
+) -> Calibration:
     """The parameter set as the simulator takes it.
 
     Parameters

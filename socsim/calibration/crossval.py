@@ -57,13 +57,17 @@ def held_out(
     -------
     In the order of each series' networks; NaN everywhere where there is one family only.
     """
-    folds = family_folds([families[name] for name in sorted({n for s in series for n in s.model.kernels.networks})], count)
+    folds = family_folds(
+        [families[name] for name in sorted({n for s in series for n in s.model.kernels.networks})], count
+    )
     predicted = [np.full(len(s.seconds), np.nan) for s in series]
     if len(folds) < 2:
         return predicted
     for fold in folds:
         inside = [[families[n] in fold for n in s.model.kernels.networks] for s in series]
-        values = fit([part for s, own in zip(series, inside, strict=True) if (part := s.only(np.logical_not(own)))]).values
+        values = fit(
+            [part for s, own in zip(series, inside, strict=True) if (part := s.only(np.logical_not(own)))]
+        ).values
         for s, own, target in zip(series, inside, predicted, strict=True):
             part = s.only(np.array(own))
             if part:

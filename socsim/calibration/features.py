@@ -13,6 +13,7 @@ from socsim.schedulers.plan import Placement, Plan
 from socsim.schedulers.validation import resolve
 from socsim.simulation.kernelgraph import Entry, KernelGraph
 from socsim.simulation.lowering import lower_plan
+from socsim.simulation.stream import host_core
 from socsim.simulation.timeline import body_time
 from socsim.workloads.graph import ModelGraph, Operator
 from socsim.workloads.kernels import part_bytes, part_shape, part_work
@@ -27,6 +28,7 @@ __all__ = [
     "Team",
     "accelerator_kernels",
     "cpu_kernels",
+    "host_rate",
     "with_calibration",
 ]
 
@@ -156,6 +158,18 @@ def accelerator_kernels(
     return builder.build()
 
 
+def host_rate(device: Device, library: Library, graph: ModelGraph) -> float:
+    """Speed of the core that dispatches an accelerator's kernels, as a share of the fastest core's.
+
+    Parameters
+    ----------
+    device
+        With a calibration of the library.
+    """
+    core = device.cores[host_core(Pricer(device, library, graph))]
+    return core.peak("fp32") / device.cores[device.fastest_core].peak("fp32")
+
+
 def with_calibration(device: Device, *calibrations: Calibration) -> Device:
     """The device with other parameter sets, in place of its own where it has them."""
     return replace(device, calibrations={**device.calibrations, **{c.key: c for c in calibrations}})
@@ -218,14 +232,15 @@ class KernelsBuilder:
         columns = np.array(self._rows, dtype=float).reshape(-1, 10).T
         classes = sorted(self._classes)
         order = np.array([classes.index(name) for name in self._classes])
+        numbers = dict(zip(_FIELDS, columns[3:], strict=True))
         return Kernels(
-            tuple(self._names),
-            tuple(classes),
-            columns[0].astype(np.int64),
-            order[columns[1].astype(np.int64)],
-            np.unique(columns[2], return_inverse=True)[1],
-            *columns[3:],
+            networks=tuple(self._names),
+            classes=tuple(classes),
+            network=columns[0].astype(np.int64),
+            kind=order[columns[1].astype(np.int64)],
+            segment=np.unique(columns[2], return_inverse=True)[1],
             constant=np.array(self._constant),
+            **numbers,
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from socsim.calibration.features import FloatArray
+from socsim.calibration.features import FloatArray, IntArray
 
 __all__ = ["Accuracy", "accuracy", "interval", "ranks", "unusual"]
 
@@ -65,7 +65,7 @@ def interval(measured: FloatArray, predicted: FloatArray, share: float = 0.9) ->
     return float(low), float(np.quantile(ratios, 1.0 - tail, method="higher"))
 
 
-def unusual(measured: FloatArray, predicted: FloatArray) -> FloatArray:
+def unusual(measured: FloatArray, predicted: FloatArray) -> IntArray:
     """Indices of measurements more than 10 % and three robust standard deviations off, the furthest first."""
     errors = np.log(predicted / measured)
     middle = np.median(errors)

@@ -66,7 +66,9 @@ class CpuModel:
         reach = min(self.team.bandwidth * values.scalar("bandwidth_share"), self.team.memory)
         first = values.clusters.index(self.team.cores[0].name)
         fixed = values.scalar("kernel_overhead") + values.scalar("fork_join") * (threads - 1)
-        return fixed * values["overhead"][first] + np.maximum(compute, k.bytes / reach)
+        fixed *= float(values["overhead"][first])
+        times: FloatArray = fixed + np.maximum(compute, k.bytes / reach)
+        return times
 
     def _speeds(self, values: Values) -> FloatArray:
         """Operations per second by thread and class."""
@@ -105,12 +107,15 @@ class AcceleratorModel:
         Data type that it computes in.
     memory
         DRAM bandwidth in B/s.
+    host_rate
+        Speed of the core that the host thread is on, as a share of the fastest one's.
     """
 
     kernels: Kernels
     accelerator: Accelerator
     dtype: str
     memory: float
+    host_rate: float = 1.0
 
     def durations(self, values: Values) -> FloatArray:
         """Time in s of every kernel."""
@@ -123,17 +128,19 @@ class AcceleratorModel:
     def latencies(self, values: Values) -> FloatArray:
         """Latency in s of every network: segments one after the other."""
         k = self.kernels
-        ends = np.maximum.reduceat(self._ends(values), self._starts)
+        ends, everything = self._ends(values)
+        ends = np.maximum(np.maximum.reduceat(ends, self._starts), everything)
         total = np.bincount(k.network[self._starts], ends, len(k.networks))
         return total + k.constant
 
     def weights(self, values: Values) -> FloatArray | None:
-        """1 for kernels that none of their segment waits for in vain: those from the last wait for the host on."""
-        ends = self._ends(values)
-        highest = np.maximum.reduceat(ends, self._starts)
+        """1 for the kernels from their segment's last wait for the host on, or for all if it never waits."""
+        ends, everything = self._ends(values)
+        highest = np.maximum(np.maximum.reduceat(ends, self._starts), everything)
         at = np.arange(len(ends))
         waits = np.where(ends >= highest[self.kernels.segment] * (1.0 - 1e-12), at, len(ends))
         last = np.minimum.reduceat(waits, self._starts)
+        last = np.where(last == len(ends), self._starts, last)
         return (at >= last[self.kernels.segment]).astype(float)
 
     @property
@@ -141,8 +148,11 @@ class AcceleratorModel:
         """Index of every segment's first kernel."""
         return np.flatnonzero(np.diff(self.kernels.segment, prepend=-1))
 
-    def _ends(self, values: Values) -> FloatArray:
-        """When the segment of each kernel would end if the wait for this kernel's dispatch were the last, in s."""
+    def _ends(self, values: Values) -> tuple[FloatArray, FloatArray]:
+        """When segments would end, in s.
+
+        If the wait for this kernel's dispatch were their last, by kernel; and without any wait, by segment.
+        """
         starts, segment = self._starts, self.kernels.segment
         times = self.durations(values)
         opening = starts[np.flatnonzero(np.diff(self.kernels.network[starts], prepend=-1))]
@@ -150,9 +160,9 @@ class AcceleratorModel:
         times += self.kernels.ahead
         before = np.cumsum(times) - times
         total = np.add.reduceat(times, starts)
-        rest = (before[starts] + total)[segment] - before
+        rest = (before[starts] + total)[segment] - before - self.kernels.ahead
         place = np.arange(1, len(times) + 1) - starts[segment]
-        return values.scalar("dispatch") * place + rest
+        return values.scalar("dispatch") / self.host_rate * place + rest, total
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Times of single kernels on an accelerator, operator by operator: they tell rates that whole networks blur.
 
-The table has the columns :data:`COLUMNS`. Of an operator it gives TensorFlow Lite's type in lower case and its sizes, as
-:class:`socsim.measurements.MeasuredOperator` describes them; rows of types that are none of :data:`TYPES` are counted
-and left out.
+The table has the columns :data:`COLUMNS`. Of an operator it gives TensorFlow Lite's type in lower case and its sizes,
+as :class:`socsim.measurements.MeasuredOperator` describes them; rows of types that are none of :data:`TYPES` are
+counted and left out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,15 @@ from socsim.workloads.builder import GraphBuilder
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.library import Library
 
-__all__ = ["COLUMNS", "NONE", "TYPES", "MeasuredKernel", "OperatorTimes", "operator_kernels", "read_operators"]
+__all__ = [
+    "COLUMNS",
+    "NONE",
+    "TYPES",
+    "MeasuredKernel",
+    "OperatorTimes",
+    "operator_kernels",
+    "read_operators",
+]
 
 SIZES = ("in_size", "in_channels", "out_size", "stride", "kernel", "filters", "groups")
 COLUMNS = ("device", "library", "precision", "model", "operator", *SIZES, "latency_ms")
@@ -38,7 +46,6 @@ TYPES = (
     "concatenation",
 )  # fmt: skip
 """Operators that are understood."""
-
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -103,7 +110,7 @@ def read_operators(path: str | Path, device: str) -> OperatorTimes:
             missing = [c for c in COLUMNS if c not in (reader.fieldnames or ())]
             if missing:
                 message = f"a table of operators needs the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}"
-                raise FileError(str(path), [Fault(1, 0, "", message)])
+                raise FileError(str(path), [Fault(1, 1, "", message)])
             lines = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FileError(str(path), [Fault(0, 0, "", f"cannot be read: {error}")]) from None
@@ -120,7 +127,7 @@ def _gathered(path: str, lines: Sequence[tuple[int, dict[str, str]]], device: st
         elif row["operator"] not in TYPES:
             unknown[row["operator"]] += 1
         elif (time := _time(row)) is None:
-            faults.append(Fault(line, 0, "", "sizes must be whole numbers, and latency_ms a positive number"))
+            faults.append(Fault(line, 1, "", "sizes must be whole numbers, and latency_ms a positive number"))
         else:
             sizes = tuple(int(row[size] or 0) for size in SIZES)
             kernel = MeasuredKernel(families[row["model"]], row["operator"], sizes)
@@ -149,7 +156,10 @@ def _means(times: Mapping[MeasuredKernel, list[float]]) -> Mapping[MeasuredKerne
 
 
 def operator_kernels(
-    library: Library, key: tuple[str, str, str, str], times: Mapping[MeasuredKernel, float], classes: Sequence[str]
+    library: Library,
+    key: tuple[str, str, str, str],
+    times: Mapping[MeasuredKernel, float],
+    classes: Sequence[str],
 ) -> tuple[Kernels, FloatArray, Mapping[str, str]]:
     """Measured kernels, each as a network of its own, their times in s, and their families.
 

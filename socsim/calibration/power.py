@@ -104,7 +104,11 @@ def _idle(device: Device) -> float:
 
 
 def _processor(
-    device: Device, processor: str, rows: Sequence[Row], base: float, network: Callable[[Row], ModelGraph | None]
+    device: Device,
+    processor: str,
+    rows: Sequence[Row],
+    base: float,
+    network: Callable[[Row], ModelGraph | None],
 ) -> ProcessorPower | None:
     parts = [
         (_power(row) or 0.0, base + _traffic(device, row, network(row)) + fixed, dynamic)
@@ -136,4 +140,3 @@ def _busy(device: Device, processor: str, cores: str) -> tuple[float, float]:
     leaking = sum(u.power.leakage * u.max_opp.voltage - u.power.idle for u in units)
     busy = sum(u.power.busy(u.max_opp) - u.power.idle for u in units)
     return leaking, busy - leaking
-

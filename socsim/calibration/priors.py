@@ -146,9 +146,7 @@ def serial_prior(library: str, dtype: str, kernel_class: str) -> bool:
     return kernel_class in _SERIAL.get((library, dtype), frozenset())
 
 
-_BEFORE_DYNAMIQ = frozenset(
-    f"cortex-a{n}" for n in (5, 7, 8, 9, 12, 15, 17, 35, 53, 57, 72, 73)
-)
+_BEFORE_DYNAMIQ = frozenset(f"cortex-a{n}" for n in (5, 7, 8, 9, 12, 15, 17, 35, 53, 57, 72, 73))
 """Cortex cores whose clusters have a cache each."""
 
 

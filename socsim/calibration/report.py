@@ -127,7 +127,9 @@ def held_out_accuracy(found: Calibrated) -> Accuracy | None:
 def range_of(found: Calibrated) -> tuple[float, float]:
     """Factors of a prediction between which nine in ten measurements lie, of unknown families where there are some."""
     crossed = held_out_accuracy(found) is not None
-    return interval(_gathered(found.parts, "measured"), _gathered(found.parts, "predicted" if crossed else "fitted"))
+    return interval(
+        _gathered(found.parts, "measured"), _gathered(found.parts, "predicted" if crossed else "fitted")
+    )
 
 
 def kind_of_cores(cores: str) -> str:
@@ -137,7 +139,7 @@ def kind_of_cores(cores: str) -> str:
 
 def summary(outcome: Outcome) -> list[tuple[str, ...]]:
     """Rows of a table: what, cores, networks, errors of the fit and on unknown families."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for found in outcome.calibrated:
         what = " ".join(filter(None, found.key))
         for part in found.parts:

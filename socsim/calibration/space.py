@@ -114,9 +114,7 @@ def cpu_space(library: str, dtype: str, classes: Sequence[str], teams: Sequence[
     return Space(fixed, tuple(found))
 
 
-def accelerator_space(
-    library: str, accelerator: Accelerator, dtype: str, classes: Sequence[str]
-) -> Space:
+def accelerator_space(library: str, accelerator: Accelerator, dtype: str, classes: Sequence[str]) -> Space:
     """What can be fitted of an accelerator."""
     lanes = accelerator.macs_per_cycle[dtype]
     found = [*_rates(library, accelerator.name, dtype, classes, None)]
@@ -171,7 +169,13 @@ def _speeds(
             spread = 0.05 if alike else 0.4
             yield Parameter("speed", (j, i), f"speed.{cluster.name}.{name}", median, spread, 1e-3, 100.0)
         yield Parameter(
-            "overhead", (j,), f"overhead.{cluster.name}", first.peak("fp32") / cluster.peak("fp32"), 0.7, 0.1, 100.0
+            "overhead",
+            (j,),
+            f"overhead.{cluster.name}",
+            first.peak("fp32") / cluster.peak("fp32"),
+            0.7,
+            0.1,
+            100.0,
         )
 
 
@@ -179,5 +183,11 @@ def _serial(library: str, dtype: str, classes: Sequence[str]) -> Iterable[Parame
     for i, name in enumerate(classes):
         alone = serial_prior(library, dtype, name)
         yield Parameter(
-            "serial_share", (i,), f"serial_share.{name}", 0.95 if alone else 0.1, 0.1 if alone else 0.5, 1e-4, 1.0
+            "serial_share",
+            (i,),
+            f"serial_share.{name}",
+            0.95 if alone else 0.1,
+            0.1 if alone else 0.5,
+            1e-4,
+            1.0,
         )

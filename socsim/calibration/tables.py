@@ -118,7 +118,7 @@ def read_table(path: str | Path, device: Device, name: str = "") -> Table:
     header = [cell.strip() for cell in lines[0][1]] if lines else []
     missing = [column for column in COLUMNS if column not in header]
     if missing:
-        raise FileError(str(path), [Fault(1, 0, "", _missing(missing, header))])
+        raise FileError(str(path), [Fault(1, 1, "", _missing(missing, header))])
     reader = _Reader(device, name or device.name, header)
     for line, cells in lines[1:]:
         reader.read(line, cells)
@@ -127,15 +127,13 @@ def read_table(path: str | Path, device: Device, name: str = "") -> Table:
     if not reader.rows:
         raise UsageError(f"{path}: {_no_rows(reader)}")
     rows, merged = _merged(reader.rows)
-    return Table(str(path), tuple(rows), tuple([*reader.warnings(), *merged]))
+    return Table(str(path), tuple(rows), (*reader.warnings(), *merged))
 
 
 def _missing(missing: Sequence[str], header: Sequence[str]) -> str:
     guesses = [f"{column!r} (is it {guess!r}?)" for column in missing if (guess := nearest(column, header))]
     named = [repr(column) for column in missing if not nearest(column, header)]
-    return (
-        f"a table of measurements needs the columns {', '.join(COLUMNS)}; missing: {', '.join([*named, *guesses])}"
-    )
+    return f"a table of measurements needs the columns {', '.join(COLUMNS)}; missing: {', '.join([*named, *guesses])}"
 
 
 def _no_rows(reader: _Reader) -> str:
@@ -147,10 +145,10 @@ def _no_rows(reader: _Reader) -> str:
 
 
 class _Reader:
-    """Checks rows one by one."""
+    """Checks rows one by one; the places of its faults are line and cell."""
 
     def __init__(self, device: Device, name: str, header: Sequence[str]) -> None:
-        self.device, self.name, self._header = device, name, header
+        self.device, self.name, self._header = device, name, list(header)
         self.rows: list[Row] = []
         self.faults: list[Fault] = []
         self.others: Counter[str] = Counter()
@@ -162,7 +160,7 @@ class _Reader:
         """Take one row in."""
         if len(cells) != len(self._header):
             wrong = f"has {counted(len(cells), 'cell')}, the header {len(self._header)}"
-            self.faults.append(Fault(line, 0, "", wrong))
+            self.faults.append(Fault(line, 1, "", wrong))
             return
         row = dict(zip(self._header, (cell.strip() for cell in cells), strict=True))
         if row["device"] != self.name:
@@ -178,18 +176,20 @@ class _Reader:
         found = len(self.faults)
         cores = self._cores(line, row)
         if row["precision"] not in _PRECISIONS:
-            self._fault(line, "precision", f"must be one of {', '.join(_PRECISIONS)}, got {row['precision']!r}")
+            self._fault(
+                line, "precision", f"must be one of {', '.join(_PRECISIONS)}, got {row['precision']!r}"
+            )
         if not row["model"]:
             self._fault(line, "model", "names no network")
         latency = self._number(line, "latency_ms", row["latency_ms"])
         numbers = [self._number(line, key, row[key]) if row.get(key) else None for key in _NUMBERS]
         if len(self.faults) > found or latency is None:
             return
-        energy = numbers[0] * 1e-3 if numbers[0] is not None else None
+        energy, power, idle_power = numbers
         self.rows.append(
             Row(
                 line, row["library"], row["processor"], cores, row["precision"], row["model"], latency * 1e-3,
-                energy, *numbers[1:], family=row.get("family", ""),
+                None if energy is None else energy * 1e-3, power, idle_power, row.get("family", ""),
             )
         )  # fmt: skip
 
@@ -221,7 +221,7 @@ class _Reader:
         return None
 
     def _fault(self, line: int, column: str, message: str) -> None:
-        self.faults.append(Fault(line, 0, column, message))
+        self.faults.append(Fault(line, self._header.index(column) + 1, column, message))
 
     def warnings(self) -> list[str]:
         """What was left out, kind by kind."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -68,7 +69,8 @@ class Values:
             Library, processor, dtype, layout.
         """
         rates = {
-            name: KernelRate(**{q: float(self[q][i]) for q in BY_CLASS}) for i, name in enumerate(self.classes)
+            name: KernelRate(**{q: float(self[q][i]) for q in BY_CLASS})
+            for i, name in enumerate(self.classes)
         }
         rates.setdefault("other", rates[self.classes[-1]])
         factors = {
@@ -78,5 +80,5 @@ class Values:
             )
             for i, cluster in enumerate(self.clusters)
         }
-        scalars = {name: self.scalar(name) for name in SCALARS}
+        scalars: dict[str, Any] = {name: self.scalar(name) for name in SCALARS}
         return Calibration(*key, kernels=rates, clusters=factors, **scalars)

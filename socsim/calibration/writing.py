@@ -71,8 +71,10 @@ def _set(found: Calibrated) -> Iterable[str]:
     yield f'{pad}source: "calibrated: {_source(found)}"'
     yield from (pad + line for line in _scalars(found))
     low, high = range_of(found)
-    yield f"{pad}error: {{low: {_number(low)}, high: {_number(high)}, mape: {_number(held.mape)}}}" if held else (
-        f"{pad}error: {{low: {_number(low)}, high: {_number(high)}}}"
+    yield (
+        f"{pad}error: {{low: {_number(low)}, high: {_number(high)}, mape: {_number(held.mape)}}}"
+        if held
+        else (f"{pad}error: {{low: {_number(low)}, high: {_number(high)}}}")
     )
     yield from (pad + line for line in _clusters(found))
     yield f"{pad}kernels:"
@@ -88,11 +90,15 @@ def _source(found: Calibrated) -> str:
     told = f"{counted(len(rows), 'row')} ({lines}) of {counted(len(found.families), 'network')}"
     cores = ", ".join(part.cores for part in found.parts if part.cores)
     told += f" on {cores}" if cores else ""
-    return told + (f"; error on other families {100 * held.mape:.1f} %" if held else "; one family, no cross-validation")
+    return told + (
+        f"; error on other families {100 * held.mape:.1f} %" if held else "; one family, no cross-validation"
+    )
 
 
 def _scalars(found: Calibrated) -> Iterable[str]:
-    fitted = {p.name: float(told) for p, told in zip(found.fit.space.parameters, found.fit.learned, strict=True)}
+    fitted = {
+        p.name: float(told) for p, told in zip(found.fit.space.parameters, found.fit.learned, strict=True)
+    }
     for name in SCALARS:
         if found.key[1] == "cpu" and name == "dispatch":
             continue
@@ -148,7 +154,8 @@ def _power(outcome: Outcome) -> Iterable[str]:
         return
     if power.board is not None:
         told = f"calibrated: idle power of {counted(power.idle_rows, 'row')}, less what is modelled by itself"
-        yield f'board_power: {{value: {units.format(float(_number(power.board)), "power")}, grade: C, source: "{told}"}}'
+        board = units.format(float(_number(power.board)), "power")
+        yield f'board_power: {{value: {board}, grade: C, source: "{told}"}}'
     factors = {p.processor: p for p in power.processors}
     if "cpu" in factors:
         yield "clusters:"
@@ -172,4 +179,3 @@ def _coefficient(coefficient: float, factor: float, rows: int) -> str:
 def _number(value: float) -> str:
     """Four significant digits: more than any of the numbers is sure of, and the same on every machine."""
     return f"{value:.4g}" if 1e-4 <= abs(value) < 1e6 or not value else repr(float(f"{value:.4g}"))
-

@@ -24,7 +24,9 @@ __all__ = ["calibrate"]
 @click.argument("table", metavar="TABLE")
 @device_option
 @click.option("-o", "--output", metavar="FILE", help="Write the calibrated device to FILE (.yaml).")
-@click.option("--rows", "name", default="", metavar="NAME", help="What the table calls the device. [default: its name]")
+@click.option(
+    "--rows", "name", default="", metavar="NAME", help="What the table calls the device. [default: its name]"
+)
 @click.option("--operators", metavar="FILE", help="Times of single GPU kernels (.csv or .csv.gz).")
 @click.option(
     "--models", metavar="DIR", type=click.Path(exists=True, file_okay=False), help="Networks DIR/NAME.onnx."
@@ -59,7 +61,7 @@ def calibrate(
     if as_json:
         emit_json({**described(outcome), "output": output})
     elif not quiet:
-        _show(outcome, verbose)
+        _show(outcome, f"{name} on {target.name}" if name else target.name, verbose)
         if output:
             click.echo(f"\nwritten to {output}")
 
@@ -68,7 +70,9 @@ def _check_output(output: str | None) -> None:
     if output and Path(output).suffix not in (".yaml", ".yml"):
         raise UsageError(f"a device file ends in .yaml, got {output!r}")
     if output and not Path(output).resolve().parent.is_dir():
-        raise UsageError(f"there is no folder {str(Path(output).parent)!r} to write {Path(output).name!r} into")
+        raise UsageError(
+            f"there is no folder {str(Path(output).parent)!r} to write {Path(output).name!r} into"
+        )
 
 
 @contextmanager
@@ -92,14 +96,14 @@ def _progress(*, silent: bool) -> Iterator[Callable[[str, int, int], None]]:
         yield show
 
 
-def _show(outcome: Outcome, verbose: bool) -> None:
+def _show(outcome: Outcome, title: str, verbose: bool) -> None:
     from socsim.calibration.report import described, summary
 
     found = described(outcome)
     for warning in found["warnings"]:
         click.echo(f"warning: {warning}", err=True)
     headers = ["calibration", "cores", ">n", ">error", ">other families", ">within 10 %", ">Spearman"]
-    emit_table(headers, summary(outcome), title=f"{found['device']}, {Path(found['table']).name}")
+    emit_table(headers, summary(outcome), title=f"{title}, {Path(found['table']).name}")
     _show_power(found["power"])
     for one in found["calibrations"]:
         what = " ".join(filter(None, (one["library"], one["processor"], one["precision"], one["layout"])))

@@ -20,8 +20,8 @@ __all__ = [
     "Part",
     "Shape",
     "accelerator_cost",
-    "cpu_cost",
     "core_speeds",
+    "cpu_cost",
     "part_bytes",
     "part_shape",
     "part_work",
@@ -237,7 +237,8 @@ def core_speeds(calibration: Calibration, kernel_class: str, cores: Sequence[Clu
     speeds = [c.peak(calibration.dtype) for c in cores]
     if calibration.clusters:
         speeds = [
-            speed * calibration.factors(c.name).of(kernel_class) for speed, c in zip(speeds, cores, strict=True)
+            speed * calibration.factors(c.name).of(kernel_class)
+            for speed, c in zip(speeds, cores, strict=True)
         ]
     if calibration.crossing:
         kept = 1.0 - calibration.crossing
