@@ -124,7 +124,7 @@ def accelerator_space(library: str, accelerator: Accelerator, dtype: str, classe
     found += [
         _scalar("kernel_overhead", 8e-6, 1.0, 1e-8, 1e-2),
         _scalar("inference_overhead", 1e-3, 1.2, 1e-8, 1.0),
-        _scalar("dispatch", 1e-5, 1.0, 1e-8, 1e-2),
+        _scalar("dispatch", 3e-6, 1.0, 1e-8, 1e-2),
         _scalar("bandwidth_share", 0.7, 0.4, 0.02, 1.0),
     ]
     return Space(Values.neutral(classes), tuple(found))
