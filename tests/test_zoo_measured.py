@@ -1,4 +1,4 @@
-"""Networks that the measurements are of: against the measured files' own layers, ncnn's graphs, and published totals."""
+"""Networks that measurements are of: against the measured files, graphs of ncnn, and published totals."""
 
 from __future__ import annotations
 
@@ -274,7 +274,7 @@ def test_every_measured_network_is_built_and_named(name: str) -> None:
     graph = build_model(name)
     assert len(graph) > 5
     assert graph.name == name or name.startswith(graph.name)
-    assert {t for t in graph.inputs} == {"input"}
+    assert set(graph.inputs) == {"input"}
 
 
 @pytest.mark.parametrize("name", model_names())
