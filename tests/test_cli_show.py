@@ -66,12 +66,30 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize(
     ("kind", "names"),
-    [("models", model_names), ("libraries", library_names), ("schedulers", scheduler_names)],
+    [("libraries", library_names), ("schedulers", scheduler_names)],
 )
 def test_names_come_one_to_a_line(cli: Cli, kind: str, names) -> None:
     expected = list(names())
     assert cli("list", kind) == (0, "\n".join(expected) + "\n", "")
     assert json.loads(cli("list", kind, "--json")[1]) == [{"name": name} for name in expected]
+
+
+def test_networks_come_with_what_they_are_and_their_sizes(cli: Cli) -> None:
+    code, out, err = cli("list", "models")
+    rows = {row["name"]: row for row in json.loads(cli("list", "models", "--json")[1])}
+    assert (code, err) == (0, "")
+    assert list(rows) == model_names()
+    assert rows["mobilenet_v1"]["sizes"] == ["width", "resolution"]
+    assert rows["resnet50"] == {
+        "name": "resnet50",
+        "description": 'ResNet-50 version 1 (He et al., "Deep Residual Learning for Image Recognition", 2015)',
+        "sizes": ["resolution"],
+    }
+    assert rows["bert_tiny"]["sizes"] == []
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines[-len(rows) - 1 : -1]] == model_names()
+    assert "resnet50                resolution         ResNet-50 version 1" in lines
+    assert lines[-1].startswith("Sizes follow the name: mobilenet_v1_0.5_160 ")
 
 
 def test_devices_come_with_what_they_are_made_of(cli: Cli) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -28,9 +29,13 @@ def _devices() -> list[Row]:
 
 
 def _models() -> list[Row]:
-    from socsim.workloads.zoo import model_names
+    from socsim.workloads.zoo import describe_model, model_names
 
-    return [{"name": name} for name in model_names()]
+    rows = []
+    for name in model_names():
+        description, sizes = describe_model(name)
+        rows.append({"name": name, "description": description, "sizes": sizes})
+    return rows
 
 
 def _libraries() -> list[Row]:
@@ -128,6 +133,11 @@ def list_things(kind: str, as_json: bool) -> None:
         emit_json(rows)
     elif kind == "devices":
         emit_table(("name", "SoC", "processors", "numbers by grade"), [_device_cells(row) for row in rows])
+    elif kind == "models":
+        emit_table(("name", "sizes", "what it is"), [_model_cells(row) for row in rows])
+        click.echo(
+            "Sizes follow the name: mobilenet_v1_0.5_160 has half the channels, and images of 160 pixels."
+        )
     elif kind in _DESCRIBED:
         emit_table(("name", _DESCRIBED[kind]), [_described_cells(row) for row in rows])
     else:
@@ -141,6 +151,11 @@ def list_things(kind: str, as_json: bool) -> None:
 
 def _described_cells(row: Row) -> tuple[str, ...]:
     return (row["name"], f"(unusable: {row['fault']})" if "fault" in row else row["description"])
+
+
+def _model_cells(row: Row) -> tuple[str, ...]:
+    """Cells of a network, its description without the paper and other detail."""
+    return (row["name"], ", ".join(row["sizes"]), re.split(r" \(|[,:;] ", row["description"])[0])
 
 
 def _device_cells(row: Row) -> tuple[str, ...]:

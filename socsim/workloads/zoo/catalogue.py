@@ -13,13 +13,15 @@ from typing import Any
 from socsim.errors import UnknownNameError, UsageError
 from socsim.workloads.graph import ModelGraph
 
-__all__ = ["CATALOGUE", "build_model", "model_names"]
+__all__ = ["CATALOGUE", "build_model", "describe_model", "model_names"]
 
 CATALOGUE: Mapping[str, str] = MappingProxyType(
     {
         "alexnet": "vgg:alexnet",
         "bert_tiny": "transformer:bert_tiny",
         "blazeface": "blazeface:blazeface",
+        "convnext_base": "convnext:convnext_base",
+        "convnext_tiny": "convnext:convnext_tiny",
         "densenet121": "densenet:densenet121",
         "efficientnet_b0": "efficientnet:efficientnet_b0",
         "efficientnet_lite0": "efficientnet:efficientnet_lite0",
@@ -92,7 +94,11 @@ CATALOGUE: Mapping[str, str] = MappingProxyType(
 Functions take only keyword arguments with defaults, those of families the member's name ahead of them.
 """
 
-_SIZED = re.compile(r"(?P<base>[a-z0-9_.]+?)(?:_(?P<width>\d\.\d+))?(?:_(?P<resolution>\d{2,4}))?$")
+_SIZES = (
+    re.compile(r"(?P<base>.+)_(?P<resolution>\d{2,4})$"),
+    re.compile(r"(?P<base>.+)_(?P<width>\d\.\d+)$"),
+    re.compile(r"(?P<base>.+)_(?P<width>\d\.\d+)_(?P<resolution>\d{2,4})$"),
+)
 
 
 def model_names() -> list[str]:
@@ -119,14 +125,33 @@ def build_model(name: str, **options: Any) -> ModelGraph:
         An option that the builder does not have, or of another kind than its default.
     """
     base, sized = _parse(name)
-    try:
-        module, function, *member = CATALOGUE[base].split(":")
-    except KeyError:
-        raise UnknownNameError("model", name, CATALOGUE, "(or give the path of an .onnx file)") from None
-    builder: Callable[..., ModelGraph] = getattr(importlib.import_module(f"{__package__}.{module}"), function)
+    builder, *member = _builder(base, name)
     merged = {**sized, **options}
     _check_options(base, merged, builder.__kwdefaults__ or {})
     return builder(*member, **merged)
+
+
+def describe_model(name: str) -> tuple[str, list[str]]:
+    """What a network is, and which of ``width`` and ``resolution`` its name may be followed by.
+
+    Raises
+    ------
+    UnknownNameError
+        No such network.
+    """
+    builder, *_ = _builder(name, name)
+    title = next(iter((builder.__doc__ or "").splitlines()), "").partition("; options as of")[0]
+    return title.strip().rstrip("."), [
+        k for k in ("width", "resolution") if k in (builder.__kwdefaults__ or {})
+    ]
+
+
+def _builder(base: str, name: str) -> tuple[Callable[..., ModelGraph], *tuple[str, ...]]:
+    """The function of a network, and its name in its family if it is of one."""
+    if base not in CATALOGUE:
+        raise UnknownNameError("model", name, CATALOGUE, "(or give the path of an .onnx file)")
+    module, function, *member = CATALOGUE[base].split(":")
+    return (getattr(importlib.import_module(f"{__package__}.{module}"), function), *member)
 
 
 _KINDS: Mapping[type, tuple[type, str]] = MappingProxyType(
@@ -156,12 +181,13 @@ def _check_options(model: str, options: Mapping[str, Any], defaults: Mapping[str
 
 
 def _parse(name: str) -> tuple[str, dict[str, Any]]:
-    match = None if name in CATALOGUE else _SIZED.match(name)
-    if match is None or match["base"] not in CATALOGUE:
-        return name, {}
-    sized: dict[str, Any] = {}
-    if match["width"]:
-        sized["width"] = float(match["width"])
-    if match["resolution"]:
-        sized["resolution"] = int(match["resolution"])
-    return match["base"], sized
+    """A key of the catalogue and the sizes behind it; any other name comes back as it is."""
+    for pattern in () if name in CATALOGUE else _SIZES:
+        match = pattern.match(name)
+        if match and match["base"] in CATALOGUE:
+            sizes = match.groupdict()
+            return sizes.pop("base"), {size: _KIND_OF_SIZE[size](text) for size, text in sizes.items()}
+    return name, {}
+
+
+_KIND_OF_SIZE: Mapping[str, Callable[[str], float]] = MappingProxyType({"width": float, "resolution": int})

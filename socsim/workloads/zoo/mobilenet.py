@@ -205,7 +205,7 @@ def v2_blocks() -> list[InvertedResidual]:
 
 
 def mobilenet_v2_unrounded(*, width: float = 1.0, resolution: int = 224, classes: int = 1000) -> ModelGraph:
-    """MobileNetV2 as pytorchcv (2018) narrows it: channels are cut to whole numbers, not to multiples of 8.
+    """MobileNetV2 narrowed as in pytorchcv (2018): channels are cut to whole numbers, not to multiples of 8.
 
     Options as of :func:`mobilenet_v2`. The classifier is a 1x1 convolution without bias; the outputs are
     scores, not probabilities.
