@@ -15,6 +15,7 @@ from socsim.calibration.metrics import accuracy, interval, ranks, unusual
 from socsim.calibration.tables import COLUMNS
 from socsim.cli.main import BAD_INPUT, _run, cli
 from socsim.devices.profile import load_device, provenance
+from socsim.errors import FileError
 
 
 def run(*args: object) -> str:
@@ -102,6 +103,17 @@ def test_a_file_is_extended_by_its_path(folder, tmp_path) -> None:
         "-q",
     )
     assert load_device(tmp_path / "again.yaml").calibration("tflite", "cpu", "fp32").grade in "BC"
+
+
+def test_a_calibration_names_clusters_of_its_device(folder, tmp_path) -> None:
+    text = (folder / "own.yaml").read_text(encoding="utf-8")
+    (tmp_path / "wrong.yaml").write_text(
+        text.replace("          silver:", "          sliver:", 1), encoding="utf-8"
+    )
+    with pytest.raises(
+        FileError, match="sliver: no cluster of that name; the device has silver, gold, prime"
+    ):
+        load_device(tmp_path / "wrong.yaml")
 
 
 def test_a_table_for_people(folder) -> None:
