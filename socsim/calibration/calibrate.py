@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from socsim.api import load_model
 from socsim.calibration.complete import complete
 from socsim.calibration.crossval import held_out
 from socsim.calibration.families import row_families
@@ -23,6 +22,7 @@ from socsim.calibration.features import (
 )
 from socsim.calibration.fit import Fit, Series, fit
 from socsim.calibration.model import AcceleratorModel, CpuModel, OperatorModel
+from socsim.calibration.networks import Networks
 from socsim.calibration.operators import NONE, OperatorTimes, operator_kernels
 from socsim.calibration.power import PowerFit, fit_power
 from socsim.calibration.space import Space, accelerator_space, cpu_space
@@ -162,7 +162,7 @@ class _Calibrator:
         progress: Callable[[str, int, int], None],
     ) -> None:
         self._device, self._table, self._operators, self._progress = device, table, operators, progress
-        self._zoo = _Networks(models)
+        self._zoo = Networks(models)
         self._families = dict(row_families(table.rows))
         self._warnings = list(operators.warnings)
 
@@ -324,35 +324,3 @@ class _Calibrator:
         fastest = self._device.cores[self._device.fastest_core]
         calibration = complete(library, key, found.values, fastest)
         return Calibrated(key, found, calibration, space.fixed.classes, tuple(parts), families)
-
-
-class _Networks:
-    """Networks by name, each loaded once."""
-
-    def __init__(self, folder: str | Path | None) -> None:
-        self._folder = Path(folder) if folder else None
-        self._graphs: dict[tuple[str, bool], ModelGraph | SocsimError] = {}
-
-    def load(self, name: str, library: Library) -> ModelGraph:
-        """A network as a library runs it."""
-        key = (name, library.fuses)
-        if key not in self._graphs:
-            try:
-                self._graphs[key] = load_model(self._file(name) or name, fuse=library.fuses)
-            except SocsimError as error:
-                self._graphs[key] = error
-        found = self._graphs[key]
-        if isinstance(found, SocsimError):
-            raise found
-        return found
-
-    def _file(self, name: str) -> Path | None:
-        path = self._folder / f"{name}.onnx" if self._folder else None
-        return path if path and path.is_file() else None
-
-    def loaded(self, row: Row) -> ModelGraph | None:
-        """The network of a row, if there is one."""
-        try:
-            return self.load(row.model, load_library(row.library))
-        except SocsimError:
-            return None

@@ -149,7 +149,7 @@ def accelerator_kernels(
     """
     _, processor, dtype, layout = key
     known = with_calibration(device, Calibration(*key, kernels={"other": KernelRate(1.0)}))
-    builder = KernelsBuilder(dtype)
+    builder = KernelsBuilder(dtype, local_memory=device.accelerators[processor].local_memory)
     for name, graph in graphs.items():
         pricer = Pricer(known, library, graph, dtype)
         wanted = Plan(dict.fromkeys(graph.operators, Placement(processor, layout)))
@@ -184,10 +184,12 @@ class KernelsBuilder:
         Data type of the tensors.
     classes
         Names of kernel classes; those that come up are added, unless some are given.
+    local_memory
+        Of the processor, in B.
     """
 
-    def __init__(self, dtype: str, classes: Sequence[str] = ()) -> None:
-        self._dtype = dtype
+    def __init__(self, dtype: str, classes: Sequence[str] = (), local_memory: float = 0.0) -> None:
+        self._dtype, self._local_memory = dtype, local_memory
         self._names: list[str] = []
         self._classes = {name: i for i, name in enumerate(classes)}
         self._rows: list[tuple[float, ...]] = []
@@ -206,8 +208,8 @@ class KernelsBuilder:
         shape = part_shape(graph, op)
         self._rows.append(
             (
-                len(self._names) - 1, kind, self._segment, part_work(graph, op), part_bytes(graph, op, self._dtype),
-                shape.depth, shape.channels, shape.pixels, shape.outputs, ahead,
+                len(self._names) - 1, kind, self._segment, part_work(graph, op),
+                part_bytes(graph, op, self._dtype, local_memory=self._local_memory), shape.depth, shape.channels, shape.pixels, shape.outputs, ahead,
             )
         )  # fmt: skip
 

@@ -21,7 +21,7 @@ from socsim.words import counted
 from socsim.workloads.csvfile import csv_rows
 from socsim.workloads.library import library_names
 
-__all__ = ["COLUMNS", "Row", "Table", "find_table", "read_table"]
+__all__ = ["COLUMNS", "Row", "Table", "find_table", "read_table", "table_lines"]
 
 COLUMNS = ("device", "library", "processor", "cores", "precision", "model", "latency_ms")
 """Columns that a table must have."""
@@ -77,11 +77,14 @@ class Table:
         Measurements of the device, each of something else.
     warnings
         What was left out or merged, each kind counted.
+    name
+        What the rows call the device.
     """
 
     path: str
     rows: tuple[Row, ...]
     warnings: tuple[str, ...]
+    name: str = ""
 
 
 def find_table(name: str | Path) -> Path:
@@ -114,20 +117,32 @@ def read_table(path: str | Path, device: Device, name: str = "") -> Table:
     UsageError
         No row of the device.
     """
-    lines = csv_rows(path)
-    header = [cell.strip() for cell in lines[0][1]] if lines else []
-    missing = [column for column in COLUMNS if column not in header]
-    if missing:
-        raise FileError(str(path), [Fault(1, 1, "", _missing(missing, header))])
+    header, lines = table_lines(path)
     reader = _Reader(device, name or device.name, header)
-    for line, cells in lines[1:]:
+    for line, cells in lines:
         reader.read(line, cells)
     if reader.faults:
         raise FileError(str(path), reader.faults)
     if not reader.rows:
         raise UsageError(f"{path}: {_no_rows(reader)}")
     rows, merged = _merged(reader.rows)
-    return Table(str(path), tuple(rows), (*reader.warnings(), *merged))
+    return Table(str(path), tuple(rows), (*reader.warnings(), *merged), reader.name)
+
+
+def table_lines(path: str | Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Names of a table's columns, and its rows as they stand, each with its line.
+
+    Raises
+    ------
+    FileError
+        The file cannot be read, or columns are missing.
+    """
+    lines = csv_rows(path)
+    header = [cell.strip() for cell in lines[0][1]] if lines else []
+    missing = [column for column in COLUMNS if column not in header]
+    if missing:
+        raise FileError(str(path), [Fault(1, 1, "", _missing(missing, header))])
+    return header, lines[1:]
 
 
 def _missing(missing: Sequence[str], header: Sequence[str]) -> str:

@@ -9,11 +9,12 @@ from pathlib import Path
 from socsim import units
 from socsim.calibration.calibrate import Calibrated, Outcome
 from socsim.calibration.report import IDENTIFIED, held_out_accuracy, range_of
+from socsim.calibration.tables import Table
 from socsim.calibration.values import SCALARS
 from socsim.devices.device import KernelRate
 from socsim.words import counted
 
-__all__ = ["profile_text", "write_profile"]
+__all__ = ["power_lines", "profile_text", "set_lines", "source_lines", "write_profile"]
 
 _TIMES = frozenset({"kernel_overhead", "inference_overhead", "dispatch", "fork_join"})
 _PRIOR = "prior: what is expected of such kernels; the measurements do not tell"
@@ -42,9 +43,8 @@ def profile_text(outcome: Outcome, extends: str) -> str:
         f"# Calibrated by measurements: {Path(outcome.table.path).name}",
         f"extends: {extends}",
         "sources:",
-        f'  calibrated: "socsim calibrate, {Path(outcome.table.path).name}"',
-        '  prior: "socsim calibrate: expectations from hardware facts"',
-        *_power(outcome),
+        *source_lines([outcome.table]),
+        *power_lines(outcome),
         "calibration:",
     ]
     by_library: dict[str, dict[str, list[Calibrated]]] = {}
@@ -55,32 +55,50 @@ def profile_text(outcome: Outcome, extends: str) -> str:
         for processor, sets in sorted(processors.items()):
             lines.append(f"    {processor}:")
             for found in sets:
-                lines += _set(found)
+                _, _, dtype, layout = found.key
+                lines.append(f"      {dtype}:")
+                lines += [f"        {layout}:"] if layout else []
+                pad = " " * (10 if layout else 8)
+                lines += [pad + line for line in set_lines(found, outcome.table)]
     return "\n".join(lines) + "\n"
 
 
-def _set(found: Calibrated) -> Iterable[str]:
-    _, _, dtype, layout = found.key
-    yield f"      {dtype}:"
-    if layout:
-        yield f"        {layout}:"
-    pad = " " * (10 if layout else 8)
+def source_lines(tables: Iterable[Table]) -> list[str]:
+    """Of block ``sources``: what the numbers that were fitted to tables say of themselves."""
+    names = ", ".join(dict.fromkeys(Path(table.path).name for table in tables))
+    if not names:
+        return []
+    return [
+        f'  calibrated: "socsim calibrate, {names}"',
+        '  prior: "socsim calibrate: expectations from hardware facts"',
+    ]
+
+
+def set_lines(found: Calibrated, table: Table) -> Iterable[str]:
+    """A parameter set, as it stands below its data type and layout.
+
+    Parameters
+    ----------
+    table
+        What it was fitted to.
+    """
     held = held_out_accuracy(found)
     grade = "B" if held and held.mape <= _GOOD and held.n >= 8 else "C"
-    yield f"{pad}grade: {grade}"
-    yield f'{pad}source: "calibrated: {_source(found)}"'
-    yield from (pad + line for line in _scalars(found))
+    yield f"grade: {grade}"
+    where = f"{table.name} in {Path(table.path).name}"
+    yield f'source: "calibrated: {_source(found)}; {where}"'
+    yield from _scalars(found)
     low, high = range_of(found)
     yield (
-        f"{pad}error: {{low: {_number(low)}, high: {_number(high)}, mape: {_number(held.mape)}}}"
+        f"error: {{low: {_number(low)}, high: {_number(high)}, mape: {_number(held.mape)}}}"
         if held
-        else (f"{pad}error: {{low: {_number(low)}, high: {_number(high)}}}")
+        else (f"error: {{low: {_number(low)}, high: {_number(high)}}}")
     )
-    yield from (pad + line for line in _clusters(found))
-    yield f"{pad}kernels:"
+    yield from _clusters(found)
+    yield "kernels:"
     learned = _learned(found)
     for name, rate in found.calibration.kernels.items():
-        yield f"{pad}  {name}: {_rate(rate, learned.get(name))}"
+        yield f"  {name}: {_rate(rate, learned.get(name))}"
 
 
 def _source(found: Calibrated) -> str:
@@ -148,14 +166,21 @@ def _clusters(found: Calibrated) -> Iterable[str]:
         yield f"    kernels: {{{rates}}}"
 
 
-def _power(outcome: Outcome) -> Iterable[str]:
+def power_lines(outcome: Outcome, *, board: bool = True) -> Iterable[str]:
+    """Powers that energies told; nothing without them.
+
+    Parameters
+    ----------
+    board
+        Whether to tell the board's, too.
+    """
     power = outcome.power
     if power is None:
         return
-    if power.board is not None:
+    if board and power.board is not None:
         told = f"calibrated: idle power of {counted(power.idle_rows, 'row')}, less what is modelled by itself"
-        board = units.format(float(_number(power.board)), "power")
-        yield f'board_power: {{value: {board}, grade: C, source: "{told}"}}'
+        idle = units.format(float(_number(power.board)), "power")
+        yield f'board_power: {{value: {idle}, grade: C, source: "{told}"}}'
     factors = {p.processor: p for p in power.processors}
     if "cpu" in factors:
         yield "clusters:"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +9,7 @@ import click
 
 from socsim.cli.options import device_option
 from socsim.cli.output import emit_json, emit_table, json_option
+from socsim.cli.progress import progress_bars
 from socsim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +52,7 @@ def calibrate(
     target = load_device(device)
     read = read_table(find_table(table), target, name)
     times = read_operators(operators, name or target.name) if operators else NONE
-    with _progress(silent=quiet or as_json) as progress:
+    with progress_bars(silent=quiet or as_json) as progress:
         outcome = fit_all(target, read, operators=times, models=models, progress=progress)
     if output:
         write_profile(outcome, output, device.partition("(")[0])
@@ -73,27 +71,6 @@ def _check_output(output: str | None) -> None:
         raise UsageError(
             f"there is no folder {str(Path(output).parent)!r} to write {Path(output).name!r} into"
         )
-
-
-@contextmanager
-def _progress(*, silent: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on standard error, if that is a terminal."""
-    if silent or not sys.stderr.isatty():
-        yield lambda what, done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, Any] = {}
-
-        def show(what: str, done: int, total: int) -> None:
-            task = tasks.setdefault(what, None)
-            if task is None:
-                tasks[what] = task = bars.add_task(what, total=total)
-            bars.update(task, completed=done)
-
-        yield show
 
 
 def _show(outcome: Outcome, title: str, verbose: bool) -> None:

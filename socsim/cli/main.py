@@ -23,6 +23,7 @@ from socsim.cli.listing import list_things
 from socsim.cli.profiling import profile
 from socsim.cli.running import run
 from socsim.cli.showing import show
+from socsim.cli.validating import validate
 from socsim.errors import SimulationError, SocsimError
 
 __all__ = ["BAD_INPUT", "DONE", "FAILED", "INTERRUPTED", "TERMINATED", "cli", "main"]
@@ -54,7 +55,7 @@ def cli() -> None:
     """Simulate neural networks on phones, and compare schedulers."""
 
 
-for _command in (list_things, show, check, run, compare, profile, calibrate):
+for _command in (list_things, show, check, run, compare, profile, calibrate, validate):
     cli.add_command(_command)
 
 

@@ -144,6 +144,7 @@ def _accelerator(name: str, spec: AcceleratorSpec, clocks: list[float]) -> Accel
         spec.call_latency,
         spec.transition_latency,
         spec.poll,
+        spec.local_memory or 0.0,
     )
 
 

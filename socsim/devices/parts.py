@@ -95,6 +95,8 @@ class Accelerator(Clocked):
         Time in s that a change of the clock takes.
     poll
         Whether that thread waits busily instead.
+    local_memory
+        Size in B of a memory of its own: kernels whose activations fit cause traffic to DRAM for their weights alone.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Accelerator(Clocked):
     call_latency: float = 0.0
     transition_latency: float = 0.0
     poll: bool = False
+    local_memory: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,7 @@ class AcceleratorSpec(_Unit):
     layouts: Annotated[list[Literal["image", "buffer"]], Field(min_length=1)] = ["buffer"]
     call_latency: Time = 0.0
     poll: bool = False
+    local_memory: Size | None = None
 
     @model_validator(mode="after")
     def _layouts(self) -> AcceleratorSpec:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from socsim.devices.device import Device
@@ -61,7 +61,9 @@ def new_device(spec: Specification, exclude: Collection[str] = ()) -> NewDevice:
     return NewDevice(device_text(_COMMENT.format(spec.title), blocks, sets), tuple(notes), tuple(sets))
 
 
-def rates_for(device: Device, exclude: Collection[str] = ()) -> tuple[Transferred, ...]:
+def rates_for(
+    device: Device, exclude: Collection[str] = (), donors: Iterable[Device] | None = None
+) -> tuple[Transferred, ...]:
     """Parameter sets for hardware that is known, from the nearest devices that were calibrated.
 
     Parameters
@@ -70,10 +72,12 @@ def rates_for(device: Device, exclude: Collection[str] = ()) -> tuple[Transferre
         A device, with or without parameter sets of its own, which are not looked at.
     exclude
         Names of devices from which nothing is taken, such as its own.
+    donors
+        Devices to take from; default those that come with socsim and were calibrated.
     """
     from socsim.newdevice.transfer import transferred
 
-    return tuple(transferred(device, exclude))
+    return tuple(transferred(device, exclude, donors))
 
 
 _COMMENT = (

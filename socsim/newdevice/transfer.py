@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from socsim.devices.device import Accelerator, Calibration, Device, KernelRate
+from socsim.devices.device import Accelerator, Calibration, ClusterFactors, Device, KernelRate
+from socsim.newdevice.cores import distance
 from socsim.newdevice.donors import (
     Match,
     calibrated_devices,
@@ -43,7 +44,9 @@ class Transferred:
     factor: float
 
 
-def transferred(device: Device, exclude: Collection[str] = ()) -> list[Transferred]:
+def transferred(
+    device: Device, exclude: Collection[str] = (), donors: Iterable[Device] | None = None
+) -> list[Transferred]:
     """Parameter sets for a device's hardware, each from the nearest device of which something was measured.
 
     Parameters
@@ -52,8 +55,10 @@ def transferred(device: Device, exclude: Collection[str] = ()) -> list[Transferr
         What is looked at is its hardware alone: cores, clocks, accelerators and their peaks.
     exclude
         Names of devices from which nothing is taken.
+    donors
+        Devices to take from; default those that come with socsim.
     """
-    devices = calibrated_devices(exclude)
+    devices = calibrated_devices(exclude) if donors is None else [d for d in donors if d.name not in exclude]
     keys = dict.fromkeys(key for d in devices for key in d.calibrations)
     return [*_on_cpu(device, keys, devices), *_on_accelerators(device, keys, devices)]
 
@@ -90,6 +95,8 @@ def _cpu_set(device: Device, match: Match) -> Transferred:
         kernel_overhead=old.kernel_overhead * slower,
         inference_overhead=old.inference_overhead * slower,
         fork_join=old.fork_join * slower,
+        clusters=_clusters(device, donor, old),
+        error=None,
         grade="D",
     )
     return Transferred(found, donor.name, _reason(theirs.core, own.core), match.near, match.factor)
@@ -108,6 +115,7 @@ def _unit_set(device: Device, unit: Accelerator, match: Match) -> Transferred:
         inference_overhead=old.inference_overhead * slower,
         dispatch=old.dispatch * slower,
         host_overhead=old.host_overhead * slower,
+        error=None,
         grade="D",
     )
     return Transferred(found, donor.name, _reason(theirs.model, unit.model), match.near, match.factor)
@@ -115,7 +123,24 @@ def _unit_set(device: Device, unit: Accelerator, match: Match) -> Transferred:
 
 def _rates(kernels: Mapping[str, KernelRate], lanes: float) -> dict[str, KernelRate]:
     """The same shares of the peak; what is lost at a kernel's start grows with the width."""
-    return {name: replace(rate, half_work=rate.half_work * lanes) for name, rate in kernels.items()}
+    return {
+        name: replace(rate, half_work=rate.half_work * lanes, half_outputs=rate.half_outputs * lanes)
+        for name, rate in kernels.items()
+    }
+
+
+def _clusters(device: Device, donor: Device, old: Calibration) -> dict[str, ClusterFactors]:
+    """How each cluster differs from the fastest: as that of the donor whose cores are nearest to its own."""
+    if not old.clusters:
+        return {}
+    others = [c for c in donor.clusters if c.name in old.clusters]
+    first = fastest(device)
+    near = {
+        c.name: min(others, key=lambda o: (distance(core_of(c), core_of(o)), o.name))
+        for c in device.clusters
+        if c.name != first.name
+    }
+    return {name: old.clusters[theirs.name] for name, theirs in near.items()}
 
 
 def _slowness(device: Device, donor: Device) -> float:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from socsim import units
-from socsim.devices.device import Calibration, KernelRate
+from socsim.devices.device import Calibration, ClusterFactors, KernelRate
 from socsim.newdevice.donors import FAMILY
 from socsim.newdevice.transfer import Transferred
 
@@ -56,7 +56,10 @@ def _text(comment: str, blocks: dict[str, Any]) -> str:
 def _set(found: Transferred) -> dict[str, Any]:
     calibration = found.calibration
     told = f"{FAMILY}: {found.origin}, {found.reason}, within a factor of {found.factor:.2g} by judgement"
-    return {"grade": "D", "source": told, **_scalars(calibration), "kernels": _kernels(calibration)}
+    found = {"grade": "D", "source": told, **_scalars(calibration)}
+    if calibration.clusters:
+        found["clusters"] = {name: _factors(own) for name, own in calibration.clusters.items()}
+    return {**found, "kernels": _kernels(calibration)}
 
 
 def _scalars(calibration: Calibration) -> dict[str, Any]:
@@ -69,6 +72,11 @@ def _scalars(calibration: Calibration) -> dict[str, Any]:
                 units.format(_rounded(value), "time") if field.name in _TIMES else _rounded(value)
             )
     return found
+
+
+def _factors(own: ClusterFactors) -> dict[str, Any]:
+    kernels = {name: _rounded(value) for name, value in own.kernels.items()}
+    return {"overhead": _rounded(own.overhead), "speed": _rounded(own.speed), "kernels": kernels}
 
 
 def _kernels(calibration: Calibration) -> dict[str, Any]:

@@ -133,10 +133,17 @@ def part_work(graph: ModelGraph, op: Operator, part: Part = WHOLE) -> float:
     return whole * output_share(graph, op, part)
 
 
-def part_bytes(graph: ModelGraph, op: Operator, dtype: str, part: Part = WHOLE) -> float:
+def part_bytes(
+    graph: ModelGraph, op: Operator, dtype: str, part: Part = WHOLE, local_memory: float = 0.0
+) -> float:
     """DRAM traffic of a part in B: activations read and written and weights read, once each.
 
     Of a table that is looked up, only the rows found are read.
+
+    Parameters
+    ----------
+    local_memory
+        Size in B of a memory that the processor has to itself: so much of the activations causes no traffic.
     """
     share = output_share(graph, op, part)
     reads, writes, weights = graph.input_elements(op), graph.output_elements(op), op.weights
@@ -146,7 +153,9 @@ def part_bytes(graph: ModelGraph, op: Operator, dtype: str, part: Part = WHOLE) 
         reads_share, weights_share = input_share(graph, op, part), 1.0
     else:
         reads_share, weights_share = 1.0, share
-    return DTYPE_BYTES[dtype] * (reads * reads_share + writes * share + weights * weights_share)
+    size = DTYPE_BYTES[dtype]
+    activations = size * (reads * reads_share + writes * share)
+    return max(0.0, activations - local_memory) + size * weights * weights_share
 
 
 def input_share(graph: ModelGraph, op: Operator, part: Part) -> float:
@@ -221,7 +230,7 @@ def accelerator_cost(
         work
         / (accelerator.peak(calibration.dtype) * rate.efficiency)
         * _saturation(graph, op, rate, part, 1),
-        part_bytes(graph, op, calibration.dtype, part),
+        part_bytes(graph, op, calibration.dtype, part, accelerator.local_memory),
         accelerator.bandwidth * calibration.bandwidth_share,
         calibration.kernel_overhead,
         calibration.dispatch,
