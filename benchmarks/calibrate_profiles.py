@@ -70,12 +70,16 @@ TARGETS: Mapping[str, Target] = {
     "rk3588": Target("rk3588", (("mlperf", "rk3588"), ("ncnn", "rk3588"))),
     "snapdragon-8-gen-2": Target("snapdragon-8-gen-2-phone", (("aihub", "snapdragon-8-gen-2-phone"),)),
     "snapdragon-845": Target("pixel-3", (("tensorflow", "pixel-3"), ("paddlelite", "xiaomi-8"))),
-    "snapdragon-855-measured": Target("pixel-4", (("qed", "pixel-4"), ("paddlelite", "xiaomi-9")), whole=False),
+    "snapdragon-855-measured": Target(
+        "pixel-4", (("qed", "pixel-4"), ("paddlelite", "xiaomi-9")), whole=False
+    ),
     "snapdragon-855-plus": Target("oneplus-7t", (("ncnn", "oneplus-7t"),)),
     "snapdragon-865": Target("redmi-k30-pro"),
     "snapdragon-888": Target("mi-11-pro"),
     "tegra-x1": Target("jetson-nano", (("ncnn", "jetson-nano"),)),
-    "tegra194-agx": Target("jetson-agx-xavier", (("mlperf", "jetson-agx-xavier"), ("ncnn", "jetson-agx-xavier"))),
+    "tegra194-agx": Target(
+        "jetson-agx-xavier", (("mlperf", "jetson-agx-xavier"), ("ncnn", "jetson-agx-xavier"))
+    ),
     "tegra234": Target("jetson-orin", (("mlperf", "jetson-orin"),)),
 }
 """File -> what it is made of."""
@@ -83,7 +87,9 @@ TARGETS: Mapping[str, Target] = {
 HEAD = """\
 # {}: how fast kernels are, by benchmarks/calibrate_profiles.py: fitted to measurements where there are some, else as
 # on the nearest device that was measured ("family")."""
-FAMILY = "socsim new-device: rates of the nearest device that was calibrated; nothing was measured on this one"
+FAMILY = (
+    "socsim new-device: rates of the nearest device that was calibrated; nothing was measured on this one"
+)
 
 Sets = dict[str, dict[str, dict[str, dict[str, list[str]]]]]
 
@@ -189,9 +195,13 @@ def described(file: str, outcomes: Iterable[Outcome], seconds: float, same: bool
 
 def main() -> None:
     """Write the files, or check them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("socs", nargs="*", metavar="SOC", help="files to write; default all")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file would change")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit with 1 if a file would change"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     arguments = parser.parse_args()
     wanted = {name: TARGETS[name] for name in arguments.socs or TARGETS}

@@ -97,7 +97,7 @@ def find_table(name: str | Path) -> Path:
     raise UnknownNameError("table of measurements", str(name), TABLES, "(or give the path of a .csv file)")
 
 
-def read_table(path: str | Path, device: Device, name: str = "") -> Table:
+def read_table(path: str | Path, device: Device, name: str = "", *, lenient: bool = False) -> Table:
     """Read the measurements of one device.
 
     Parameters
@@ -108,6 +108,8 @@ def read_table(path: str | Path, device: Device, name: str = "") -> Table:
         Whose cores and processors the rows name.
     name
         What rows call the device; its own name by default.
+    lenient
+        Whether rows of processors that the device does not have are left out; by default they are faults.
 
     Raises
     ------
@@ -118,7 +120,7 @@ def read_table(path: str | Path, device: Device, name: str = "") -> Table:
         No row of the device.
     """
     header, lines = table_lines(path)
-    reader = _Reader(device, name or device.name, header)
+    reader = _Reader(device, name or device.name, header, lenient)
     for line, cells in lines:
         reader.read(line, cells)
     if reader.faults:
@@ -162,8 +164,8 @@ def _no_rows(reader: _Reader) -> str:
 class _Reader:
     """Checks rows one by one; the places of its faults are line and cell."""
 
-    def __init__(self, device: Device, name: str, header: Sequence[str]) -> None:
-        self.device, self.name, self._header = device, name, list(header)
+    def __init__(self, device: Device, name: str, header: Sequence[str], lenient: bool) -> None:
+        self.device, self.name, self._header, self._lenient = device, name, list(header), lenient
         self.rows: list[Row] = []
         self.faults: list[Fault] = []
         self.others: Counter[str] = Counter()
@@ -184,6 +186,8 @@ class _Reader:
             self.left_out["marked as excluded"].append(line)
         elif row["library"] not in self._libraries:
             self.left_out[f"of library {row['library']!r}, which socsim does not have"].append(line)
+        elif self._lenient and row["processor"] not in self.device.processors:
+            self.left_out[f"of processor {row['processor']!r}, which the device does not have"].append(line)
         else:
             self._take(line, row)
 

@@ -140,7 +140,7 @@ class _Validator:
                 usable[row["device"]] += 1
         for name, number in usable.items():
             device = self._only or load_device(name)
-            rows = read_table(path, device, name).rows
+            rows = read_table(path, device, name, lenient=True).rows
             self._merged += number - len(rows)
             self._rows += [(path.name, device, name, row) for row in rows]
 
@@ -152,6 +152,9 @@ class _Validator:
             return f"no library {row['library']!r}"
         if not self._only and row["device"] not in device_names():
             return f"no profile of {row['device']!r}"
+        device = self._only or load_device(row["device"])
+        if row["processor"] not in device.processors:
+            return f"{device.name} has no processor {row['processor']!r}"
         return ""
 
     def validation(self, progress: Callable[[str, int, int], None]) -> Validation:
@@ -168,7 +171,9 @@ class _Validator:
 
     def _compared(self, table: str, device: Device, name: str, row: Row) -> Compared:
         library = load_library(row.library)
-        calibration = _calibration(device, row, library.layouts(row.processor) if row.processor != "cpu" else [""])
+        calibration = _calibration(
+            device, row, library.layouts(row.processor) if row.processor != "cpu" else [""]
+        )
         graph = self._networks.load(row.model, library)
         app = Inference(
             graph, scheduler=row.processor, library=row.library, dtype=row.precision, cores=row.cores, count=1

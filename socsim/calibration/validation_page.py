@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from socsim.calibration.validation import Validation
 from socsim.calibration.validation_report import (
+    COLUMNS,
     Group,
     Quantity,
     basis,
@@ -34,8 +35,8 @@ th { border-bottom: 1px solid #999; } .D { color: #b00; } img { max-width: 100%;
 _UNITS: dict[Quantity, str] = {"latency": "ms", "energy": "mJ"}
 _NOTE = (
     "Each measurement is one inference, run by the simulator alone on the idle device. An error is the mean of absolute "
-    "errors as a share of what was measured. Rates fitted to the rows of a table are said to be; the error after "
-    "'unseen' is that on families of networks that were left out of a fit, which is what to expect of another network. "
+    "errors as a share of what was measured. Where rates were fitted to these very rows, 'unseen' is the error "
+    "of the parameter set on families of networks that were left out of a fit: what to expect of another network. "
     "Grade D, in red, is for rates that no measurement of the device supports."
 )
 
@@ -49,7 +50,11 @@ def write_page(found: Validation, folder: str | Path) -> Path:
     """
     from socsim.results.store import output_directory
 
-    with output_directory(folder, {"validation": {"rows": found.total}}) as partial:
+    about = {
+        "experiment": {"measurements": sorted({one.table for one in found.compared})},
+        "command": "socsim validate",
+    }
+    with output_directory(folder, about) as partial:
         (partial / "index.html").write_text(page_text(found), encoding="utf-8")
         (partial / "models.csv").write_text("".join(_csv(found)), encoding="utf-8")
     return Path(folder).resolve() / "index.html"
@@ -75,8 +80,7 @@ def _page(found: Validation) -> Iterator[str]:
 
 
 def _table(shown: Sequence[Group]) -> Iterator[str]:
-    heads = ("device", "what", "cores", "n", "error", "Spearman", "within 10 %", "grade", "rates")
-    yield "<table><tr>" + "".join(_cell("th", i, head) for i, head in enumerate(heads)) + "</tr>"
+    yield "<table><tr>" + "".join(_cell("th", i, head) for i, head in enumerate(COLUMNS)) + "</tr>"
     for group, row in zip(shown, summary(shown), strict=True):
         mark = " class='D'" if group.calibration.grade == "D" else ""
         title = escape(group.calibration.source, quote=True)
@@ -86,8 +90,8 @@ def _table(shown: Sequence[Group]) -> Iterator[str]:
 
 
 def _cell(tag: str, column: int, text: str) -> str:
-    number = " class='n'" if 3 <= column <= 6 else ""
-    return f"<{tag}{number}>{escape(text)}</{tag}>"
+    number = " class='n'" if COLUMNS[column].startswith(">") else ""
+    return f"<{tag}{number}>{escape(text.removeprefix('>'))}</{tag}>"
 
 
 def _scatter(own: Sequence[Group], quantity: Quantity, device: str) -> Figure:

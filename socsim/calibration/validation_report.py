@@ -14,7 +14,7 @@ from socsim.calibration.metrics import Accuracy, accuracy
 from socsim.calibration.validation import CALIBRATED, Compared, Validation
 from socsim.devices.device import Calibration
 
-__all__ = ["Group", "Quantity", "basis", "groups", "json_rows", "left_out_lines", "summary"]
+__all__ = ["COLUMNS", "Group", "Quantity", "basis", "groups", "json_rows", "left_out_lines", "summary"]
 
 Quantity = Literal["latency", "energy"]
 _UNITS = {"latency": "ms", "energy": "mj"}
@@ -128,25 +128,34 @@ def _models(group: Group) -> list[dict[str, Any]]:
 
 def basis(group: Group) -> str:
     """What a group's predictions rest on, in a few words."""
-    own, cross = group.calibration, group.held_out
     if group.seen:
-        share = "" if group.seen == len(group.compared) else f" {group.seen} of {len(group.compared)}"
-        return f"fitted to{share or ' these'}" + (f"; unseen {100 * cross:.1f} %" if cross is not None else "")
-    if own.source.startswith(f"{CALIBRATED}:"):
-        return "fitted to other rows"
-    return "another device's" if own.source.startswith("family:") else "set by hand"
+        share = "" if group.seen == len(group.compared) else f", {group.seen} of these rows"
+        return f"fitted{share}"
+    if group.calibration.source.startswith(f"{CALIBRATED}:"):
+        return "fitted, other rows"
+    return "another device" if group.calibration.source.startswith("family:") else "by hand"
+
+
+COLUMNS = (
+    "device", "library", "on", "cores", ">n", ">error", ">unseen", ">Spearman", ">within 10 %", "grade", "rates",
+)  # fmt: skip
+"""Of :func:`summary`; those that begin with ``>`` are numbers."""
 
 
 def summary(found: Sequence[Group]) -> list[tuple[str, ...]]:
-    """Rows of a table: what, cores, n, mean error, rank correlation, share within 10 %, grade, basis."""
+    """Rows of a table with the columns :data:`COLUMNS`.
+
+    ``unseen`` is the error on families of networks that were left out of a fit, of the whole parameter set.
+    """
     return [
         (
-            group.device, f"{group.library} {group.processor} {group.precision}", group.cores or "-", str(error.n),
-            f"{100 * error.mape:.1f} %", "-" if np.isnan(error.spearman) else f"{error.spearman:.3f}",
-            f"{100 * error.within_10:.0f} %", group.calibration.grade, basis(group),
+            group.device, group.library, f"{group.processor} {group.precision}", group.cores or "-", str(error.n),
+            f"{100 * error.mape:.1f} %", f"{100 * unseen:.1f} %" if unseen is not None else "-",
+            "-" if np.isnan(error.spearman) else f"{error.spearman:.3f}", f"{100 * error.within_10:.0f} %",
+            group.calibration.grade, basis(group),
         )
         for group in found
-        for error in [group.accuracy]
+        for error, unseen in [(group.accuracy, group.held_out if group.quantity == "latency" else None)]
     ]  # fmt: skip
 
 

@@ -20,7 +20,11 @@ __all__ = ["validate"]
 
 @click.command(short_help="Hold simulated latencies and energies against measured ones.")
 @click.option(
-    "--measurements", "tables", multiple=True, metavar="TABLE", help="A CSV file, or a table that comes with socsim. [default: all of these]"
+    "--measurements",
+    "tables",
+    multiple=True,
+    metavar="TABLE",
+    help="A CSV file, or a table that comes with socsim. [default: all of these]",
 )
 @click.option("-d", "--device", help="Name or file of a device. [default: all that the tables name]")
 @click.option(
@@ -75,11 +79,10 @@ def validate(
 
 
 def _show(found: Validation, shown: Sequence[Group], per_model: bool) -> None:
-    from socsim.calibration.validation_report import json_rows, summary
+    from socsim.calibration.validation_report import COLUMNS, json_rows, summary
 
-    headers = ["device", "what", "cores", ">n", ">error", ">Spearman", ">within 10 %", "grade", "rates"]
     quantity = shown[0].quantity
-    emit_table(headers, summary(shown), title=f"{quantity} of one inference on the idle device")
+    emit_table(COLUMNS, summary(shown), title=f"{quantity} of one inference on the idle device")
     if per_model:
         unit = {"latency": "ms", "energy": "mj"}[quantity]
         rows = [
@@ -89,7 +92,15 @@ def _show(found: Validation, shown: Sequence[Group], per_model: bool) -> None:
             for one in row["models"]
         ]  # fmt: skip
         named = unit.replace("mj", "mJ")
-        columns = ["device", "what", "cores", "network", f">measured [{named}]", f">predicted [{named}]", ">error"]
+        columns = [
+            "device",
+            "what",
+            "cores",
+            "network",
+            f">measured [{named}]",
+            f">predicted [{named}]",
+            ">error",
+        ]
         click.echo("")
         emit_table(columns, rows)
     click.echo("")

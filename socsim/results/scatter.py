@@ -66,12 +66,21 @@ def _panel(axes: Axes, kinds: Sequence[Points], unit: str) -> None:
     for i, kind in enumerate(kinds):
         colour, mark = _COLOURS[i % len(_COLOURS)], _MARKS[i % len(_MARKS)]
         axes.scatter(
-            kind.measured, kind.predicted, s=14, c=colour, marker=mark, linewidths=0, alpha=0.75, label=kind.name
+            kind.measured,
+            kind.predicted,
+            s=14,
+            c=colour,
+            marker=mark,
+            linewidths=0,
+            alpha=0.75,
+            label=kind.name,
         )
     values = [v for kind in kinds for v in (*kind.measured, *kind.predicted)]
     low, high = min(values) / 1.3, max(values) * 1.3
     axes.plot([low, high], [low, high], color="#444444", linewidth=0.8, zorder=0)
-    axes.fill_between([low, high], [0.9 * low, 0.9 * high], [1.1 * low, 1.1 * high], color="#eeeeee", zorder=-1)
+    axes.fill_between(
+        [low, high], [0.9 * low, 0.9 * high], [1.1 * low, 1.1 * high], color="#eeeeee", zorder=-1
+    )
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high))
     axes.set_xlabel(f"measured [{unit}]")
     axes.set_ylabel(f"simulated [{unit}]")
