@@ -19,6 +19,7 @@ from socsim._version import __version__
 from socsim.cli.checking import check
 from socsim.cli.comparing import compare
 from socsim.cli.listing import list_things
+from socsim.cli.newdevice import new_device
 from socsim.cli.profiling import profile
 from socsim.cli.running import run
 from socsim.cli.showing import show
@@ -53,7 +54,7 @@ def cli() -> None:
     """Simulate neural networks on phones, and compare schedulers."""
 
 
-for _command in (list_things, show, check, run, compare, profile):
+for _command in (list_things, show, check, run, compare, profile, new_device):
     cli.add_command(_command)
 
 

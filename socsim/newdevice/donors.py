@@ -19,8 +19,10 @@ __all__ = [
     "calibrated_devices",
     "core_of",
     "fastest",
+    "gpu_maker",
     "nearest_accelerator",
     "nearest_cpu",
+    "whole",
 ]
 
 FAMILY = "family"
@@ -93,11 +95,11 @@ def calibrated_devices(exclude: Collection[str] = ()) -> list[Device]:
     exclude
         Names of devices to pass over, such as the one that is being predicted.
     """
-    found = (_whole(name) for name in device_names() if name not in exclude)
+    found = (whole(name) for name in device_names() if name not in exclude)
     return [d for d in found if any(c.grade != "D" for c in d.calibrations.values())]
 
 
-def _whole(name: str) -> Device:
+def whole(name: str) -> Device:
     """A device with all cores and clocks, whatever mode it is usually in."""
     device = load_device(name)
     return device.in_mode("") if device.mode else device
@@ -174,11 +176,12 @@ def _cpu_distance(device: Device, donor: Donor) -> float:
     one, other = fastest(device), fastest(donor.device)
     slow = (min(d.clusters, key=lambda c: c.capacity) for d in (device, donor.device))
     apart = distance(core_of(one), core_of(other)) + 0.2 * distance(*map(core_of, slow))
-    apart += _PLATFORM * (_gpu_maker(device) != _gpu_maker(donor.device))
+    apart += _PLATFORM * (gpu_maker(device) != gpu_maker(donor.device))
     return apart + 0.2 * _octaves(one.max_opp.frequency, other.max_opp.frequency) + _uncertain(donor)
 
 
-def _gpu_maker(device: Device) -> str:
+def gpu_maker(device: Device) -> str:
+    """Maker of a device's GPU, empty without one."""
     return family_of(device.accelerators["gpu"].model).maker if "gpu" in device.accelerators else ""
 
 

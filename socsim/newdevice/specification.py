@@ -25,6 +25,7 @@ MEMORIES: Mapping[str, float] = MappingProxyType(
 
 _CLOCKS = (50e6, 8e9)
 _BANDWIDTHS = (0.5e9, 2e12)
+_MOST_CORES = 64
 
 
 def _between(dimension: str, bounds: tuple[float, float]) -> BeforeValidator:
@@ -52,6 +53,13 @@ def _known_memory(name: Any) -> str:
     return kind
 
 
+def _number_of_cores(value: Any) -> int:
+    text = str(value).strip()
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_CORES:
+        raise ValueError(f"expected 1 to {_MOST_CORES} cores, got {value}")
+    return int(text)
+
+
 Clock = Annotated[float, _between("frequency", _CLOCKS)]
 Bandwidth = Annotated[float, _between("bandwidth", _BANDWIDTHS)]
 Text = Annotated[str, Field(min_length=1)]
@@ -66,7 +74,7 @@ class CoreGroup(_Block):
 
     core: Annotated[str, BeforeValidator(_known_core)]
     clock: Clock
-    count: Annotated[int, Field(ge=1, le=64)] = 1
+    count: Annotated[int, BeforeValidator(_number_of_cores)] = 1
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")] | None = None
 
     @property
