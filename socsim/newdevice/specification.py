@@ -14,6 +14,7 @@ from socsim.errors import SocsimError, UsageError
 from socsim.newdevice.cores import Core, core_named
 from socsim.newdevice.gpus import lanes_of
 from socsim.words import counted
+from socsim.yamlfile import RelativeFaults
 
 __all__ = ["MEMORIES", "CoreGroup", "Gpu", "Memory", "Specification", "read_specification", "specification"]
 
@@ -95,7 +96,7 @@ class Gpu(_Block):
         try:
             _ = self.lanes
         except SocsimError as error:
-            raise ValueError(str(error)) from None
+            raise RelativeFaults([(("model",), str(error))]) from None
         return self
 
     @property
@@ -123,9 +124,9 @@ class Specification(_Block):
     @model_validator(mode="after")
     def _names(self) -> Specification:
         names = [name for name, _ in self.named]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"two groups of cores are called {twice[0]!r}")
+        for index, group in enumerate(self.cpu):
+            if group.name and names.count(group.name) > 1:
+                raise RelativeFaults([(("cpu", index, "name"), f"two groups are called {group.name!r}")])
         return self
 
     @property
@@ -197,6 +198,9 @@ def _sentence(error: ValidationError) -> str:
     """The faults of texts that came without a file, in one sentence each."""
     found = []
     for detail in error.errors(include_url=False):
-        place = ".".join(str(part) for part in detail["loc"])
-        found.append(f"{place}: {detail['msg'].removeprefix('Value error, ')}")
+        cause = detail.get("ctx", {}).get("error")
+        message = detail["msg"].removeprefix("Value error, ")
+        faults = cause.faults if isinstance(cause, RelativeFaults) else [((), message)]
+        for inner, told in faults:
+            found.append(f"{'.'.join(map(str, (*detail['loc'], *inner)))}: {told}")
     return "; ".join(found)
