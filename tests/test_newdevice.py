@@ -75,7 +75,7 @@ def test_what_is_nearer(core: str, nearest: str, farther: str) -> None:
 
 
 def test_an_unknown_core_is_refused_with_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match="unknown core 'cortex-a761'; did you mean 'cortex-a76'?"):
+    with pytest.raises(UnknownNameError, match=r"unknown core 'cortex-a761'; did you mean 'cortex-a76'\?"):
         core_named("cortex-a761")
 
 
@@ -512,7 +512,7 @@ def test_an_output_that_cannot_be_written(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_a_phone_from_its_specification_alone(tmp_path: Path) -> None:
-    """The Xiaomi 9 as if it and its sisters had not been measured: within the factor that is told, for MACE on the CPU."""
+    """The Xiaomi 9 as if it and its sisters had not been measured, MACE on its CPU: within the factor that is told."""
     cpu = ("cortex-a76:2.8416GHz:1", "cortex-a76:2.4192GHz:3", "cortex-a55:1.7856GHz:4")
     sisters = ("xiaomi-9", "pixel-4", "oneplus-7t")
     spec = specification("P", cpu, GPU, "lpddr4x:34.128GB/s")
