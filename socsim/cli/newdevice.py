@@ -95,5 +95,5 @@ def _print(found: NewDevice, output: Path) -> None:
     emit_table(headers, rates, title="\nrates of kernels")
     click.echo(
         f"\nwrote {output}: nothing was measured on this device. Nine of ten latencies are expected within the factor\n"
-        "either way, by judgement. socsim calibrate fits the rates to measurements of it."
+        "either way, as when devices that were measured were predicted so."
     )

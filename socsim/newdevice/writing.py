@@ -55,7 +55,7 @@ def _text(comment: str, blocks: dict[str, Any]) -> str:
 
 def _set(found: Transferred) -> dict[str, Any]:
     calibration = found.calibration
-    told = f"{FAMILY}: {found.origin}, {found.reason}, within a factor of {found.factor:.2g} by judgement"
+    told = f"{FAMILY}: {found.origin}, {found.reason}, nine of ten latencies within a factor of {found.factor:.2g}"
     return {"grade": "D", "source": told, **_scalars(calibration), "kernels": _kernels(calibration)}
 
 
