@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from socsim.cli.list_devices import HEADERS, NOTE, device_cells
 from socsim.cli.output import emit_json, emit_table, json_option
 
 __all__ = ["list_things"]
@@ -16,16 +17,9 @@ Row = dict[str, Any]
 
 
 def _devices() -> list[Row]:
-    from socsim.devices.profile import device_names, load_device
+    from socsim.cli.list_devices import device_rows
 
-    rows = []
-    for name in device_names():
-        device = load_device(name)
-        cores = "+".join(str(c.count) for c in device.clusters)
-        accelerators = [f"{a.name} {a.model}".strip() for a in device.accelerators.values()]
-        row = {"name": name, "title": device.title, "soc": device.soc}
-        rows.append({**row, "processors": [f"cpu {cores}", *accelerators], "grades": dict(device.grades)})
-    return rows
+    return device_rows()
 
 
 def _models() -> list[Row]:
@@ -132,7 +126,8 @@ def list_things(kind: str, as_json: bool) -> None:
     if as_json:
         emit_json(rows)
     elif kind == "devices":
-        emit_table(("name", "SoC", "processors", "numbers by grade"), [_device_cells(row) for row in rows])
+        emit_table(HEADERS, [device_cells(row) for row in rows])
+        click.echo(NOTE)
     elif kind == "models":
         emit_table(("name", "sizes", "what it is"), [_model_cells(row) for row in rows])
         click.echo(
@@ -156,8 +151,3 @@ def _described_cells(row: Row) -> tuple[str, ...]:
 def _model_cells(row: Row) -> tuple[str, ...]:
     """Cells of a network, its description without the paper and other detail."""
     return (row["name"], ", ".join(row["sizes"]), re.split(r" \(|[,:;] ", row["description"])[0])
-
-
-def _device_cells(row: Row) -> tuple[str, ...]:
-    grades = ", ".join(f"{count} {grade}" for grade, count in sorted(row["grades"].items()))
-    return (row["name"], row["soc"], ", ".join(row["processors"]), grades)

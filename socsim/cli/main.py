@@ -20,6 +20,7 @@ from socsim.cli.calibrating import calibrate
 from socsim.cli.checking import check
 from socsim.cli.comparing import compare
 from socsim.cli.listing import list_things
+from socsim.cli.newdevice import new_device
 from socsim.cli.profiling import profile
 from socsim.cli.running import run
 from socsim.cli.showing import show
@@ -55,7 +56,7 @@ def cli() -> None:
     """Simulate neural networks on phones, and compare schedulers."""
 
 
-for _command in (list_things, show, check, run, compare, profile, calibrate, validate):
+for _command in (list_things, show, check, run, compare, profile, calibrate, validate, new_device):
     cli.add_command(_command)
 
 

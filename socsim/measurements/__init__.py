@@ -11,6 +11,7 @@ from socsim.measurements.tables import (
     measured_operators,
     measurements,
     parse_cores,
+    row_counts,
     table_path,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "measured_operators",
     "measurements",
     "parse_cores",
+    "row_counts",
     "table_path",
 ]

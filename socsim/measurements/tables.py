@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +23,7 @@ __all__ = [
     "measured_operators",
     "measurements",
     "parse_cores",
+    "row_counts",
     "table_path",
 ]
 
@@ -180,6 +182,16 @@ def measurements(*tables: str, excluded: bool = False) -> list[Measurement]:
     """
     rows = (row for name in tables or TABLES for row in _rows(name))
     return [row for row in rows if excluded or not row.excluded]
+
+
+def row_counts() -> Counter[tuple[str, str, str, str]]:
+    """Number of rows by device, library, processor and precision; those that are left out do not count."""
+    found = Counter[tuple[str, str, str, str]]()
+    for name in TABLES:
+        for _, row in _table(f"{name}.csv"):
+            if not row["excluded"]:
+                found[row["device"], row["library"], row["processor"], row["precision"]] += 1
+    return found
 
 
 def measured_devices() -> dict[str, MeasuredDevice]:

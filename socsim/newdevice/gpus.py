@@ -56,7 +56,7 @@ _LANES: Mapping[str, float] = MappingProxyType(
         "ampere-ga10b": 2048,
     }
 )
-"""Multiply-accumulates in fp32 per cycle of whole GPUs, as the profiles that ship have them; an Adreno 643's by clpeak."""
+"""Multiply-accumulates in fp32 per cycle of whole GPUs, as in the profiles that ship; an Adreno 643's by clpeak."""
 
 _PER_CORE: Mapping[str, float] = MappingProxyType(
     {

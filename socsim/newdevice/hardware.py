@@ -8,9 +8,9 @@ from typing import Any
 
 from socsim import units
 from socsim.devices.device import Accelerator, Cluster, Device, Opp, Sharing
-from socsim.devices.profile import device_names, load_device
+from socsim.devices.profile import device_names
 from socsim.newdevice.cores import distance
-from socsim.newdevice.donors import FAMILY, core_of
+from socsim.newdevice.donors import FAMILY, core_of, gpu_maker, whole
 from socsim.newdevice.gpus import Family, family_of, model_title
 from socsim.newdevice.specification import MEMORIES, CoreGroup, Gpu, Specification
 
@@ -45,7 +45,7 @@ def hardware(spec: Specification, exclude: Collection[str] = ()) -> tuple[Block,
     exclude
         Names of devices from which nothing is taken.
     """
-    devices = [_whole(name) for name in device_names() if name not in exclude]
+    devices = [whole(name) for name in device_names() if name not in exclude]
     notes: list[Taken] = []
     blocks: Block = {"title": spec.title, "soc": spec.soc, "sources": _sources()}
     blocks["clusters"] = [_cluster(spec, name, group, devices, notes) for name, group in spec.named]
@@ -61,11 +61,6 @@ def hardware(spec: Specification, exclude: Collection[str] = ()) -> tuple[Block,
     parts = [*(f"cpu.{name}" for name, _ in spec.named), *(["gpu"] if spec.gpu else []), "dram", "board"]
     blocks["rails"] = {"battery": parts}
     return blocks, notes
-
-
-def _whole(name: str) -> Device:
-    device = load_device(name)
-    return device.in_mode("") if device.mode else device
 
 
 def _sources() -> Block:
@@ -98,14 +93,14 @@ def _cluster(
     spec: Specification, name: str, group: CoreGroup, devices: list[Device], notes: list[Taken]
 ) -> Block:
     core = group.type
-    device, near = min(
-        _clusters(devices),
-        key=lambda pair: (
-            distance(core, core_of(pair[1])),
-            abs(pair[1].max_opp.frequency / group.clock - 1),
-            pair[0].name,
-        ),
-    )
+    maker = family_of(spec.gpu.model).maker if spec.gpu else ""
+
+    def apart(pair: tuple[Device, Cluster]) -> tuple[float, bool, float, str]:
+        device, cluster = pair
+        clocks = abs(cluster.max_opp.frequency / group.clock - 1)
+        return distance(core, core_of(cluster)), gpu_maker(device) != maker, clocks, device.name
+
+    device, near = min(_clusters(devices), key=apart)
     notes.append(Taken(f"cpu.{name}", f"{device.name}, {near.name}", near.core))
     fastest = max(g.type.coremark * g.clock for g in spec.cpu)
     bandwidth = min(near.bandwidth * group.clock / near.max_opp.frequency, spec.memory.bandwidth * _CPU_SHARE)

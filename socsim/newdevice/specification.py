@@ -14,6 +14,7 @@ from socsim.errors import SocsimError, UsageError
 from socsim.newdevice.cores import Core, core_named
 from socsim.newdevice.gpus import lanes_of
 from socsim.words import counted
+from socsim.yamlfile import RelativeFaults
 
 __all__ = ["MEMORIES", "CoreGroup", "Gpu", "Memory", "Specification", "read_specification", "specification"]
 
@@ -25,6 +26,7 @@ MEMORIES: Mapping[str, float] = MappingProxyType(
 
 _CLOCKS = (50e6, 8e9)
 _BANDWIDTHS = (0.5e9, 2e12)
+_MOST_CORES = 64
 
 
 def _between(dimension: str, bounds: tuple[float, float]) -> BeforeValidator:
@@ -52,6 +54,13 @@ def _known_memory(name: Any) -> str:
     return kind
 
 
+def _number_of_cores(value: Any) -> int:
+    text = str(value).strip()
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_CORES:
+        raise ValueError(f"expected 1 to {_MOST_CORES} cores, got {value}")
+    return int(text)
+
+
 Clock = Annotated[float, _between("frequency", _CLOCKS)]
 Bandwidth = Annotated[float, _between("bandwidth", _BANDWIDTHS)]
 Text = Annotated[str, Field(min_length=1)]
@@ -66,7 +75,7 @@ class CoreGroup(_Block):
 
     core: Annotated[str, BeforeValidator(_known_core)]
     clock: Clock
-    count: Annotated[int, Field(ge=1, le=64)] = 1
+    count: Annotated[int, BeforeValidator(_number_of_cores)] = 1
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")] | None = None
 
     @property
@@ -87,7 +96,7 @@ class Gpu(_Block):
         try:
             _ = self.lanes
         except SocsimError as error:
-            raise ValueError(str(error)) from None
+            raise RelativeFaults([(("model",), str(error))]) from None
         return self
 
     @property
@@ -115,9 +124,9 @@ class Specification(_Block):
     @model_validator(mode="after")
     def _names(self) -> Specification:
         names = [name for name, _ in self.named]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"two groups of cores are called {twice[0]!r}")
+        for index, group in enumerate(self.cpu):
+            if group.name and names.count(group.name) > 1:
+                raise RelativeFaults([(("cpu", index, "name"), f"two groups are called {group.name!r}")])
         return self
 
     @property
@@ -189,6 +198,9 @@ def _sentence(error: ValidationError) -> str:
     """The faults of texts that came without a file, in one sentence each."""
     found = []
     for detail in error.errors(include_url=False):
-        place = ".".join(str(part) for part in detail["loc"])
-        found.append(f"{place}: {detail['msg'].removeprefix('Value error, ')}")
+        cause = detail.get("ctx", {}).get("error")
+        message = detail["msg"].removeprefix("Value error, ")
+        faults = cause.faults if isinstance(cause, RelativeFaults) else [((), message)]
+        for inner, told in faults:
+            found.append(f"{'.'.join(map(str, (*detail['loc'], *inner)))}: {told}")
     return "; ".join(found)

@@ -34,7 +34,7 @@ class Transferred:
     near
         ``"same"``, ``"alike"`` or ``"other"``, as of :class:`socsim.newdevice.donors.Match`.
     factor
-        Factor either way within which latencies are expected in nine of ten cases, by judgement.
+        Factor either way within which nine of ten latencies are expected, as when other devices were predicted so.
     """
 
     calibration: Calibration

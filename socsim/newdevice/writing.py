@@ -55,11 +55,11 @@ def _text(comment: str, blocks: dict[str, Any]) -> str:
 
 def _set(found: Transferred) -> dict[str, Any]:
     calibration = found.calibration
-    told = f"{FAMILY}: {found.origin}, {found.reason}, within a factor of {found.factor:.2g} by judgement"
-    found = {"grade": "D", "source": told, **_scalars(calibration)}
+    told = f"{FAMILY}: {found.origin}, {found.reason}, nine of ten latencies within a factor of {found.factor:.2g}"
+    block = {"grade": "D", "source": told, **_scalars(calibration)}
     if calibration.clusters:
-        found["clusters"] = {name: _factors(own) for name, own in calibration.clusters.items()}
-    return {**found, "kernels": _kernels(calibration)}
+        block["clusters"] = {name: _factors(own) for name, own in calibration.clusters.items()}
+    return {**block, "kernels": _kernels(calibration)}
 
 
 def _scalars(calibration: Calibration) -> dict[str, Any]:
