@@ -4,7 +4,7 @@
 
 Each device that the tables measure is described by its public specifications alone (cores, clocks, GPU, memory), made
 into a profile as `socsim new-device` does, with rates of the other devices only, and held against its measurements.
-Devices with the same SoC, or dies that differ in clocks alone, are left out together. Told are the median of absolute
+Devices with the same silicon are left out together, and so are those whose rates were taken over from it. Told are the median of absolute
 errors, and for how many networks the faster one of CPU (its fastest set of cores) and GPU is named rightly.
 """
 
@@ -31,10 +31,11 @@ from socsim.measurements import TABLES, measurements
 from socsim.newdevice import Specification, new_device
 
 KIN = (
-    {"pixel-4", "xiaomi-9", "oneplus-7t", "snapdragon-855"},
+    {"pixel-4", "xiaomi-9", "oneplus-7t", "honor-v30-pro"},
+    {"galaxy-s10", "honor-v30-pro"},
     {"jetson-agx-xavier", "jetson-xavier-nx"},
 )
-"""Devices of the same silicon."""
+"""Devices of the same silicon, and with some whose rates (of TensorFlow Lite and ncnn) were taken over from them."""
 
 
 def measured_devices() -> list[str]:
@@ -64,7 +65,7 @@ def described(device: Device) -> Specification:
 
 def unseen(name: str) -> Device:
     """A device as it is expected to be from its specifications and from the other devices."""
-    kin = next((group for group in KIN if name in group), {name})
+    kin = {name}.union(*(group for group in KIN if name in group))
     made = new_device(described(load_device(name)), exclude=kin)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.yaml"
