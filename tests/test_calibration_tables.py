@@ -87,13 +87,13 @@ def test_all_faults_are_told_at_once(tmp_path) -> None:
 def test_what_is_left_out_is_counted(tmp_path) -> None:
     header = HEADER + ",excluded"
     lines = (
-        GOOD + ",", GOOD.replace("xiaomi-9", "pixel-4") + ",", GOOD.replace("tflite", "armnn") + ",",
+        GOOD + ",", GOOD.replace("xiaomi-9", "pixel-4") + ",", GOOD.replace("tflite", "caffe") + ",",
         GOOD.replace("prime", "gold") + ",an outlier",
     )  # fmt: skip
     read = read_table(table(tmp_path, *lines, header=header), phone())
     assert len(read.rows) == 1
     assert read.warnings == (
-        "1 row of library 'armnn', which socsim does not have: left out",
+        "1 row of library 'caffe', which socsim does not have: left out",
         "1 row marked as excluded: left out",
         "1 row of other devices (pixel-4): left out",
     )

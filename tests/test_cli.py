@@ -306,7 +306,7 @@ def test_rules_between_blocks_name_clusters_and_put_the_user_s_file_first(cli, t
     files = [line.split(":")[0] for line in err.splitlines()]
     assert code == 2
     assert files == sorted(files, key=lambda name: name != str(tmp_path / "bad.yaml"))
-    assert len(set(files)) == 2
+    assert len(set(files)) == 3
 
 
 def test_odd_numbers_are_warned_of_and_accepted(cli, tmp_path):

@@ -24,6 +24,12 @@ _SHAPED = frozenset(
 """Classes whose rate follows their shape: products over many channels."""
 
 
+_PEAK = 0.999
+"""Highest efficiency on a CPU, whose peak is known."""
+_MOST = 8.0
+"""Highest efficiency where products are saved, or where the peak may be told wrongly."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A quantity that is fitted, by its logarithm.
@@ -141,7 +147,8 @@ def _rates(
     for i, name in enumerate(classes):
         prior = class_rate(library, processor, dtype, name)
         share = prior.efficiency(core, dtype) if core else prior.share
-        yield Parameter("efficiency", (i,), f"efficiency.{name}", share, prior.spread, 1e-6, 8.0)
+        high = _MOST if core is None or "winograd" in name else _PEAK
+        yield Parameter("efficiency", (i,), f"efficiency.{name}", share, prior.spread, 1e-6, high)
         for half in _halves(name, core):
             median, spread = HALVES[half]
             yield Parameter(half, (i,), f"{half}.{name}", median, spread, 1e-3, 1e10)

@@ -45,6 +45,8 @@ class Row:
         Of one inference in J, and mean and idle power in W, of the whole device; None where the table does not tell.
     family
         As the table says; empty if it does not.
+    noise
+        Standard deviation of the latency between runs, as a share of it; None where the table does not tell.
     """
 
     line: int
@@ -58,6 +60,7 @@ class Row:
     power: float | None = None
     idle_power: float | None = None
     family: str = ""
+    noise: float | None = None
 
     @property
     def what(self) -> tuple[str, str, str, str, str]:
@@ -209,6 +212,7 @@ class _Reader:
             Row(
                 line, row["library"], row["processor"], cores, row["precision"], row["model"], latency * 1e-3,
                 None if energy is None else energy * 1e-3, power, idle_power, row.get("family", ""),
+                _noise(row.get("latency_std_ms", ""), latency),
             )
         )  # fmt: skip
 
@@ -249,6 +253,14 @@ class _Reader:
             number = sum(self.others.values())
             found.append(f"{counted(number, 'row')} of other devices ({_listed(self.others)}): left out")
         return found
+
+
+def _noise(deviation: str, latency: float) -> float | None:
+    try:
+        share = float(deviation) / latency
+    except ValueError:
+        return None
+    return share if 0.0 < share < 1.0 else None
 
 
 def _listed(names: Iterable[str]) -> str:

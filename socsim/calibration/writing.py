@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from statistics import median
 
 from socsim import units
 from socsim.calibration.calibrate import Calibrated, Outcome
@@ -88,6 +89,7 @@ def set_lines(found: Calibrated, table: Table) -> Iterable[str]:
     where = f"{table.name} in {Path(table.path).name}"
     yield f'source: "calibrated: {_source(found)}; {where}"'
     yield from _scalars(found)
+    yield f"noise: {_noise(found)}"
     low, high = range_of(found)
     yield (
         f"error: {{low: {_number(low)}, high: {_number(high)}, mape: {_number(held.mape)}}}"
@@ -99,6 +101,15 @@ def set_lines(found: Calibrated, table: Table) -> Iterable[str]:
     learned = _learned(found)
     for name, rate in found.calibration.kernels.items():
         yield f"  {name}: {_rate(rate, learned.get(name))}"
+
+
+def _noise(found: Calibrated) -> str:
+    """Spread between runs: the median of what the rows tell, else what is usual."""
+    told = [row.noise for part in found.parts for row in part.rows if row.noise is not None]
+    if told:
+        return _number(min(0.1, max(0.003, median(told))))
+    usual = 0.004 if found.key[1] == "cpu" else 0.024
+    return f'{{value: {usual}, grade: D, source: "prior: as in TensorFlow Lite on a Pixel 4"}}'
 
 
 def _source(found: Calibrated) -> str:
