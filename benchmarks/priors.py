@@ -46,7 +46,9 @@ CASES: Mapping[tuple[str, str, str], tuple[str, ...]] = {
 }
 """Table, library and data type -> devices."""
 
-OWN = frozenset({"grouped", "depthwise", "winograd", "winograd_small", "conv_shallow", "eltwise", "norm", "activation"})
+OWN = frozenset(
+    {"grouped", "depthwise", "winograd", "winograd_small", "conv_shallow", "eltwise", "norm", "activation"}
+)
 """Classes of which something is expected of a library's own."""
 
 
@@ -72,7 +74,11 @@ class Case:
             self.series.append(Series(model, np.array([row.latency for row in here])))
             teams.append(team.cores)
         self.space = cpu_space(library, dtype, kernels.classes, teams)
-        self.first = teams[0][0] if len(teams) == 1 else max((c for t in teams for c in t), key=lambda c: c.peak("fp32"))
+        self.first = (
+            teams[0][0]
+            if len(teams) == 1
+            else max((c for t in teams for c in t), key=lambda c: c.peak("fp32"))
+        )
         self.plain = _plain(self.space, library, dtype, self.first)
 
     def error(self, space: Space) -> float:
@@ -106,7 +112,10 @@ def _plain(space: Space, library: str, dtype: str, first: Any) -> Space:
 def _from_others(case: Case, others: Sequence[tuple[Case, Fit]]) -> Space:
     """Expectations from fits to other devices: the mean of what they came to, as a share of the expectation of any."""
     told = [
-        {p.name: float(value) - log(p.median) for p, value in zip(found.space.parameters, found.vector, strict=True)}
+        {
+            p.name: float(value) - log(p.median)
+            for p, value in zip(found.space.parameters, found.vector, strict=True)
+        }
         for _, found in others
     ]
     parameters = []
@@ -139,7 +148,9 @@ def rows() -> list[dict[str, Any]]:
 
 def main() -> None:
     """Compare and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     arguments = parser.parse_args()
     found = rows()
@@ -148,7 +159,10 @@ def main() -> None:
         return
     print("mean error on families of networks that were not fitted, all sets of cores")
     for row in found:
-        errors = (f"{what.replace('_', ' ')} {row[what]:.1%}" for what in ("as_shipped", "none", "from_other_devices"))
+        errors = (
+            f"{what.replace('_', ' ')} {row[what]:.1%}"
+            for what in ("as_shipped", "none", "from_other_devices")
+        )
         print(f"{row['device']:18} {row['library']} {row['precision']}: {', '.join(errors)}")
 
 

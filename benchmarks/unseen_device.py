@@ -83,7 +83,9 @@ def predicted(name: str) -> tuple[list[Compared], Mapping[str, int]]:
             try:
                 own = validate([table], device, name=name)
             except UsageError:
-                left_out["no rates for any row of a table"] += sum(r.device == name for r in measurements(table))
+                left_out["no rates for any row of a table"] += sum(
+                    r.device == name for r in measurements(table)
+                )
                 continue
             found += own.compared
             for why, number in own.left_out.items():
@@ -146,7 +148,9 @@ def report(names: Iterable[str]) -> dict[str, Any]:
 
 def main() -> None:
     """Predict and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("devices", nargs="*", metavar="DEVICE", help="default all that the tables measure")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     arguments = parser.parse_args()
@@ -156,10 +160,14 @@ def main() -> None:
         return
     for row in found["devices"]:
         median = "nothing" if row["median_error"] is None else f"{row['median_error']:4.0%}"
-        print(f"{row['device']:26} {row['n']:4} rows  median error {median}  winner {row['winner_right']}/{row['winner_networks']}")
+        print(
+            f"{row['device']:26} {row['n']:4} rows  median error {median}  winner {row['winner_right']}/{row['winner_networks']}"
+        )
         for what, own in row["sets"].items():
             print(f"    {what:24} {own['n']:4}  {own['median_error']:4.0%}")
-    print(f"median of devices {found['median_of_devices']:.0%}, of parameter sets {found['median_of_sets']:.0%}")
+    print(
+        f"median of devices {found['median_of_devices']:.0%}, of parameter sets {found['median_of_sets']:.0%}"
+    )
     if found["winner_networks"]:
         print(
             f"CPU or GPU: right for {found['winner_right']:.0%} of {found['winner_networks']} networks "

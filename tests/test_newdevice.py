@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from dataclasses import fields
+
 import pytest
 from clikit import Cli, calling, cells
 from hypothesis import given
@@ -432,7 +434,10 @@ def alike(read: Calibration, written: Calibration) -> None:
 
 
 def close(rate: KernelRate) -> KernelRate:
-    return KernelRate(float(f"{rate.efficiency:.4g}"), float(f"{rate.half_work:.4g}"))
+    values = {field.name: getattr(rate, field.name) for field in fields(rate)}
+    return KernelRate(
+        **{name: None if value is None else float(f"{value:.4g}") for name, value in values.items()}
+    )
 
 
 def test_sources_tell_origin_and_factor() -> None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from socsim.devices.device import Accelerator, Calibration, ClusterFactors, Device, KernelRate
+from socsim.devices.device import (
+    Accelerator,
+    Calibration,
+    CalibrationError,
+    ClusterFactors,
+    Device,
+    KernelRate,
+)
 from socsim.newdevice.cores import distance
 from socsim.newdevice.donors import (
     Match,
@@ -96,7 +103,7 @@ def _cpu_set(device: Device, match: Match) -> Transferred:
         inference_overhead=old.inference_overhead * slower,
         fork_join=old.fork_join * slower,
         clusters=_clusters(device, donor, old),
-        error=None,
+        error=CalibrationError(1.0 / match.factor, match.factor),
         grade="D",
     )
     return Transferred(found, donor.name, _reason(theirs.core, own.core), match.near, match.factor)
@@ -115,7 +122,7 @@ def _unit_set(device: Device, unit: Accelerator, match: Match) -> Transferred:
         inference_overhead=old.inference_overhead * slower,
         dispatch=old.dispatch * slower,
         host_overhead=old.host_overhead * slower,
-        error=None,
+        error=CalibrationError(1.0 / match.factor, match.factor),
         grade="D",
     )
     return Transferred(found, donor.name, _reason(theirs.model, unit.model), match.near, match.factor)

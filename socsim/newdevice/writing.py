@@ -57,6 +57,8 @@ def _set(found: Transferred) -> dict[str, Any]:
     calibration = found.calibration
     told = f"{FAMILY}: {found.origin}, {found.reason}, nine of ten latencies within a factor of {found.factor:.2g}"
     block = {"grade": "D", "source": told, **_scalars(calibration)}
+    if calibration.error:
+        block["error"] = {"low": _rounded(calibration.error.low), "high": _rounded(calibration.error.high)}
     if calibration.clusters:
         block["clusters"] = {name: _factors(own) for name, own in calibration.clusters.items()}
     return {**block, "kernels": _kernels(calibration)}

@@ -12,6 +12,7 @@ from socsim.schedulers.plan import Plan
 from socsim.schedulers.prediction import Predictor
 from socsim.schedulers.validation import resolve
 from socsim.schedulers.view import Load, View
+from socsim.simulation.basis import added, bases
 from socsim.simulation.kernelgraph import KernelGraph
 from socsim.simulation.lowering import lower_plan
 from socsim.simulation.pacing import UNPACED, Pacing
@@ -112,4 +113,5 @@ class Planner:
             sync_s=mean([x.graph.sync_s for x in followed]),
             peak_memory_bytes=max(network.peak_memory_bytes(dtype) for dtype in dtypes),
             macs=network.macs,
+            bases=added((w, bases(x.graph, pricer)) for w, x in zip(weights, followed, strict=True)),
         )
