@@ -22,8 +22,7 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from socsim.calibration.calibrate import Outcome, calibrate
 from socsim.calibration.operators import NONE, OperatorTimes, read_operators
@@ -35,6 +34,7 @@ from socsim.devices.profile import device_names, load_device
 from socsim.newdevice import rates_for
 from socsim.newdevice.writing import calibration_block
 
+ROOT = Path(__file__).resolve().parents[1]
 PROFILES = ROOT / "device_profiles"
 OPERATORS = ROOT / "socsim" / "measurements" / "qed_gpu_operators.csv.gz"
 

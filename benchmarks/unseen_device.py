@@ -4,7 +4,9 @@
 
 Each device that the tables measure is described by its public specifications alone (cores, clocks, GPU, memory), made
 into a profile as `socsim new-device` does, with rates of the other devices only, and held against its measurements.
-Devices with the same silicon are left out together, and so are those whose rates were taken over from it. Told are the median of absolute
+Devices with the same silicon are left out together, and so are those whose rates were taken over from it. Told are the
+median of absolute errors, and for how many networks the faster one of CPU (its fastest set of cores) and GPU is named
+rightly.
 errors, and for how many networks the faster one of CPU (its fastest set of cores) and GPU is named rightly.
 """
 
@@ -20,8 +22,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from socsim.calibration.validation import Compared, validate
 from socsim.devices.device import Device
@@ -122,12 +123,16 @@ def row_of(name: str) -> dict[str, Any]:
         "device": name,
         "n": len(rows),
         "median_error": statistics.median(errors(rows)) if rows else None,
-        "sets": {what: {"n": len(own), "median_error": statistics.median(errors(own))} for what, own in sorted(by.items())},
+        "sets": {what: _median(own) for what, own in sorted(by.items())},
         "winner_networks": len(right),
         "winner_right": sum(right),
         "gpu_faster": sum(measured for measured, _ in winners(rows)),
         "left_out": dict(left_out),
     }  # fmt: skip
+
+
+def _median(rows: list[Compared]) -> dict[str, Any]:
+    return {"n": len(rows), "median_error": statistics.median(errors(rows))}
 
 
 def report(names: Iterable[str]) -> dict[str, Any]:
@@ -161,7 +166,8 @@ def main() -> None:
     for row in found["devices"]:
         median = "nothing" if row["median_error"] is None else f"{row['median_error']:4.0%}"
         print(
-            f"{row['device']:26} {row['n']:4} rows  median error {median}  winner {row['winner_right']}/{row['winner_networks']}"
+            f"{row['device']:26} {row['n']:4} rows  median error {median}  "
+            f"winner {row['winner_right']}/{row['winner_networks']}"
         )
         for what, own in row["sets"].items():
             print(f"    {what:24} {own['n']:4}  {own['median_error']:4.0%}")

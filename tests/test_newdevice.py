@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
-
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from clikit import Cli, calling, cells

@@ -209,7 +209,8 @@ class KernelsBuilder:
         self._rows.append(
             (
                 len(self._names) - 1, kind, self._segment, part_work(graph, op),
-                part_bytes(graph, op, self._dtype, local_memory=self._local_memory), shape.depth, shape.channels, shape.pixels, shape.outputs, ahead,
+                part_bytes(graph, op, self._dtype, local_memory=self._local_memory),
+                shape.depth, shape.channels, shape.pixels, shape.outputs, ahead,
             )
         )  # fmt: skip
 

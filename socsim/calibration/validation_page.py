@@ -34,9 +34,9 @@ th { border-bottom: 1px solid #999; } .D { color: #b00; } img { max-width: 100%;
 """
 _UNITS: dict[Quantity, str] = {"latency": "ms", "energy": "mJ"}
 _NOTE = (
-    "Each measurement is one inference, run by the simulator alone on the idle device. An error is the mean of absolute "
-    "errors as a share of what was measured. Where rates were fitted to these very rows, 'unseen' is the error "
-    "of the parameter set on families of networks that were left out of a fit: what to expect of another network. "
+    "Each measurement is one inference, run by the simulator alone on the idle device. An error is the mean of "
+    "absolute errors as a share of what was measured. Where rates were fitted to these very rows, 'unseen' is the "
+    "error of the parameter set on families of networks that were left out of a fit: what to expect of another network. "
     "Grade D, in red, is for rates that no measurement of the device supports."
 )
 
@@ -108,7 +108,8 @@ def _scatter(own: Sequence[Group], quantity: Quantity, device: str) -> Figure:
 def _picture(figure: Figure) -> str:
     stream = io.BytesIO()
     figure.savefig(stream, dpi=80, format="png", metadata={"Software": None})
-    return f"<img alt='measured against simulated' src='data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}'>"
+    data = base64.b64encode(stream.getvalue()).decode()
+    return f"<img alt='measured against simulated' src='data:image/png;base64,{data}'>"
 
 
 def _csv(found: Validation) -> Iterable[str]:

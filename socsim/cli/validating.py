@@ -86,21 +86,15 @@ def _show(found: Validation, shown: Sequence[Group], per_model: bool) -> None:
     if per_model:
         unit = {"latency": "ms", "energy": "mj"}[quantity]
         rows = [
-            (row["device"], f"{row['library']} {row['processor']} {row['precision']}", row["cores"] or "-", one["model"],
-             f"{one[f'measured_{unit}']:.4g}", f"{one[f'predicted_{unit}']:.4g}", f"{100 * one['error']:+.0f} %")
+            (row["device"], f"{row['library']} {row['processor']} {row['precision']}", row["cores"] or "-",
+             one["model"], f"{one[f'measured_{unit}']:.4g}", f"{one[f'predicted_{unit}']:.4g}",
+             f"{100 * one['error']:+.0f} %")
             for row in json_rows(shown, per_model=True)
             for one in row["models"]
         ]  # fmt: skip
         named = unit.replace("mj", "mJ")
-        columns = [
-            "device",
-            "what",
-            "cores",
-            "network",
-            f">measured [{named}]",
-            f">predicted [{named}]",
-            ">error",
-        ]
+        values = [f">{what} [{named}]" for what in ("measured", "predicted")]
+        columns = ["device", "what", "cores", "network", *values, ">error"]
         click.echo("")
         emit_table(columns, rows)
     click.echo("")

@@ -24,7 +24,7 @@ def bases(graph: KernelGraph, pricer: Pricer) -> dict[str, Basis]:
             time = entry.overhead + max(entry.compute, entry.bytes / entry.reach)
             before = found[key].seconds if key in found else 0.0
             error = own.error
-            found[key] = Basis(before + time, error and error.low, error and error.high)
+            found[key] = Basis(before + time, error.low if error else None, error.high if error else None)
     return found
 
 
