@@ -4,8 +4,8 @@
 
 Measured by DAG-Scheduler with MNN (OpenCL, fp32): time to hand a tensor over as a constant and a slope, layout change
 included; how much longer operators take while the other processor computes, median and mean.
-Simulated: a hand-over of 0 to 10 MB under MACE, which maps memory in place of copying it; and two inferences of the same
-network, one on each processor, over and over, against each alone.
+Simulated: a hand-over of 0 to 10 MB under MACE, which maps memory in place of copying it; and two inferences of the
+same network, one on each processor, over and over, against each alone.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ _UNITS: dict[Quantity, str] = {"latency": "ms", "energy": "mJ"}
 _NOTE = (
     "Each measurement is one inference, run by the simulator alone on the idle device. An error is the mean of "
     "absolute errors as a share of what was measured. Where rates were fitted to these very rows, 'unseen' is the "
-    "error of the parameter set on families of networks that were left out of a fit: what to expect of another network. "
+    "error of the parameter set on families of networks that were left out of a fit: what to expect of another one. "
     "Grade D, in red, is for rates that no measurement of the device supports."
 )
 
