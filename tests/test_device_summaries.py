@@ -39,7 +39,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of one phone's files that stands for all that ship."""
     copy = tmp_path / "device_profiles"
     source = resources.data_dir("device_profiles")
-    for part in ("xiaomi-9.yaml", "socs/snapdragon-855.yaml", "kernels/snapdragon-855.yaml"):
+    for part in ("xiaomi-9.yaml", "socs/snapdragon-855.yaml", "kernels/snapdragon-855.yaml",
+                 "kernels/snapdragon-855-measured.yaml"):
         (copy / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source / part, copy / part)
     monkeypatch.setattr(resources, "data_dir", lambda name: copy)
@@ -58,7 +59,7 @@ def change(path: Path, old: str, new: str) -> None:
         ("xiaomi-9.yaml", "title: Xiaomi 9", "title: Xiaomi 9\nnotes: {all: [\n kernels: 1]}"),
         (
             "xiaomi-9.yaml",
-            "[socs/snapdragon-855, kernels/snapdragon-855]",
+            "[socs/snapdragon-855, kernels/snapdragon-855, kernels/snapdragon-855-measured]",
             "[socs/snapdragon-855, kernels/none]",
         ),
         ("xiaomi-9.yaml", "title: Xiaomi 9", "title: Xiaomi 9\naccelerators: 5"),

@@ -19,6 +19,8 @@ __all__ = ["power_lines", "profile_text", "set_lines", "source_lines", "write_pr
 
 _TIMES = frozenset({"kernel_overhead", "inference_overhead", "dispatch", "fork_join"})
 _PRIOR = "prior: what is expected of such kernels; the measurements do not tell"
+_POOR = 0.3
+"""Error of energies beyond which a processor's power is not taken for known: what its profile says of it stays."""
 _GOOD = 0.1
 """Error on unknown families up to which numbers count as measured (B), beyond it as derived (C)."""
 
@@ -192,7 +194,7 @@ def power_lines(outcome: Outcome, *, board: bool = True) -> Iterable[str]:
         told = f"calibrated: idle power of {counted(power.idle_rows, 'row')}, less what is modelled by itself"
         idle = units.format(float(_number(power.board)), "power")
         yield f'board_power: {{value: {idle}, grade: C, source: "{told}"}}'
-    factors = {p.processor: p for p in power.processors}
+    factors = {p.processor: p for p in power.processors if p.mape <= _POOR}
     if "cpu" in factors:
         yield "clusters:"
         for cluster in outcome.device.clusters:
