@@ -39,8 +39,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of one phone's files that stands for all that ship."""
     copy = tmp_path / "device_profiles"
     source = resources.data_dir("device_profiles")
-    for part in ("xiaomi-9.yaml", "socs/snapdragon-855.yaml", "kernels/snapdragon-855.yaml",
-                 "kernels/snapdragon-855-measured.yaml"):
+    for part in (
+        "xiaomi-9.yaml",
+        "socs/snapdragon-855.yaml",
+        "kernels/snapdragon-855.yaml",
+        "kernels/snapdragon-855-measured.yaml",
+    ):
         (copy / part).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source / part, copy / part)
     monkeypatch.setattr(resources, "data_dir", lambda name: copy)
