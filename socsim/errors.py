@@ -29,6 +29,10 @@ class SocsimError(Exception):
     """
 
 
+_SHOWN = 40
+"""So many known names at most are told where none is near."""
+
+
 class UnknownNameError(SocsimError, LookupError):
     """A device, model, library, scheduler, operator or processor that does not exist.
 
@@ -51,7 +55,8 @@ class UnknownNameError(SocsimError, LookupError):
     def __str__(self) -> str:
         guess = nearest(self.name, self.known)
         stop = "." if self.hint[:1].isupper() else ""
-        known = ", ".join(repr(name) if "," in name else name for name in self.known) or "none"
+        known = ", ".join(repr(name) if "," in name else name for name in self.known[:_SHOWN]) or "none"
+        known += f" and {len(self.known) - _SHOWN} more" if len(self.known) > _SHOWN else ""
         tail = f"did you mean {guess!r}?" if guess else f"known: {known}{stop}"
         return f"unknown {self.kind} {self.name!r}; {tail}{' ' + self.hint if self.hint else ''}"
 

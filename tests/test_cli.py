@@ -128,11 +128,12 @@ def test_lists(cli, kind, name):
     assert name in [row["name"] for row in json.loads(out)]
 
 
-def test_devices_are_listed_with_their_processors_and_grades(cli):
+def test_devices_are_listed_with_their_processors_and_calibrations(cli):
     row = next(r for r in json.loads(cli("list", "devices", "--json")[1]) if r["name"] == "xiaomi-9")
     assert row["soc"] == "Snapdragon 855"
     assert row["processors"][:2] == ["cpu 4+3+1", "gpu Adreno 640"]
-    assert set(row["grades"]) <= set("ABCDF")
+    assert {c["grade"] for c in row["calibrations"]} <= set("ABCDF")
+    assert {c["library"] for c in row["calibrations"]} >= {"mace", "ncnn", "tflite"}
 
 
 @pytest.mark.parametrize("kind", ["devices", "models", "families", "libraries", "schedulers"])
@@ -305,7 +306,7 @@ def test_rules_between_blocks_name_clusters_and_put_the_user_s_file_first(cli, t
     files = [line.split(":")[0] for line in err.splitlines()]
     assert code == 2
     assert files == sorted(files, key=lambda name: name != str(tmp_path / "bad.yaml"))
-    assert len(set(files)) == 2
+    assert len(set(files)) == 3
 
 
 def test_odd_numbers_are_warned_of_and_accepted(cli, tmp_path):

@@ -66,7 +66,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize(
     ("kind", "names"),
-    [("models", model_names), ("libraries", library_names), ("schedulers", scheduler_names)],
+    [("libraries", library_names), ("schedulers", scheduler_names)],
 )
 def test_names_come_one_to_a_line(cli: Cli, kind: str, names) -> None:
     expected = list(names())
@@ -74,17 +74,34 @@ def test_names_come_one_to_a_line(cli: Cli, kind: str, names) -> None:
     assert json.loads(cli("list", kind, "--json")[1]) == [{"name": name} for name in expected]
 
 
+def test_networks_come_with_what_they_are_and_their_sizes(cli: Cli) -> None:
+    code, out, err = cli("list", "models")
+    rows = {row["name"]: row for row in json.loads(cli("list", "models", "--json")[1])}
+    assert (code, err) == (0, "")
+    assert list(rows) == model_names()
+    assert rows["mobilenet_v1"]["sizes"] == ["width", "resolution"]
+    assert rows["resnet50"] == {
+        "name": "resnet50",
+        "description": 'ResNet-50 version 1 (He et al., "Deep Residual Learning for Image Recognition", 2015)',
+        "sizes": ["resolution"],
+    }
+    assert rows["bert_tiny"]["sizes"] == []
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines[-len(rows) - 1 : -1]] == model_names()
+    assert "resnet50                resolution         ResNet-50 version 1" in lines
+    assert lines[-1].startswith("Sizes follow the name: mobilenet_v1_0.5_160 ")
+
+
 def test_devices_come_with_what_they_are_made_of(cli: Cli) -> None:
     code, out, err = cli("list", "devices")
     rows = json.loads(cli("list", "devices", "--json")[1])
     assert (code, err) == (0, "")
     assert [row["name"] for row in rows] == device_names()
-    assert all(list(row) == ["name", "title", "soc", "processors", "grades"] for row in rows)
-    assert cells(out)[0] == ["name", "SoC", "processors", "numbers by grade"]
+    assert all(list(row) == ["name", "title", "soc", "processors", "calibrations"] for row in rows)
+    assert cells(out)[0] == ["name", "SoC", "processors", "calibrated", "estimated (grade D)"]
     for row in rows:
         (line,) = (line for line in out.splitlines() if line.startswith(f"{row['name']} "))
         assert row["soc"] in line
-        assert line.rstrip().endswith(", ".join(f"{n} {g}" for g, n in sorted(row["grades"].items())))
 
 
 # --- show device ----------------------------------------------------------------------------------------------
@@ -124,7 +141,15 @@ def test_a_device_as_json(cli: Cli, device: Path) -> None:
         "mode": "",
         "modes": [],
         "calibrations": [
-            {"library": "mace", "processor": p, "dtype": "fp32", "layout": layout, "grade": "B"}
+            {
+                "library": "mace",
+                "processor": p,
+                "dtype": "fp32",
+                "layout": layout,
+                "grade": "B",
+                "rows": 0,
+                "source": "meter",
+            }
             for p, layout in (("cpu", ""), ("gpu", "image"), ("gpu", "buffer"))
         ],
         "grades": {"A": 1, "B": len(rows) - 1},
@@ -166,8 +191,8 @@ def test_a_device_for_people(cli: Cli, device: Path) -> None:
     assert ["board:", "1.25 W"] in shown
     assert ["rail cpu:", "cpu.big"] in shown
     assert ["rail rest:", "gpu, dram, board"] in shown
-    assert ["mace", "cpu", "fp32", "B"] in shown
-    assert ["mace", "gpu", "fp32", "image", "B"] in shown
+    assert ["mace", "cpu", "fp32", "B", "meter"] in shown
+    assert ["mace", "gpu", "fp32", "image", "B", "meter"] in shown
 
 
 def test_sources_are_counted_with_the_blocks_they_are_for(cli: Cli, device: Path) -> None:

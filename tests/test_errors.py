@@ -155,3 +155,10 @@ def test_a_missing_extra_says_how_to_get_it() -> None:
     error = MissingExtraError("the optimal scheduler", "optimal")
     sentence = "the optimal scheduler needs the extra [optimal]: pip install 'socsim[optimal]'"
     assert (str(error), error.feature, error.extra) == (sentence, "the optimal scheduler", "optimal")
+
+
+def test_of_many_known_names_some_are_told() -> None:
+    names = [f"net{i:02}" for i in range(85)]
+    told = str(UnknownNameError("model", "banana", names))
+    assert told == f"unknown model 'banana'; known: {', '.join(names[:40])} and 45 more"
+    assert str(UnknownNameError("model", "banana", names[:40])).endswith(", net39")

@@ -98,7 +98,7 @@ def test_aware_leaves_a_crowded_cpu_at_once() -> None:
 
     def where(*others) -> str:
         apps = [Inference("mobilenet_v2", "cpu", name="other", count=1), *others]
-        app = Inference("shufflenet_v2", "aware", name="net", library="tflite", arrivals=["50 ms"])
+        app = Inference("shufflenet_v2", "aware", name="net", library="ncnn", arrivals=["50 ms"])
         done = socsim.simulate("xiaomi-9", [app, *apps], duration="1 s", kernels=True).outcome
         kernels = [
             k for k in done.kernels if k.app == "net" and k.kind == "kernel" and k.kernel_class != "data"

@@ -9,7 +9,7 @@ from corekit import net, toy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socsim.devices.device import Calibration, KernelRate
+from socsim.devices.device import Calibration, ClusterFactors, KernelRate
 from socsim.workloads.builder import GraphBuilder
 from socsim.workloads.graph import ModelGraph, Operator
 from socsim.workloads.kernels import (
@@ -17,12 +17,14 @@ from socsim.workloads.kernels import (
     KernelCost,
     Part,
     accelerator_cost,
+    core_speeds,
     cpu_cost,
     input_share,
     output_share,
     part_bytes,
     part_groups,
     part_rows,
+    part_shape,
     part_work,
 )
 
@@ -279,3 +281,85 @@ def test_a_share_of_whole_units_is_not_rounded_up(n, dimension) -> None:
     graph, op = conv(height=n, channels=n)
     for k in range(1, n):
         assert output_share(graph, op, Part(k / n, dimension)) == k / n
+
+
+# --- shapes, clusters ------------------------------------------------------------------------------------------
+
+
+def image_net():
+    """A convolution of 3 x 3 over 8 channels to 16 in 2 groups, on 6 x 10 positions."""
+    builder = GraphBuilder("image")
+    x = builder.input(1, 8, 6, 10)
+    return builder.build(builder.conv(x, 16, 3, groups=2))
+
+
+def test_shape_of_a_convolution() -> None:
+    graph = image_net()
+    op = next(iter(graph))
+    shape = part_shape(graph, op)
+    assert (shape.pixels, shape.channels, shape.outputs) == (60, 8, 960)
+    assert shape.depth == 4 * 9
+    rows = part_shape(graph, op, Part(0.5, "H"))
+    assert (rows.pixels, rows.channels, rows.outputs, rows.depth) == (30, 8, 480, 36)
+    columns = part_shape(graph, op, Part(0.25, "OC"))
+    assert (columns.pixels, columns.channels, columns.outputs, columns.depth) == (60, 2, 240, 36)
+
+
+def test_shape_of_other_operators() -> None:
+    """Depthwise convolutions work on all channels at once; a product of matrices has as many rows as tokens."""
+    builder = GraphBuilder("more")
+    x = builder.input(1, 8, 4, 4)
+    builder.depthwise(x, 3)
+    y = builder.input(1, 5, 32, name="tokens")
+    graph = builder.build(builder.linear(y, 10))
+    depthwise, linear = (part_shape(graph, op) for op in graph)
+    assert (depthwise.channels, depthwise.pixels, depthwise.depth) == (8, 16, 9)
+    assert (linear.channels, linear.pixels, linear.depth) == (10, 5, 32)
+
+
+@pytest.mark.parametrize(
+    ("half", "times"),
+    [("half_depth", 2.0), ("half_channels", 5.5), ("half_pixels", 1.6), ("half_outputs", 1.0375)],
+)
+def test_each_extent_halves_a_rate(half: str, times: float) -> None:
+    """At 36 a rate with a depth of 36 halves, one with 8 channels falls to 2/11, and so on."""
+    graph = image_net()
+    op = next(iter(graph))
+    rate = KernelRate(1.0, **{half: 36.0})
+    calibration = replace(PLAIN, kernels={"other": rate})
+    plain = cpu_cost(graph, op, "other", PLAIN, [BIG], bandwidth=1e9).compute
+    assert cpu_cost(graph, op, "other", calibration, [BIG], bandwidth=1e9).compute == pytest.approx(
+        times * plain
+    )
+    assert calibration.kernels["other"].shaped
+    gpu_plain = accelerator_cost(graph, op, "other", PLAIN, DEVICE.accelerators["gpu"]).compute
+    gpu_slow = accelerator_cost(graph, op, "other", calibration, DEVICE.accelerators["gpu"]).compute
+    assert gpu_slow == pytest.approx(times * gpu_plain)
+
+
+def test_a_class_that_runs_on_one_thread() -> None:
+    kernels = {"other": KernelRate(1.0), "alone": KernelRate(1.0, serial_share=1.0)}
+    calibration = replace(PLAIN, kernels=kernels, serial_share=0.25)
+    assert cpu(BIG, BIG, calibration=calibration, kernel_class="alone").compute == 24.0
+    assert cpu(BIG, BIG, calibration=calibration).compute == pytest.approx(24.0 * 0.625)
+
+
+def test_clusters_differ_from_their_peaks() -> None:
+    """The little cores: half as fast as told, a quarter in class half; their fixed times are three times as long."""
+    little = ClusterFactors(speed=0.5, kernels={"half": 0.25}, overhead=3.0)
+    calibration = replace(PLAIN, clusters={"little": little}, kernel_overhead=1.0, fork_join=0.5)
+    assert cpu(LITTLE, calibration=calibration).compute == 96.0
+    assert cpu(LITTLE, calibration=calibration, kernel_class="half").compute == 48.0 / 0.5 / 0.25
+    assert cpu(BIG, calibration=calibration).compute == 24.0
+    assert cpu(LITTLE, LITTLE, calibration=calibration).overhead == 4.5
+    assert cpu(BIG, LITTLE, calibration=calibration).overhead == 1.5
+    assert cpu(BIG, LITTLE, calibration=calibration, chunking="capacity").compute == pytest.approx(48 / 2.5)
+
+
+def test_what_is_lost_between_clusters() -> None:
+    """Cores off the first one's cluster lose; those on it do not."""
+    calibration = replace(PLAIN, crossing=0.5)
+    assert cpu(BIG, BIG, calibration=calibration).compute == 12.0
+    assert cpu(BIG, LITTLE, calibration=calibration, chunking="capacity").compute == pytest.approx(48 / 2.5)
+    assert cpu(BIG, LITTLE, calibration=calibration).compute == 48.0
+    assert core_speeds(calibration, "other", [LITTLE, BIG]) == [1.0, 1.0]

@@ -40,6 +40,8 @@ def test_all_values_of_a_small_run():
         "prediction_mape": pytest.approx(0.2),
         "top1_drop": 0.0,
         "top1_mean": None,
+        "latency_ms_low": None,
+        "latency_ms_high": None,
     }
 
 
@@ -95,6 +97,7 @@ def test_values_that_do_not_exist_are_none():
     row = metrics(mixed_outcome(inferences=running, predictions=()))
     missing = {key for key, value in row.items() if value is None}
     latencies = {"latency_ms_mean", "latency_ms_p50", "latency_ms_p95"}
+    latencies |= {"latency_ms_low", "latency_ms_high"}
     others = {
         "energy_mj",
         "app_energy_mj",

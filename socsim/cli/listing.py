@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from socsim.cli.list_devices import HEADERS, NOTE, device_cells
 from socsim.cli.output import emit_json, emit_table, json_option
 
 __all__ = ["list_things"]
@@ -15,22 +17,19 @@ Row = dict[str, Any]
 
 
 def _devices() -> list[Row]:
-    from socsim.devices.profile import device_names, load_device
+    from socsim.cli.list_devices import device_rows
 
-    rows = []
-    for name in device_names():
-        device = load_device(name)
-        cores = "+".join(str(c.count) for c in device.clusters)
-        accelerators = [f"{a.name} {a.model}".strip() for a in device.accelerators.values()]
-        row = {"name": name, "title": device.title, "soc": device.soc}
-        rows.append({**row, "processors": [f"cpu {cores}", *accelerators], "grades": dict(device.grades)})
-    return rows
+    return device_rows()
 
 
 def _models() -> list[Row]:
-    from socsim.workloads.zoo import model_names
+    from socsim.workloads.zoo import describe_model, model_names
 
-    return [{"name": name} for name in model_names()]
+    rows = []
+    for name in model_names():
+        description, sizes = describe_model(name)
+        rows.append({"name": name, "description": description, "sizes": sizes})
+    return rows
 
 
 def _libraries() -> list[Row]:
@@ -149,7 +148,13 @@ def list_things(kind: str, as_json: bool) -> None:
     if as_json:
         emit_json(rows)
     elif kind == "devices":
-        emit_table(("name", "SoC", "processors", "numbers by grade"), [_device_cells(row) for row in rows])
+        emit_table(HEADERS, [device_cells(row) for row in rows])
+        click.echo(NOTE)
+    elif kind == "models":
+        emit_table(("name", "sizes", "what it is"), [_model_cells(row) for row in rows])
+        click.echo(
+            "Sizes follow the name: mobilenet_v1_0.5_160 has half the channels, and images of 160 pixels."
+        )
     elif kind in _DESCRIBED:
         emit_table(("name", _DESCRIBED[kind]), [_described_cells(row) for row in rows])
     else:
@@ -165,6 +170,6 @@ def _described_cells(row: Row) -> tuple[str, ...]:
     return (row["name"], f"(unusable: {row['fault']})" if "fault" in row else row["description"])
 
 
-def _device_cells(row: Row) -> tuple[str, ...]:
-    grades = ", ".join(f"{count} {grade}" for grade, count in sorted(row["grades"].items()))
-    return (row["name"], row["soc"], ", ".join(row["processors"]), grades)
+def _model_cells(row: Row) -> tuple[str, ...]:
+    """Cells of a network, its description without the paper and other detail."""
+    return (row["name"], ", ".join(row["sizes"]), re.split(r" \(|[,:;] ", row["description"])[0])

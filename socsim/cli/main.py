@@ -16,13 +16,16 @@ from typing import NoReturn
 import click
 
 from socsim._version import __version__
+from socsim.cli.calibrating import calibrate
 from socsim.cli.checking import check
 from socsim.cli.comparing import compare
 from socsim.cli.listing import list_things
+from socsim.cli.newdevice import new_device
 from socsim.cli.profiling import profile
 from socsim.cli.running import run
 from socsim.cli.showing import show
 from socsim.cli.sweep_command import sweep
+from socsim.cli.validating import validate
 from socsim.errors import SimulationError, SocsimError, SweepError
 
 __all__ = ["BAD_INPUT", "DONE", "FAILED", "INTERRUPTED", "TERMINATED", "cli", "main"]
@@ -54,7 +57,7 @@ def cli() -> None:
     """Simulate neural networks on phones, and compare schedulers."""
 
 
-for _command in (list_things, show, check, run, sweep, compare, profile):
+for _command in (list_things, show, check, run, sweep, compare, profile, calibrate, validate, new_device):
     cli.add_command(_command)
 
 

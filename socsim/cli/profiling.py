@@ -18,7 +18,7 @@ from socsim.cli.shapes import load, model_options
 __all__ = ["profile"]
 
 
-@click.command()
+@click.command("profile", short_help="Write an offline profile for some predictors.")
 @device_option
 @model_option
 @library_option

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from socsim.cli.list_devices import measured_rows
 from socsim.cli.output import emit_json, emit_table, json_option, show_fields
 
 if TYPE_CHECKING:
@@ -59,12 +60,24 @@ def _device(device: Device) -> dict[str, Any]:
         "meters": {meter: list(rails) for meter, rails in device.meters.items()},
         "mode": device.mode,
         "modes": list(device.modes),
-        "calibrations": [
-            {key: getattr(c, key) for key in ("library", "processor", "dtype", "layout", "grade")}
-            for c in device.calibrations.values()
-        ],
+        "calibrations": _calibrations(device),
         "grades": dict(device.grades),
     }
+
+
+def _calibrations(device: Device) -> list[dict[str, Any]]:
+    from socsim.measurements import row_counts
+
+    counts = row_counts()
+    shown = ("library", "processor", "dtype", "layout", "grade")
+    return [
+        {
+            **{key: getattr(c, key) for key in shown},
+            "rows": measured_rows(counts, device.name, c.key),
+            "source": c.source,
+        }
+        for c in device.calibrations.values()
+    ]
 
 
 def _accelerator(unit: Accelerator) -> dict[str, Any]:
@@ -106,10 +119,14 @@ def _print_device(device: Device) -> None:
     seen = [(kind, name, parts) for kind in ("rail", "meter") for name, parts in data[f"{kind}s"].items()]
     fields = [*memory, *((f"{kind} {name}", ", ".join(parts)) for kind, name, parts in seen)]
     show_fields([*fields, *_modes(data)])
-    calibrated = [tuple(c.values()) for c in data["calibrations"]]
-    emit_table(
-        ("library", "processor", "data type", "layout", "grade"), calibrated, title="\ncalibrated kernels"
-    )
+    told = ("library", "processor", "data type", "layout", "grade", ">measured rows", "rests on")
+    emit_table(told, [_calibration_cells(c) for c in data["calibrations"]], title="\nrates of kernels")
+
+
+def _calibration_cells(found: dict[str, Any]) -> tuple[str, ...]:
+    """Cells of a parameter set; grade D means that it was not calibrated."""
+    *key, grade, rows, source = found.values()
+    return (*key, f"{grade}, not calibrated" if grade == "D" else grade, str(rows or ""), source)
 
 
 def _print_idle_states(device: Device, data: dict[str, Any]) -> None:

@@ -11,7 +11,9 @@ from socsim.devices.cfs import CfsParameters
 from socsim.devices.device import (
     Accelerator,
     Calibration,
+    CalibrationError,
     Cluster,
+    ClusterFactors,
     Device,
     IdleState,
     KernelRate,
@@ -157,6 +159,7 @@ def _accelerator(name: str, spec: AcceleratorSpec, clocks: list[float]) -> Accel
         spec.poll,
         spec.transition_stall,
         spec.suspend_after or 0.0,
+        spec.local_memory or 0.0,
     )
 
 
@@ -194,7 +197,12 @@ def _calibration(key: tuple[str, str, str, str], spec: CalibrationSpec, document
     grade, source = _provenance(("calibration", *filter(None, key)), document)
     values = dict(spec)
     kernels = {name: KernelRate(**dict(rate)) for name, rate in values.pop("kernels").items()}
-    return Calibration(*key, MappingProxyType(kernels), **values, grade=grade, source=source)
+    clusters = {name: ClusterFactors(**dict(own)) for name, own in values.pop("clusters").items()}
+    error = CalibrationError(**dict(spec.error)) if spec.error else None
+    return Calibration(
+        *key, MappingProxyType(kernels), **{**values, "error": error}, grade=grade, source=source,
+        clusters=MappingProxyType(clusters),
+    )  # fmt: skip
 
 
 def _provenance(loc: Loc, document: Document) -> tuple[str, str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-__all__ = ["Calibration", "KernelRate"]
+__all__ = ["Calibration", "CalibrationError", "ClusterFactors", "KernelRate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,73 @@ class KernelRate:
         one group after the other.
     dispatch
         As :attr:`Calibration.dispatch`, for this class; None for that of all.
+    half_depth
+        Operations per output value (input channels of a group times the filter's size) at which it does: what each
+        output value costs beside them, as the width of small reductions.
+    half_channels
+        Output channels (of a group) at which it does: what each input value costs, as gathering and packing.
+    half_pixels
+        Output positions at which it does: what each weight costs, as reading it.
+    half_outputs
+        Output values at which it does: below, a wide processor has too little to do at once.
+    serial_share
+        Share of the work that one thread does while the others wait; None takes the calibration's.
     """
 
     efficiency: float
     half_work: float = 0.0
     group_work: float = 0.0
     dispatch: float | None = None
+    half_depth: float = 0.0
+    half_channels: float = 0.0
+    half_pixels: float = 0.0
+    half_outputs: float = 0.0
+    serial_share: float | None = None
+
+    @property
+    def shaped(self) -> bool:
+        """Whether the rate depends on more than the amount of work."""
+        return bool(self.half_depth or self.half_channels or self.half_pixels or self.half_outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationError:
+    """How far a parameter set's predictions are from measurements.
+
+    Parameters
+    ----------
+    low, high
+        Factors of a predicted latency between which nine in ten measurements lay.
+    mape
+        Mean absolute error on networks of families that were not fitted, as a share; None if there were none.
+    """
+
+    low: float
+    high: float
+    mape: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFactors:
+    """How a cluster's cores differ from what their peak rate says, beside the others'.
+
+    Parameters
+    ----------
+    speed
+        Factor of the rate of every class.
+    kernels
+        Factor by class, in place of `speed`.
+    overhead
+        Factor of the fixed times where the first worker thread is on the cluster.
+    """
+
+    speed: float = 1.0
+    kernels: Mapping[str, float] = field(default_factory=dict)
+    overhead: float = 1.0
+
+    def of(self, kernel_class: str) -> float:
+        """Factor of a class's rate."""
+        return self.kernels.get(kernel_class, self.speed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +124,12 @@ class Calibration:
     host_overhead
         CPU time as of `dispatch`, for every inference (or subgraph handed over) before its first kernel: an
         interpreter's own work.
+    clusters
+        Factors by CPU cluster; 1 for those that are not named.
+    crossing
+        Share of their speed that worker threads lose on other clusters than the first one's.
+    error
+        How far its predictions are from measurements; None where nobody compared.
     """
 
     library: str
@@ -80,8 +147,22 @@ class Calibration:
     grade: str = "D"
     source: str = ""
     host_overhead: float = 0.0
+    clusters: Mapping[str, ClusterFactors] = field(default_factory=dict)
+    crossing: float = 0.0
+    error: CalibrationError | None = None
 
     @property
     def key(self) -> tuple[str, str, str, str]:
         """(library, processor, dtype, layout)."""
         return (self.library, self.processor, self.dtype, self.layout)
+
+    def rate(self, kernel_class: str) -> KernelRate:
+        """The class's own rate, else that of ``other``, which every calibration has."""
+        return self.kernels.get(kernel_class) or self.kernels["other"]
+
+    def factors(self, cluster: str) -> ClusterFactors:
+        """Factors of a CPU cluster."""
+        return self.clusters.get(cluster, _ALIKE)
+
+
+_ALIKE = ClusterFactors()

@@ -153,6 +153,7 @@ def _calibration(root: Node) -> Iterator[FileFault]:
             if processor == "cpu":
                 clusters = [cluster for _, cluster in _items(_at(root, "clusters"))]
                 yield from _dtypes(dtypes, loc, clusters)
+                yield from _factors(dtypes, loc, [name for _, _, name in _named(root)])
             elif unit is None:
                 if processor in ("gpu", "dsp", "npu"):
                     yield fault_at(dtypes, loc, f"the device has no {processor}", key=True)
@@ -166,6 +167,15 @@ def _dtypes(dtypes: Node, loc: Loc, rated: list[Node]) -> Iterator[FileFault]:
         if any(_at(unit, "macs_per_cycle", dtype) is None for unit in rated):
             message = f"macs_per_cycle of {loc[-1]} does not tell the rate of {dtype}"
             yield fault_at(node, (*loc, dtype), message, key=True)
+
+
+def _factors(dtypes: Node, loc: Loc, names: list[str]) -> Iterator[FileFault]:
+    """Clusters that a calibration names."""
+    for dtype, found in _items(dtypes):
+        for name, node in _items(_at(found, "clusters")):
+            if name not in names:
+                message = f"no cluster of that name; the device has {', '.join(names)}"
+                yield fault_at(node, (*loc, dtype, "clusters", name), message, key=True)
 
 
 def _layouts(dtypes: Node, loc: Loc, unit: Node) -> Iterator[FileFault]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from socsim.devices.calibration import Calibration, KernelRate
+from socsim.devices.calibration import Calibration, CalibrationError, ClusterFactors, KernelRate
 from socsim.devices.cfs import CfsParameters
 from socsim.devices.modes import PowerMode, cut, mode_named
 from socsim.devices.opp import IdleState, Opp, PowerModel
@@ -21,9 +21,11 @@ from socsim.words import counted
 __all__ = [
     "Accelerator",
     "Calibration",
+    "CalibrationError",
     "CfsParameters",
     "Clocked",
     "Cluster",
+    "ClusterFactors",
     "Device",
     "IdleState",
     "KernelRate",

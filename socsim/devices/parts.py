@@ -103,6 +103,8 @@ class Accelerator(Clocked):
     suspend_after
         Time in s without work after which it is powered down; 0 if it never is. Governors do not count that time; what
         it saves and what waking up takes is not simulated.
+    local_memory
+        Size in B of a memory of its own: kernels whose activations fit cause traffic to DRAM for their weights alone.
     """
 
     name: str
@@ -117,6 +119,7 @@ class Accelerator(Clocked):
     poll: bool = False
     transition_stall: float = 0.0
     suspend_after: float = 0.0
+    local_memory: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

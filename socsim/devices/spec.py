@@ -20,7 +20,9 @@ from socsim.yamlfile import Loc, RelativeFaults
 
 __all__ = [
     "AcceleratorSpec",
+    "CalibrationErrorSpec",
     "CalibrationSpec",
+    "ClusterFactorsSpec",
     "ClusterSpec",
     "DeviceSpec",
     "IdleStateSpec",
@@ -50,6 +52,8 @@ Positive = Annotated[float, _in("ratio"), Field(gt=0)]
 Share = Annotated[float, _in("ratio"), Field(ge=0, le=1)]
 PositiveShare = Annotated[float, _in("ratio"), Field(gt=0, le=1)]
 KernelShare = Annotated[float, _in("ratio"), Field(gt=0, le=8)]
+Half = Annotated[float, _in("ratio"), Field(ge=0)]
+Factor = Annotated[float, _in("ratio"), Field(gt=0, le=100)]
 Time = Annotated[float, _in("time"), Field(ge=0)]
 Interval = Annotated[float, _in("time"), Field(gt=0)]
 Frequency = Annotated[float, _in("frequency"), Field(gt=0)]
@@ -188,6 +192,7 @@ class AcceleratorSpec(_Unit):
     call_latency: Time = 0.0
     poll: bool = False
     suspend_after: Interval | None = None
+    local_memory: Size | None = None
 
     @model_validator(mode="after")
     def _layouts(self) -> AcceleratorSpec:
@@ -298,6 +303,33 @@ class KernelSpec(_Block):
     half_work: Work = 0.0
     group_work: Work = 0.0
     dispatch: Time | None = None
+    half_depth: Half = 0.0
+    half_channels: Half = 0.0
+    half_pixels: Half = 0.0
+    half_outputs: Half = 0.0
+    serial_share: Share | None = None
+
+
+class ClusterFactorsSpec(_Block):
+    """How a cluster's cores differ from what their peak rate says."""
+
+    speed: Factor = 1.0
+    kernels: dict[Text, Factor] = {}
+    overhead: Factor = 1.0
+
+
+class CalibrationErrorSpec(_Block):
+    """How far predictions are from measurements."""
+
+    low: Positive
+    high: Positive
+    mape: Annotated[float, _in("ratio"), Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _order(self) -> CalibrationErrorSpec:
+        if self.low > self.high:
+            raise ValueError(f"expected low <= high, got {self.low} and {self.high}")
+        return self
 
 
 class CalibrationSpec(_Block):
@@ -312,6 +344,9 @@ class CalibrationSpec(_Block):
     serial_share: Share = 0.0
     fork_join: Time = 0.0
     noise: Annotated[float, _in("ratio"), Field(ge=0, le=2)] = 0.0
+    clusters: dict[Name, ClusterFactorsSpec] = {}
+    crossing: Annotated[float, _in("ratio"), Field(ge=0, lt=1)] = 0.0
+    error: CalibrationErrorSpec | None = None
 
     @model_validator(mode="after")
     def _other(self) -> CalibrationSpec:

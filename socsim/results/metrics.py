@@ -11,6 +11,7 @@ import numpy as np
 from socsim.errors import UnknownNameError, UsageError
 from socsim.results.attribution import caused_j
 from socsim.results.shown import frame_drop_share
+from socsim.results.uncertainty import latency_interval
 from socsim.simulation.records import AppRecord, Outcome
 from socsim.workloads.transforms import split_transforms
 
@@ -42,6 +43,9 @@ METRICS: Mapping[str, str] = {
     "prediction_mape": "mean of |predicted - actual| / actual over kernels, as a share (0.1 is 10 %)",
     "top1_drop": "points of Top-1 accuracy that transforms of the network cost; 0 without any, null where unknown",
     "top1_mean": "mean published Top-1 accuracy in % of a family's finished inferences; null for one network",
+    "latency_ms_low": "latency_ms_mean less what the device's calibration may be off in nine of ten cases; "
+    "null where its error is not known",
+    "latency_ms_high": "the same, and more",
 }
 """What each key of a row means, in the order of the columns."""
 
@@ -91,6 +95,7 @@ def metrics(outcome: Outcome, app: str | None = None, deadline_s: float | None =
         "prediction_mape": _prediction_mape(outcome, record.app),
         "top1_drop": None if isnan(record.top1_drop) else record.top1_drop,
         "top1_mean": _top1_mean(outcome, record),
+        **_interval(latency, record),
     }
     return {key: row[key] for key in METRICS}
 
@@ -140,6 +145,16 @@ def _latency(latency: list[float]) -> Row:
         "latency_ms_mean": float(np.mean(latency)),
         "latency_ms_p50": float(p50),
         "latency_ms_p95": float(p95),
+    }
+
+
+def _interval(latency: list[float], record: AppRecord) -> Row:
+    factors = latency_interval(record.bases) if latency else None
+    low, high = factors or (None, None)
+    mean = float(np.mean(latency)) if latency else 0.0
+    return {
+        "latency_ms_low": None if low is None else mean * low,
+        "latency_ms_high": None if high is None else mean * high,
     }
 
 

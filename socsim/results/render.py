@@ -15,6 +15,8 @@ from socsim import units
 from socsim.results.attribution import energy_by_app
 from socsim.results.metrics import device_row, transforms_of
 from socsim.results.shown import frame_apps
+from socsim.results.uncertainty import difference_error
+from socsim.simulation.records import Basis
 from socsim.words import counted
 from socsim.workloads.transforms import split_transforms
 
@@ -102,7 +104,27 @@ def render_comparison(comparison: Comparison) -> Group:
     table = _table(Text(_title(comparison), "bold"), names, rows, (*_SPEEDUP, *accurate), after)
     wanted = comparison.wanted_dtype
     notes = dict.fromkeys(note for result in comparison.results for note in _notes(result, wanted))
-    return Group(table, *map(Text, [*_queues(comparison, rows), *notes]))
+    return Group(table, *map(Text, [*_queues(comparison, rows), *_close(comparison), *notes]))
+
+
+def _close(comparison: Comparison) -> Iterator[str]:
+    """Which rows are as fast as the fastest, as far as the model can tell."""
+    pairs = zip(comparison.rows, comparison.labels, comparison.results, strict=True)
+    timed = [
+        (row["latency_ms_mean"], label, _bases(own)) for row, label, own in pairs if row["latency_ms_mean"]
+    ]
+    if not timed:
+        return
+    best, first, bases = min(timed, key=lambda one: one[0])
+    for latency, label, others in timed:
+        error = difference_error(bases, others)
+        if label != first and error is not None and 1.0 < latency / best < error:
+            apart = f"{first} is {latency / best - 1.0:.0%} faster than {label}"
+            yield f"{apart}, less than the model's own error for the two ({error - 1.0:.0%})"
+
+
+def _bases(result: Result) -> Mapping[str, Basis]:
+    return next(iter(result.outcome.apps.values())).bases
 
 
 def render_applications(result: Result, *, slowdown: bool = False) -> Group:

@@ -12,6 +12,7 @@ from socsim.errors import SimulationError
 from socsim.schedulers.plan import Placement
 from socsim.schedulers.prediction import Predictor
 from socsim.schedulers.view import Job, Load, View
+from socsim.simulation.basis import added, bases
 from socsim.simulation.dispatcher import Dispatcher
 from socsim.simulation.executor import Fragment
 from socsim.simulation.handovers import CPU, Place
@@ -84,6 +85,7 @@ class OnlineStream(Stream):
         self._handovers: dict[tuple[str, str, str], float] = {}
         self._merged: dict[tuple[int, int], Unit] = {}
         self._totals = [0, 0.0, 0.0]
+        self._runs: dict[int, tuple[KernelGraph, int]] = {}
         self._invocations = dispatcher.scheduler.granularity != "operator"
         load = Load(
             dispatcher.now,
@@ -227,6 +229,8 @@ class OnlineStream(Stream):
         self._expect(job, placement)
         since = {root: max(state.ready_at[t] for t in tensors) for root, tensors in lowered.roots.items()}
         self._totals[0] += lowered.graph.kernels
+        graph, runs = self._runs.get(id(lowered.graph), (lowered.graph, 0))
+        self._runs[id(graph)] = (graph, runs + 1)
         self._totals[1] += lowered.graph.transfer_bytes
         self._totals[2] += lowered.graph.sync_s
         expected = free_at[placement.processor]
@@ -314,4 +318,5 @@ class OnlineStream(Stream):
             macs=network.macs,
             top1_drop=network.top1_drop,
             drop_source=network.lineage.source if network.lineage else "",
+            bases=added((runs / n, bases(graph, self.pricer)) for graph, runs in self._runs.values()),
         )

@@ -15,6 +15,7 @@ from socsim.schedulers.registry import scheduler_files
 from socsim.schedulers.reuse.base import ReusePolicy
 from socsim.schedulers.validation import resolve
 from socsim.schedulers.view import Load, View
+from socsim.simulation.basis import added, bases
 from socsim.simulation.kernelgraph import KernelGraph
 from socsim.simulation.lowering import lower_plan
 from socsim.simulation.pacing import UNPACED, Pacing
@@ -228,4 +229,5 @@ class Planner:
             macs=network.macs,
             top1_drop=network.top1_drop,
             drop_source=network.lineage.source if network.lineage else "",
+            bases=added((w, bases(x.graph, pricer)) for w, x in zip(weights, followed, strict=True)),
         )

@@ -17,6 +17,7 @@ from socsim.simulation.processlog import BurstRecord, ProcessRecord, SpanRecord
 __all__ = [
     "STATUSES",
     "AppRecord",
+    "Basis",
     "ClockRecord",
     "ComponentPower",
     "EnergyRecord",
@@ -254,6 +255,22 @@ class PredictionRecord(NamedTuple):
     """How many of their errors are at most 0.1."""
 
 
+class Basis(NamedTuple):
+    """Kernels that rest on one parameter set.
+
+    Parameters
+    ----------
+    seconds
+        Their time alone at the highest clocks, per inference.
+    low, high
+        Factors of a prediction between which nine in ten measurements lay; None where nobody compared.
+    """
+
+    seconds: float
+    low: float | None
+    high: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class AppRecord:
     """What one application ran, and what its plan costs whatever the timing.
@@ -283,6 +300,8 @@ class AppRecord:
     """Points of Top-1 accuracy that transforms of the network cost; nan where that is not known."""
     drop_source: str = ""
     """Grade and source of that."""
+    bases: Mapping[str, Basis] = field(default_factory=dict)
+    """Parameter set (``"gpu/fp16/image"``) -> kernels that rest on it, and how far off it is known to be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,19 @@ from socsim.devices.device import Accelerator, Calibration, Cluster, KernelRate
 from socsim.workloads.graph import DTYPE_BYTES, ModelGraph, Operator
 from socsim.workloads.operators import MAC_TYPES
 
-__all__ = ["WHOLE", "KernelCost", "Part", "accelerator_cost", "cpu_cost", "part_bytes", "part_work"]
+__all__ = [
+    "WHOLE",
+    "KernelCost",
+    "Part",
+    "Shape",
+    "accelerator_cost",
+    "core_speeds",
+    "cpu_cost",
+    "part_bytes",
+    "part_shape",
+    "part_work",
+    "saturation",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,28 @@ class Part:
 
 WHOLE = Part()
 """All of an operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What of a kernel's shape its rate may depend on.
+
+    Parameters
+    ----------
+    depth
+        Operations per output value.
+    channels
+        Output channels of one group; of all groups for depthwise convolutions, which work on many at once.
+    pixels
+        Output positions, over the batch.
+    outputs
+        Output values.
+    """
+
+    depth: float
+    channels: float
+    pixels: float
+    outputs: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +142,17 @@ def part_groups(graph: ModelGraph, op: Operator, part: Part = WHOLE) -> float:
     return groups if part.dimension == "H" else groups * output_share(graph, op, part)
 
 
-def part_bytes(graph: ModelGraph, op: Operator, dtype: str, part: Part = WHOLE) -> float:
+def part_bytes(
+    graph: ModelGraph, op: Operator, dtype: str, part: Part = WHOLE, local_memory: float = 0.0
+) -> float:
     """DRAM traffic of a part in B: activations read and written and weights read, once each.
 
     Of a table that is looked up, only the rows found are read.
+
+    Parameters
+    ----------
+    local_memory
+        Size in B of a memory that the processor has to itself: so much of the activations causes no traffic.
     """
     share = output_share(graph, op, part)
     reads, writes, weights = graph.input_elements(op), graph.output_elements(op), op.weights
@@ -121,7 +162,9 @@ def part_bytes(graph: ModelGraph, op: Operator, dtype: str, part: Part = WHOLE) 
         reads_share, weights_share = input_share(graph, op, part), 1.0
     else:
         reads_share, weights_share = 1.0, share
-    return DTYPE_BYTES[dtype] * (reads * reads_share + writes * share + weights * weights_share)
+    size = DTYPE_BYTES[dtype]
+    activations = size * (reads * reads_share + writes * share)
+    return max(0.0, activations - local_memory) + size * weights * weights_share
 
 
 def input_share(graph: ModelGraph, op: Operator, part: Part) -> float:
@@ -158,22 +201,23 @@ def cpu_cost(
     chunking
         ``"static"``: equal parts, so the slowest core decides; ``"capacity"``: parts in proportion to core speed.
     """
-    rate = _rate(calibration, kernel_class)
-    speeds = [c.peak(calibration.dtype) for c in cores]
+    rate = calibration.rate(kernel_class)
+    speeds = core_speeds(calibration, kernel_class, cores)
     threads = len(cores)
     work = part_work(graph, op, part) + rate.group_work * part_groups(graph, op, part)
-    serial, parallel = work * calibration.serial_share, work * (1.0 - calibration.serial_share)
+    share = calibration.serial_share if rate.serial_share is None else rate.serial_share
+    serial, parallel = work * share, work * (1.0 - share)
     if threads == 1:
         serial, parallel = 0.0, work
     slowest = parallel / sum(speeds) if chunking == "capacity" else parallel / threads / min(speeds)
-    saturation = 1.0 + rate.half_work * threads / work if work else 1.0
-    compute = (slowest + serial / speeds[0]) / rate.efficiency * saturation
+    compute = (slowest + serial / speeds[0]) / rate.efficiency * _saturation(graph, op, rate, part, threads)
+    factor = calibration.factors(cores[0].name).overhead if calibration.clusters else 1.0
     reach = min(bandwidth, sum(c.bandwidth for c in cores)) * calibration.bandwidth_share
     return KernelCost(
         compute,
         part_bytes(graph, op, calibration.dtype, part),
         reach,
-        calibration.kernel_overhead + calibration.fork_join * (threads - 1),
+        (calibration.kernel_overhead + calibration.fork_join * (threads - 1)) * factor,
         0.0,
         kernel_class,
     )
@@ -189,12 +233,13 @@ def accelerator_cost(
     part: Part = WHOLE,
 ) -> KernelCost:
     """Cost on a GPU, DSP or NPU."""
-    rate = _rate(calibration, kernel_class)
+    rate = calibration.rate(kernel_class)
     work = part_work(graph, op, part) + rate.group_work * part_groups(graph, op, part)
-    saturation = 1.0 + rate.half_work / work if work else 1.0
     return KernelCost(
-        work / (accelerator.peak(calibration.dtype) * rate.efficiency) * saturation,
-        part_bytes(graph, op, calibration.dtype, part),
+        work
+        / (accelerator.peak(calibration.dtype) * rate.efficiency)
+        * _saturation(graph, op, rate, part, 1),
+        part_bytes(graph, op, calibration.dtype, part, accelerator.local_memory),
         accelerator.bandwidth * calibration.bandwidth_share,
         calibration.kernel_overhead,
         calibration.dispatch if rate.dispatch is None else rate.dispatch,
@@ -202,6 +247,65 @@ def accelerator_cost(
     )
 
 
-def _rate(calibration: Calibration, kernel_class: str) -> KernelRate:
-    """The class's own rate, else that of ``other``, which every calibration has."""
-    return calibration.kernels.get(kernel_class) or calibration.kernels["other"]
+def core_speeds(calibration: Calibration, kernel_class: str, cores: Sequence[Cluster]) -> list[float]:
+    """Operations per second of each thread's core at an efficiency of 1.
+
+    They are its peak, with what its cluster differs, and what is lost off the first thread's cluster.
+    """
+    speeds = [c.peak(calibration.dtype) for c in cores]
+    if calibration.clusters:
+        speeds = [
+            speed * calibration.factors(c.name).of(kernel_class)
+            for speed, c in zip(speeds, cores, strict=True)
+        ]
+    if calibration.crossing:
+        kept = 1.0 - calibration.crossing
+        speeds = [
+            speed if c.name == cores[0].name else speed * kept for speed, c in zip(speeds, cores, strict=True)
+        ]
+    return speeds
+
+
+def saturation(rate: KernelRate, work: float, shape: Shape, threads: int = 1) -> float:
+    """How many times slower a kernel is than at its class's full efficiency.
+
+    Parameters
+    ----------
+    rate
+        Of its class.
+    work, shape
+        Operations, and the shape of what they compute.
+    threads
+        Worker threads.
+    """
+    return (
+        1.0
+        + rate.half_work * threads / work
+        + rate.half_depth / shape.depth
+        + rate.half_channels / shape.channels
+        + rate.half_pixels / shape.pixels
+        + rate.half_outputs / shape.outputs
+    )
+
+
+def part_shape(graph: ModelGraph, op: Operator, part: Part = WHOLE) -> Shape:
+    """Shape of a part: a share of its channels, or of its rows."""
+    shape, share = graph.output_shape(op), output_share(graph, op, part)
+    width = (shape[1] if len(shape) == 4 else shape[-1]) if len(shape) > 1 else 1
+    outputs = graph.output_elements(op) * share
+    pixels = graph.output_elements(op) / width
+    channels = width / (1 if op.type == "depthwise_conv2d" else op.get("groups", 1))
+    if part.dimension == "H":
+        pixels *= share
+    else:
+        channels *= share
+    return Shape(part_work(graph, op, part) / outputs, channels, pixels, outputs)
+
+
+def _saturation(graph: ModelGraph, op: Operator, rate: KernelRate, part: Part, threads: int) -> float:
+    work = part_work(graph, op, part)
+    if not work:
+        return 1.0
+    if not rate.shaped:
+        return 1.0 + rate.half_work * threads / work
+    return saturation(rate, work, part_shape(graph, op, part), threads)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from math import ceil
 
 from socsim.workloads.builder import GraphBuilder
 from socsim.workloads.graph import ModelGraph
-from socsim.workloads.zoo.mobilenet import InvertedResidual, inverted_residuals
+from socsim.workloads.zoo.mobilenet import InvertedResidual, inverted_residuals, scaled_channels
 
-__all__ = ["efficientnet_b0", "efficientnet_lite0"]
+__all__ = ["efficientnet_b0", "efficientnet_lite0", "efficientnet_lite2"]
 
-_STAGES = (
+_Stages = Sequence[tuple[int, int, int, int, int]]
+_STAGES: _Stages = (
     (1, 16, 3, 1, 1),
     (6, 24, 3, 2, 2),
     (6, 40, 5, 2, 2),
@@ -43,16 +45,30 @@ def efficientnet_lite0(*, resolution: int = 224, classes: int = 1000) -> ModelGr
     return _efficientnet("efficientnet_lite0", resolution, classes, "relu6", excite=False)
 
 
-def _efficientnet(name: str, resolution: int, classes: int, activation: str, *, excite: bool) -> ModelGraph:
+def efficientnet_lite2(*, resolution: int = 260, classes: int = 1000) -> ModelGraph:
+    """EfficientNet-Lite2 (TensorFlow, 2020): 1.1 times as wide and 1.2 times as deep as Lite0.
+
+    Options as of :func:`efficientnet_b0`.
+    """
+    stages = [
+        (t, scaled_channels(c, 1.1), kernel, n if n == 1 else ceil(1.2 * n), stride)
+        for t, c, kernel, n, stride in _STAGES
+    ]
+    return _efficientnet("efficientnet_lite2", resolution, classes, "relu6", excite=False, stages=stages)
+
+
+def _efficientnet(
+    name: str, resolution: int, classes: int, activation: str, *, excite: bool, stages: _Stages = _STAGES
+) -> ModelGraph:
     b = GraphBuilder(name)
     x = b.conv(b.input(1, 3, resolution, resolution), 32, 3, 2, activation=activation)
-    x = inverted_residuals(b, x, _blocks(32, activation, excite))
+    x = inverted_residuals(b, x, _blocks(stages, 32, activation, excite))
     x = b.conv(x, 1280, activation=activation)
     return b.build(b.softmax(b.dense(b.global_avg_pool(x, keepdims=False), classes)))
 
 
-def _blocks(channels: int, activation: str, excite: bool) -> Iterable[InvertedResidual]:
-    for expansion, out, kernel, repeats, stride in _STAGES:
+def _blocks(stages: _Stages, channels: int, activation: str, excite: bool) -> Iterable[InvertedResidual]:
+    for expansion, out, kernel, repeats, stride in stages:
         for i in range(repeats):
             expanded = channels * expansion if expansion > 1 else None
             yield InvertedResidual(

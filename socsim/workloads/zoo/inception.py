@@ -16,7 +16,7 @@ from socsim.errors import ModelError
 from socsim.workloads.builder import GraphBuilder
 from socsim.workloads.graph import ModelGraph
 
-__all__ = ["googlenet", "inception_v3", "inception_v4"]
+__all__ = ["googlenet", "googlenet_torch", "inception_v3", "inception_v4"]
 
 _CONV = re.compile(r"(?P<channels>\d+)@(?P<height>\d)x(?P<width>\d)(?P<mode>v|/2)?")
 
@@ -56,6 +56,25 @@ def googlenet(*, resolution: int = 224, classes: int = 1000) -> ModelGraph:
             b, x, f"{one}@1x1", f"{reduce3}@1x1 {three}@3x3", f"{reduce5}@1x1 {five}@5x5", f"max {pool}@1x1"
         )
     return _head(b, x, classes)
+
+
+def googlenet_torch(*, resolution: int = 224, classes: int = 1000) -> ModelGraph:
+    """GoogLeNet as PyTorch has it: batch norms for response normalisations, 3x3 for 5x5 convolutions.
+
+    1.5 GMAC, 6.6 M parameters; the outputs are scores. Options as of :func:`googlenet`.
+    """
+    b = GraphBuilder("googlenet_torch")
+    x = b.conv(b.input(1, 3, resolution, resolution), 64, 7, 2, padding=3, activation="relu")
+    x = _branch(b, b.max_pool(x, 3, 2, ceil=True), "64@1x1 192@3x3")[0]
+    for i, (one, reduce3, three, reduce5, five, pool) in enumerate(_GOOGLENET):
+        if i in (0, 2):
+            x = b.max_pool(x, 3, 2, ceil=True)
+        if i == 7:
+            x = b.max_pool(x, 2, 2, ceil=True)
+        x = _module(
+            b, x, f"{one}@1x1", f"{reduce3}@1x1 {three}@3x3", f"{reduce5}@1x1 {five}@3x3", f"max {pool}@1x1"
+        )
+    return b.build(b.dense(b.avg_pool_all(x), classes))
 
 
 def inception_v3(*, resolution: int = 299, classes: int = 1000) -> ModelGraph:

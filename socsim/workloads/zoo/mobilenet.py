@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from socsim.errors import UsageError
@@ -14,9 +14,15 @@ __all__ = [
     "inverted_residuals",
     "mnasnet",
     "mobilenet_v1",
+    "mobilenet_v1b",
     "mobilenet_v2",
+    "mobilenet_v2_tf",
+    "mobilenet_v2_unrounded",
     "mobilenet_v3",
+    "mobilenet_v3_large",
     "scaled_channels",
+    "separable_maps",
+    "v2_blocks",
 ]
 
 
@@ -126,10 +132,39 @@ def mobilenet_v1(*, width: float = 1.0, resolution: int = 224, classes: int = 10
         Size of the output.
     """
     b, x = _stem("mobilenet_v1", 32, width, resolution, "relu6")
-    for channels, stride in _V1:
-        x = b.depthwise(x, 3, stride, activation="relu6")
-        x = b.conv(x, scaled_channels(channels, width), activation="relu6")
+    x = _separable(b, x, width, "relu6", "relu6")
     return b.build(b.softmax(b.dense(b.avg_pool_all(x), classes)))
+
+
+def mobilenet_v1b(*, width: float = 1.0, resolution: int = 224, classes: int = 1000) -> ModelGraph:
+    """MobileNet without functions between the depth-wise and the 1x1 convolutions, as in pytorchcv (2018).
+
+    Options as of :func:`mobilenet_v1`; the outputs are scores, not probabilities.
+    """
+    b, x = _stem("mobilenet_v1b", 32, width, resolution, "relu")
+    x = _separable(b, x, width, None, "relu")
+    return b.build(b.dense(b.global_avg_pool(x, keepdims=False), classes))
+
+
+def _separable(b: GraphBuilder, x: str, width: float, inner: str | None, outer: str) -> str:
+    """Add all separable convolutions, with function `inner` between their parts and `outer` behind."""
+    for channels, stride in _V1:
+        x = b.depthwise(x, 3, stride, activation=inner)
+        x = b.conv(x, scaled_channels(channels, width), activation=outer)
+    return x
+
+
+def separable_maps(b: GraphBuilder, x: str) -> tuple[str, str]:
+    """Add the separable convolutions of MobileNet behind `x`, its first convolution.
+
+    Returns the maps at 1/16 and 1/32 of the image's size, of 512 and 1024 channels.
+    """
+    maps = []
+    for channels, stride in _V1:
+        if stride == 2:
+            maps.append(x)
+        x = b.conv(b.depthwise(x, 3, stride, activation="relu"), channels, activation="relu")
+    return maps[-1], x
 
 
 def mobilenet_v2(
@@ -152,6 +187,33 @@ def mobilenet_v2(
     b, x = _stem("mobilenet_v2", 32, width, resolution, "relu6")
     x = inverted_residuals(b, x, _blocks(_V2, b.channels(x), width, "relu6", expand_first))
     return _head(b, x, width, "relu6", classes)
+
+
+def mobilenet_v2_tf(*, width: float = 1.0, resolution: int = 224, classes: int = 1000) -> ModelGraph:
+    """MobileNetV2 as TensorFlow and PyTorch have it, the first block without expansion (301 MMAC).
+
+    Options as of :func:`mobilenet_v2`.
+    """
+    b, x = _stem("mobilenet_v2_tf", 32, width, resolution, "relu6")
+    x = inverted_residuals(b, x, _blocks(_V2, b.channels(x), width, "relu6", expand_first=False))
+    return _head(b, x, width, "relu6", classes)
+
+
+def v2_blocks() -> list[InvertedResidual]:
+    """The blocks of MobileNetV2 at full width, the first without expansion."""
+    return list(_blocks(_V2, 32, 1.0, "relu6", expand_first=False))
+
+
+def mobilenet_v2_unrounded(*, width: float = 1.0, resolution: int = 224, classes: int = 1000) -> ModelGraph:
+    """MobileNetV2 narrowed as in pytorchcv (2018): channels are cut to whole numbers, not to multiples of 8.
+
+    Options as of :func:`mobilenet_v2`. The classifier is a 1x1 convolution without bias; the outputs are
+    scores, not probabilities.
+    """
+    b, x = _stem("mobilenet_v2_unrounded", 32, width, resolution, "relu6", int)
+    x = inverted_residuals(b, x, _blocks(_V2, b.channels(x), width, "relu6", expand_first=True, whole=int))
+    x = b.conv(x, int(1280 * max(1.0, width)), activation="relu6")
+    return b.build(b.flatten(b.conv(b.avg_pool_all(x), classes, bias=False)))
 
 
 def mnasnet(*, width: float = 1.0, resolution: int = 224, classes: int = 1000) -> ModelGraph:
@@ -201,6 +263,31 @@ def mobilenet_v3(*, width: float = 1.0, resolution: int = 224, classes: int = 10
     return b.build(b.softmax(b.dense(x, classes)))
 
 
+_V3_FINAL = (*_V3_LARGE[:12], (5, 672, 160, True, "hswish", 2), *[_V3_LARGE[14]] * 2)
+"""As ``_V3_LARGE``, of the paper's final version."""
+
+
+def mobilenet_v3_large(*, width: float = 1.0, resolution: int = 224, classes: int = 1000) -> ModelGraph:
+    """MobileNetV3-Large in the paper's final version, as PyTorch has it (217 MMAC, 5.5 M parameters).
+
+    Squeezed channels are a quarter of the expanded ones, rounded to a multiple of 8; the gate comes after the
+    activation. Options as of :func:`mobilenet_v3`.
+    """
+    b, x = _stem("mobilenet_v3_large", 16, width, resolution, "hswish")
+    for kernel, expanded, channels, excite, activation, stride in _V3_FINAL:
+        wide = None if expanded is None else scaled_channels(expanded, width)
+        squeezed = scaled_channels(wide / 4, 1.0) if excite and wide else None
+        block = InvertedResidual(
+            scaled_channels(channels, width), wide, kernel, stride, activation, squeezed=squeezed
+        )
+        x = block.add_to(b, x)
+    x = b.conv(x, scaled_channels(960, width), activation="hswish")
+    x = b.dense(
+        b.global_avg_pool(x, keepdims=False), scaled_channels(1280, max(1.0, width)), activation="hswish"
+    )
+    return b.build(b.dense(x, classes))
+
+
 def _v3_block(
     width: float, kernel: int, expanded: int | None, channels: int, excite: bool, activation: str, stride: int
 ) -> InvertedResidual:
@@ -212,23 +299,26 @@ def _v3_block(
 
 
 def _blocks(
-    stages: tuple[tuple[int, ...], ...], channels: int, width: float, activation: str, expand_first: bool
-) -> Iterable[InvertedResidual]:
-    """Blocks of all stages behind a stem of `channels`."""
+    stages: tuple[tuple[int, ...], ...], channels: int, width: float, activation: str, expand_first: bool,
+    whole: Callable[[float], int] | None = None,
+) -> Iterable[InvertedResidual]:  # fmt: skip
+    """Blocks of all stages behind a stem of `channels`; `whole` rounds channels, by default to multiples of 8."""
     for expansion, out, kernel, repeats, stride in stages:
         for i in range(repeats):
             expanded = channels * expansion if expansion > 1 or expand_first else None
-            channels = scaled_channels(out, width)
+            channels = whole(out * width) if whole else scaled_channels(out, width)
             yield InvertedResidual(channels, expanded, kernel, stride if i == 0 else 1, activation)
 
 
 def _stem(
-    name: str, channels: int, width: float, resolution: int, activation: str
-) -> tuple[GraphBuilder, str]:
+    name: str, channels: int, width: float, resolution: int, activation: str,
+    whole: Callable[[float], int] | None = None,
+) -> tuple[GraphBuilder, str]:  # fmt: skip
     default = (width, resolution) == (1.0, 224)
     b = GraphBuilder(name if default else f"{name}_{float(width)}_{resolution}")
     x = b.input(1, 3, resolution, resolution)
-    return b, b.conv(x, scaled_channels(channels, width), 3, 2, activation=activation)
+    wide = whole(channels * width) if whole else scaled_channels(channels, width)
+    return b, b.conv(x, wide, 3, 2, activation=activation)
 
 
 def _head(b: GraphBuilder, x: str, width: float, activation: str, classes: int) -> ModelGraph:

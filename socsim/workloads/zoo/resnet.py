@@ -6,7 +6,7 @@ from socsim.errors import UsageError
 from socsim.workloads.builder import GraphBuilder
 from socsim.workloads.graph import ModelGraph
 
-__all__ = ["resnet18", "resnet34", "resnet50", "resnet50_v2", "resnet101"]
+__all__ = ["resnet18", "resnet34", "resnet50", "resnet50_v2", "resnet50_v15", "resnet101"]
 
 _WIDTHS = (64, 128, 256, 512)
 
@@ -51,6 +51,11 @@ def resnet50(*, resolution: int = 224, classes: int = 1000, stride_in: str = "1x
         `stride_in` is neither.
     """
     return _bottleneck("resnet50", (3, 4, 6, 3), resolution, classes, stride_in)
+
+
+def resnet50_v15(*, resolution: int = 224, classes: int = 1000) -> ModelGraph:
+    """ResNet-50 version 1.5, with strides in the 3x3 convolutions (4.09 GMAC); options as of :func:`resnet50`."""
+    return _bottleneck("resnet50_v1.5", (3, 4, 6, 3), resolution, classes, "3x3")
 
 
 def resnet101(*, resolution: int = 224, classes: int = 1000, stride_in: str = "3x3") -> ModelGraph:

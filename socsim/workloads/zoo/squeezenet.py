@@ -5,7 +5,7 @@ from __future__ import annotations
 from socsim.workloads.builder import GraphBuilder
 from socsim.workloads.graph import ModelGraph
 
-__all__ = ["squeezenet_10", "squeezenet_11"]
+__all__ = ["fire", "squeezenet_10", "squeezenet_11", "squeezenet_11_torch"]
 
 _FIRES = (16, 16, 32, 32, 48, 48, 64, 64)
 """Squeezed channels of each fire module; each of the two expansions has four times as many."""
@@ -34,6 +34,11 @@ def squeezenet_11(*, resolution: int = 227, classes: int = 1000, border: int = 1
     return _squeezenet("squeezenet_1.1", resolution, classes, border, (64, 3), pools=(2, 4))
 
 
+def squeezenet_11_torch(*, resolution: int = 224, classes: int = 1000, border: int = 0) -> ModelGraph:
+    """SqueezeNet 1.1 as PyTorch has it; options as of :func:`squeezenet_10`."""
+    return _squeezenet("squeezenet_1.1_torch", resolution, classes, border, (64, 3), pools=(2, 4))
+
+
 def _squeezenet(
     name: str, resolution: int, classes: int, border: int, stem: tuple[int, int], pools: tuple[int, int]
 ) -> ModelGraph:
@@ -45,11 +50,12 @@ def _squeezenet(
     for i, squeezed in enumerate(_FIRES):
         if i in pools:
             x = b.max_pool(x, 3, 2, ceil=True)
-        x = _fire(b, x, squeezed)
+        x = fire(b, x, squeezed)
     x = b.conv(x, classes, padding=border, activation="relu")
     return b.build(b.softmax(b.avg_pool_all(x)))
 
 
-def _fire(b: GraphBuilder, x: str, squeezed: int) -> str:
+def fire(b: GraphBuilder, x: str, squeezed: int) -> str:
+    """Add a fire module behind `x`: squeeze to `squeezed` channels, expand to eight times as many."""
     x = b.conv(x, squeezed, activation="relu")
     return b.concat(*(b.conv(x, 4 * squeezed, kernel, activation="relu") for kernel in (1, 3)))

@@ -1,0 +1,1 @@
+"""Calibration: kernel rates and fixed costs fitted to measured latencies, and how sure they are."""

@@ -1,0 +1,155 @@
+"""Robust least squares in the logarithm of latency, with what is expected of each parameter as a residual more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from socsim.calibration.features import FloatArray
+from socsim.calibration.model import AcceleratorModel, CpuModel
+from socsim.calibration.space import Space
+from socsim.calibration.values import BY_CLASS, Values
+
+__all__ = ["Fit", "Series", "fit"]
+
+SCATTER = 0.05
+"""What a good model misses latencies by (standard deviation of the logarithm): beyond it, a row counts as unusual."""
+_STEP = 1e-5
+"""Step of the logarithm in differences."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Measured latencies of networks on one set of cores or one accelerator.
+
+    Parameters
+    ----------
+    model
+        Predicts them.
+    seconds
+        Measured latencies in s, in the order of the model's networks.
+    scatter
+        What a good model misses them by (standard deviation of the logarithm).
+    """
+
+    model: CpuModel | AcceleratorModel
+    seconds: FloatArray
+    scatter: float = SCATTER
+
+    def only(self, wanted: npt.NDArray[np.bool_]) -> Series | None:
+        """The measurements of some of the networks; None if there are none."""
+        kept = np.flatnonzero(wanted)
+        if not len(kept):
+            return None
+        names = [self.model.kernels.networks[i] for i in kept]
+        model = replace(self.model, kernels=self.model.kernels.select(names))
+        return Series(model, self.seconds[kept], self.scatter)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Where the least squares ended.
+
+    Parameters
+    ----------
+    space, vector
+        What was fitted, and the logarithms found.
+    deviations
+        Standard deviation of each logarithm after the measurements.
+    """
+
+    space: Space
+    vector: FloatArray
+    deviations: FloatArray
+
+    @property
+    def values(self) -> Values:
+        """The parameter set."""
+        return self.space.values(self.vector)
+
+    @property
+    def learned(self) -> FloatArray:
+        """How much of each parameter's expected variance the measurements removed, 0 to 1."""
+        return np.clip(1.0 - (self.deviations / self.space.spreads) ** 2, 0.0, 1.0)
+
+
+def fit(space: Space, series: Sequence[Series]) -> Fit:
+    """Fit a parameter set.
+
+    Parameters
+    ----------
+    space
+        Parameters with what is expected of them.
+    series
+        Measurements.
+    """
+    from scipy.optimize import least_squares
+    from threadpoolctl import threadpool_limits
+
+    columns = _columns(space)
+
+    def residuals(vector: FloatArray) -> FloatArray:
+        values = space.values(vector)
+        parts = [(np.log(s.model.latencies(values)) - np.log(s.seconds)) / s.scatter for s in series]
+        return np.concatenate([*parts, (vector - space.start) / space.spreads])
+
+    def slopes(vector: FloatArray) -> FloatArray:
+        values = space.values(vector)
+        parts = [_jacobian(s.model, space, values, columns) / s.scatter for s in series]
+        return np.concatenate([*parts, np.diag(1.0 / space.spreads)])
+
+    low, high = space.bounds
+    # one thread: matrices are small, waiting threads cost a hundred times what they do, and sums keep their order
+    with threadpool_limits(1, "blas"):
+        found = least_squares(
+            residuals, np.clip(space.start, low, high), jac=slopes, bounds=(low, high), loss="soft_l1", x_scale=1.0,
+            max_nfev=80, ftol=1e-7, xtol=1e-7, gtol=1e-7,
+        )  # fmt: skip
+        return Fit(space, found.x, _deviations(slopes(found.x)))
+
+
+def _deviations(jacobian: FloatArray) -> FloatArray:
+    return np.sqrt(np.diag(np.linalg.inv(jacobian.T @ jacobian)))
+
+
+def _columns(space: Space) -> Mapping[tuple[str, int], list[tuple[int, tuple[int, ...]]]]:
+    """Parameters that can be moved at once, as each acts on kernels of its own class: (column, index) by group."""
+    groups: dict[tuple[str, int], list[tuple[int, tuple[int, ...]]]] = {}
+    for column, p in enumerate(space.parameters):
+        by_class = p.quantity in BY_CLASS or p.quantity == "speed"
+        group = (p.quantity, p.index[0] if p.quantity == "speed" else -1 if by_class else p.index[0])
+        groups.setdefault(group, []).append((column, p.index))
+    return groups
+
+
+def _jacobian(
+    model: CpuModel | AcceleratorModel,
+    space: Space,
+    values: Values,
+    columns: Mapping[tuple[str, int], list[tuple[int, tuple[int, ...]]]],
+) -> FloatArray:
+    """Slopes of the logarithms of latencies by the logarithms of parameters."""
+    k = model.kernels
+    base, latencies, weights = model.durations(values), model.latencies(values), model.weights(values)
+    networks, classes = len(k.networks), len(values.classes)
+    cell = k.network * classes + k.kind
+    slopes = np.zeros((networks, len(space.parameters)))
+    for (quantity, _), members in columns.items():
+        array = values[quantity].copy()
+        for _, index in members:
+            array[index] *= np.exp(_STEP)
+        moved = values.replaced(quantity, array)
+        if quantity in BY_CLASS or quantity == "speed":
+            change = (model.durations(moved) - base) / _STEP
+            change = change if weights is None else change * weights
+            table = np.bincount(cell, change, networks * classes).reshape(networks, classes)
+            for column, index in members:
+                slopes[:, column] = table[:, index[-1]] / latencies
+        else:
+            change = (model.latencies(moved) - latencies) / _STEP
+            for column, _ in members:
+                slopes[:, column] = change / latencies
+    return slopes

@@ -1,0 +1,219 @@
+"""A calibration as a device file: it extends the device's own, and says of each number what it rests on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from statistics import median
+
+from socsim import units
+from socsim.calibration.calibrate import Calibrated, Outcome
+from socsim.calibration.report import IDENTIFIED, held_out_accuracy, range_of
+from socsim.calibration.tables import Table
+from socsim.calibration.values import SCALARS
+from socsim.devices.device import KernelRate
+from socsim.words import counted
+
+__all__ = ["power_lines", "profile_text", "set_lines", "source_lines", "write_profile"]
+
+_TIMES = frozenset({"kernel_overhead", "inference_overhead", "dispatch", "fork_join"})
+_PRIOR = "prior: what is expected of such kernels; the measurements do not tell"
+_POOR = 0.3
+"""Error of energies beyond which a processor's power is not taken for known: what its profile says of it stays."""
+_GOOD = 0.1
+"""Error on unknown families up to which numbers count as measured (B), beyond it as derived (C)."""
+
+
+def write_profile(outcome: Outcome, path: str | Path, extends: str) -> Path:
+    """Write the file.
+
+    Parameters
+    ----------
+    extends
+        Name of the device that was calibrated, or the path of its file.
+    """
+    target = Path(path)
+    if extends.endswith(".yaml") and Path(extends).is_file():
+        extends = os.path.relpath(Path(extends).resolve(), target.resolve().parent)
+    target.write_text(profile_text(outcome, extends), encoding="utf-8")
+    return target
+
+
+def profile_text(outcome: Outcome, extends: str) -> str:
+    """The file's text: the same for the same measurements."""
+    lines = [
+        f"# Calibrated by measurements: {Path(outcome.table.path).name}",
+        f"extends: {extends}",
+        "sources:",
+        *source_lines([outcome.table]),
+        *power_lines(outcome),
+        "calibration:",
+    ]
+    by_library: dict[str, dict[str, list[Calibrated]]] = {}
+    for found in outcome.calibrated:
+        by_library.setdefault(found.key[0], {}).setdefault(found.key[1], []).append(found)
+    for library, processors in sorted(by_library.items()):
+        lines.append(f"  {library}:")
+        for processor, sets in sorted(processors.items()):
+            lines.append(f"    {processor}:")
+            for found in sets:
+                _, _, dtype, layout = found.key
+                lines.append(f"      {dtype}:")
+                lines += [f"        {layout}:"] if layout else []
+                pad = " " * (10 if layout else 8)
+                lines += [pad + line for line in set_lines(found, outcome.table)]
+    return "\n".join(lines) + "\n"
+
+
+def source_lines(tables: Iterable[Table]) -> list[str]:
+    """Of block ``sources``: what the numbers that were fitted to tables say of themselves."""
+    names = ", ".join(dict.fromkeys(Path(table.path).name for table in tables))
+    if not names:
+        return []
+    return [
+        f'  calibrated: "socsim calibrate, {names}"',
+        '  prior: "socsim calibrate: expectations from hardware facts"',
+    ]
+
+
+def set_lines(found: Calibrated, table: Table) -> Iterable[str]:
+    """A parameter set, as it stands below its data type and layout.
+
+    Parameters
+    ----------
+    table
+        What it was fitted to.
+    """
+    held = held_out_accuracy(found)
+    grade = "B" if held and held.mape <= _GOOD and held.n >= 8 else "C"
+    yield f"grade: {grade}"
+    where = f"{table.name} in {Path(table.path).name}"
+    yield f'source: "calibrated: {_source(found)}; {where}"'
+    yield from _scalars(found)
+    yield f"noise: {_noise(found)}"
+    low, high = range_of(found)
+    yield (
+        f"error: {{low: {_number(low)}, high: {_number(high)}, mape: {_number(held.mape)}}}"
+        if held
+        else (f"error: {{low: {_number(low)}, high: {_number(high)}}}")
+    )
+    yield from _clusters(found)
+    yield "kernels:"
+    learned = _learned(found)
+    for name, rate in found.calibration.kernels.items():
+        yield f"  {name}: {_rate(rate, learned.get(name))}"
+
+
+def _noise(found: Calibrated) -> str:
+    """Spread between runs: the median of what the rows tell, else what is usual."""
+    told = [row.noise for part in found.parts for row in part.rows if row.noise is not None]
+    if told:
+        return _number(min(0.1, max(0.003, median(told))))
+    usual = 0.004 if found.key[1] == "cpu" else 0.024
+    return f'{{value: {usual}, grade: D, source: "prior: as in TensorFlow Lite on a Pixel 4"}}'
+
+
+def _source(found: Calibrated) -> str:
+    rows = [row for part in found.parts for row in part.rows]
+    lines = f"lines {min(r.line for r in rows)} to {max(r.line for r in rows)}"
+    held = held_out_accuracy(found)
+    told = f"{counted(len(rows), 'row')} ({lines}) of {counted(len(found.families), 'network')}"
+    cores = ", ".join(part.cores for part in found.parts if part.cores)
+    told += f" on {cores}" if cores else ""
+    return told + (
+        f"; error on other families {100 * held.mape:.1f} %" if held else "; one family, no cross-validation"
+    )
+
+
+def _scalars(found: Calibrated) -> Iterable[str]:
+    fitted = {
+        p.name: float(told) for p, told in zip(found.fit.space.parameters, found.fit.learned, strict=True)
+    }
+    for name in SCALARS:
+        if found.key[1] == "cpu" and name == "dispatch":
+            continue
+        if found.key[1] != "cpu" and name in ("fork_join", "crossing"):
+            continue
+        value = getattr(found.calibration, name)
+        text = units.format(float(_number(value)), "time") if name in _TIMES else _number(value)
+        if value and fitted.get(name, 0.0) < IDENTIFIED:
+            yield f'{name}: {{value: {text}, grade: D, source: "{_PRIOR}"}}'
+        else:
+            yield f"{name}: {text}"
+
+
+def _learned(found: Calibrated) -> Mapping[str, tuple[float, float]]:
+    """Class -> how much was learned of its rate, and its standard error."""
+    fit = found.fit
+    return {
+        p.name.partition(".")[2]: (float(told), float(error))
+        for p, told, error in zip(fit.space.parameters, fit.learned, fit.deviations, strict=True)
+        if p.quantity == "efficiency"
+    }
+
+
+def _rate(rate: KernelRate, learned: tuple[float, float] | None) -> str:
+    fields = [f"efficiency: {_number(rate.efficiency)}"]
+    if rate.half_work:
+        fields.append(f"half_work: {_number(rate.half_work / 1e3)} kMAC")
+    for name in ("half_depth", "half_channels", "half_pixels", "half_outputs", "serial_share"):
+        value = getattr(rate, name)
+        if value:
+            fields.append(f"{name}: {_number(value)}")
+    if learned is None or learned[0] < IDENTIFIED:
+        fields.append(f'grade: D, source: "{_PRIOR}"')
+        return "{" + ", ".join(fields) + "}"
+    return "{" + ", ".join(fields) + "}" + f"  # s.e. {100 * learned[1]:.0f} %"
+
+
+def _clusters(found: Calibrated) -> Iterable[str]:
+    factors = list(found.calibration.clusters.items())[1:]
+    if not factors:
+        return
+    yield "clusters:"
+    for name, own in factors:
+        rates = ", ".join(f"{kernel}: {_number(value)}" for kernel, value in own.kernels.items())
+        yield f"  {name}:"
+        yield f"    overhead: {_number(own.overhead)}"
+        yield f"    kernels: {{{rates}}}"
+
+
+def power_lines(outcome: Outcome, *, board: bool = True) -> Iterable[str]:
+    """Powers that energies told; nothing without them.
+
+    Parameters
+    ----------
+    board
+        Whether to tell the board's, too.
+    """
+    power = outcome.power
+    if power is None:
+        return
+    if board and power.board is not None:
+        told = f"calibrated: idle power of {counted(power.idle_rows, 'row')}, less what is modelled by itself"
+        idle = units.format(float(_number(power.board)), "power")
+        yield f'board_power: {{value: {idle}, grade: C, source: "{told}"}}'
+    factors = {p.processor: p for p in power.processors if p.mape <= _POOR}
+    if "cpu" in factors:
+        yield "clusters:"
+        for cluster in outcome.device.clusters:
+            yield f"  - name: {cluster.name}"
+            yield f"    power: {_coefficient(cluster.power.coefficient, factors['cpu'].factor, factors['cpu'].n)}"
+    others = [(name, p) for name, p in factors.items() if name != "cpu"]
+    if others:
+        yield "accelerators:"
+        for name, p in others:
+            unit = outcome.device.accelerators[name]
+            yield f"  {name}:"
+            yield f"    power: {_coefficient(unit.power.coefficient, p.factor, p.n)}"
+
+
+def _coefficient(coefficient: float, factor: float, rows: int) -> str:
+    text = units.format(float(_number(coefficient * factor)), "dynamic power")
+    return f'{{coefficient: {{value: {text}, grade: C, source: "calibrated: energies of {counted(rows, "row")}"}}}}'
+
+
+def _number(value: float) -> str:
+    """Four significant digits: more than any of the numbers is sure of, and the same on every machine."""
+    return f"{value:.4g}" if 1e-4 <= abs(value) < 1e6 or not value else repr(float(f"{value:.4g}"))
