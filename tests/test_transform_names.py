@@ -174,7 +174,7 @@ def test_what_is_published_is_known_with_its_source() -> None:
     graph = socsim.load_model(f"resnet50+{PRUNED}")
     assert graph.top1_drop == 1.87
     assert graph.lineage is not None
-    assert graph.lineage.source.startswith("B: Luo et al., ThiNet")
+    assert graph.lineage.source.startswith("D: Luo et al., ThiNet")
     assert drop("mobilenet_v1+prune(0.5)") == drop(f"mobilenet_v1+{PRUNED}") == 6.9
     assert drop("googlenet+quantise") == -0.048
 
@@ -417,7 +417,7 @@ def test_compare_on_the_command_line_and_again(cli: Cli, tmp_path: Path, table: 
 def test_show_a_network_step_by_step(cli: Cli) -> None:
     code, text, _ = cli("show", "model", f"resnet50+simplify+{PRUNED}")
     assert code == 0
-    assert "1.87 points of Top-1 lost (B: Luo et al., ThiNet" in text
+    assert "1.87 points of Top-1 lost (D: Luo et al., ThiNet" in text
     lines = [line.split() for line in text.splitlines()]
     assert ["resnet50", "73", "3.858", "G", "25.53", "M", "fp32", "255.7", "111.8"] in lines
     assert [
