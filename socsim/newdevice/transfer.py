@@ -117,7 +117,7 @@ def _unit_set(device: Device, unit: Accelerator, match: Match) -> Transferred:
     found = replace(
         old,
         processor=unit.name,
-        kernels=_rates(old.kernels, lanes),
+        kernels=_rates(old.kernels, lanes, slower),
         kernel_overhead=old.kernel_overhead * theirs.max_opp.frequency / unit.max_opp.frequency,
         inference_overhead=old.inference_overhead * slower,
         dispatch=old.dispatch * slower,
@@ -128,10 +128,16 @@ def _unit_set(device: Device, unit: Accelerator, match: Match) -> Transferred:
     return Transferred(found, donor.name, _reason(theirs.model, unit.model), match.near, match.factor)
 
 
-def _rates(kernels: Mapping[str, KernelRate], lanes: float) -> dict[str, KernelRate]:
-    """The same shares of the peak; what is lost at a kernel's start grows with the width."""
+def _rates(kernels: Mapping[str, KernelRate], lanes: float, slower: float = 1.0) -> dict[str, KernelRate]:
+    """The same shares of the peak; what is lost at a kernel's or a group's start grows with the width."""
     return {
-        name: replace(rate, half_work=rate.half_work * lanes, half_outputs=rate.half_outputs * lanes)
+        name: replace(
+            rate,
+            half_work=rate.half_work * lanes,
+            half_outputs=rate.half_outputs * lanes,
+            group_work=rate.group_work * lanes,
+            dispatch=None if rate.dispatch is None else rate.dispatch * slower,
+        )
         for name, rate in kernels.items()
     }
 

@@ -85,14 +85,17 @@ def _kernels(calibration: Calibration) -> dict[str, Any]:
     return {name: _rate(rate) for name, rate in calibration.kernels.items()}
 
 
+_RATE_UNITS = {"half_work": "work", "group_work": "work", "dispatch": "time"}
+"""Kinds of the fields of a kernel class that have a unit."""
+
+
 def _rate(rate: KernelRate) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for field in fields(rate):
         value = getattr(rate, field.name)
         if isinstance(value, float) and value != field.default:
-            found[field.name] = (
-                units.format(_rounded(value), "work") if field.name == "half_work" else _rounded(value)
-            )
+            kind = _RATE_UNITS.get(field.name)
+            found[field.name] = units.format(_rounded(value), kind) if kind else _rounded(value)
     return found
 
 
