@@ -152,7 +152,7 @@ def test_a_specification_in_short() -> None:
 def test_names_of_groups() -> None:
     """From the slowest core to the fastest; a slow big core is still faster than a fast small one."""
     one = specification("P", ["cortex-a72:1.5GHz:4"], "", MEMORY)
-    assert [name for name, _ in one.named] == ["cpu"]
+    assert [name for name, _ in one.named] == ["cores"]
     three = specification("P", ["cortex-a76:2.8GHz", "cortex-a55:2.8GHz:4", "cortex-a76:2GHz:3"], "", MEMORY)
     assert [(name, g.clock) for name, g in three.named] == [
         ("little", 2.8e9),

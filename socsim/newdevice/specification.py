@@ -133,7 +133,7 @@ class Specification(_Block):
     def named(self) -> list[tuple[str, CoreGroup]]:
         """Groups of cores from the slowest to the fastest, with their names."""
         groups = sorted(self.cpu, key=lambda g: (g.type.coremark * g.clock, g.clock))
-        usual = {1: ["cpu"], 2: ["little", "big"], 3: ["little", "middle", "big"]}.get(len(groups))
+        usual = {1: ["cores"], 2: ["little", "big"], 3: ["little", "middle", "big"]}.get(len(groups))
         names = usual or [f"cluster{n}" for n in range(len(groups))]
         return [(group.name or name, group) for group, name in zip(groups, names, strict=True)]
 
