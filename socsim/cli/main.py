@@ -20,6 +20,7 @@ from socsim.cli.checking import check
 from socsim.cli.comparing import compare
 from socsim.cli.listing import list_things
 from socsim.cli.profiling import profile
+from socsim.cli.reproducing import reproduce
 from socsim.cli.running import run
 from socsim.cli.showing import show
 from socsim.errors import SimulationError, SocsimError
@@ -53,7 +54,7 @@ def cli() -> None:
     """Simulate neural networks on phones, and compare schedulers."""
 
 
-for _command in (list_things, show, check, run, compare, profile):
+for _command in (list_things, show, check, run, compare, profile, reproduce):
     cli.add_command(_command)
 
 
