@@ -26,7 +26,10 @@ __all__ = ["reproduce"]
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Number of processes. [default: one per core]")
 @click.option("--seeds", type=click.IntRange(min=2), default=10, show_default=True, help="Number of seeds.")
 @click.option(
-    "--resume/--no-resume", default=True, help="Go on where an interrupted reproduction ended.", show_default=True
+    "--resume/--no-resume",
+    default=True,
+    help="Go on where an interrupted reproduction ended.",
+    show_default=True,
 )
 @click.option("--list", "only_list", is_flag=True, help="List the claims and exit.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, and no table.")
@@ -58,7 +61,11 @@ def reproduce(
     effort, journal = Effort(seeds), Journal(cache_directory())
     if not resume:
         journal.clear()
-    workers = jobs or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else jobs or os.cpu_count() or 1
+    workers = (
+        jobs or len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else jobs or os.cpu_count() or 1
+    )
     reports, progress = list["Report"](), _Progress(len(chosen), quiet=quiet)
     for report in run(chosen, effort, workers=workers, journal=journal, progress=progress.step):
         reports.append(report)
@@ -74,7 +81,9 @@ def reproduce(
 
 def _list(claims: list[Claim], *, as_json: bool) -> None:
     if as_json:
-        emit_json([{"claim": c.name, "title": c.title, "paper": c.paper, "reports": c.reports} for c in claims])
+        emit_json(
+            [{"claim": c.name, "title": c.title, "paper": c.paper, "reports": c.reports} for c in claims]
+        )
     else:
         emit_table(["claim", "what", "paper"], [(c.name, c.title, c.paper) for c in claims])
 

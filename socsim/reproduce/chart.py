@@ -81,7 +81,7 @@ class Lines:
     published: Sequence[Series] = ()
     levels: Sequence[tuple[str, float]] = ()
     steps: bool = False
-    scale: Scale = "linear"
+    log_x: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,18 @@ from typing import Any, Literal
 
 from socsim.reproduce.chart import Chart, Table
 
-__all__ = ["CODL", "DYNAMIC_OFA", "PARALLEL", "RUNTIME", "Claim", "Effort", "Finding", "Job", "Measure", "band"]
+__all__ = [
+    "CODL",
+    "DYNAMIC_OFA",
+    "PARALLEL",
+    "RUNTIME",
+    "Claim",
+    "Effort",
+    "Finding",
+    "Job",
+    "Measure",
+    "band",
+]
 
 PARALLEL = "Liu et al. 2024, arXiv 2405.01851"
 RUNTIME = "Xun et al. 2024, arXiv 2401.08965"

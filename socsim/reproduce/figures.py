@@ -27,7 +27,9 @@ def picture(chart: Chart, form: str = "svg") -> bytes:
     buffer = io.BytesIO()
     with _settings():
         figure = draw(chart)
-        figure.savefig(buffer, format=form, dpi=130, metadata={"Date": None} if form == "svg" else {"Software": None})
+        figure.savefig(
+            buffer, format=form, dpi=130, metadata={"Date": None} if form == "svg" else {"Software": None}
+        )
     return buffer.getvalue()
 
 
@@ -37,7 +39,12 @@ def draw(chart: Chart) -> Figure:
 
     figure = Figure(figsize=(_WIDTH, _height(chart)), layout="constrained")
     axes = figure.subplots()
-    drawers: dict[type, Callable[[Axes, Any], None]] = {Bars: _bars, Lines: _lines, Points: _points, Grid: _grid}
+    drawers: dict[type, Callable[[Axes, Any], None]] = {
+        Bars: _bars,
+        Lines: _lines,
+        Points: _points,
+        Grid: _grid,
+    }
     drawers[type(chart)](axes, chart)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -112,8 +119,10 @@ def _lines(axes: Axes, chart: Lines) -> None:
                   label=f"{series.name}, published", **({"drawstyle": "steps-post"} if chart.steps else {}))  # fmt: skip
     for name, level in chart.levels:
         axes.axhline(level, color="#777777", lw=0.9, ls=":")
-        axes.annotate(name, (0.995, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="#555555")
-    axes.set_yscale(chart.scale)
+        axes.annotate(
+            name, (0.995, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="#555555"
+        )
+    axes.set_xscale("log" if chart.log_x else "linear")
     axes.set_xlabel(chart.x)
     axes.set_ylabel(chart.y)
     axes.grid(color="#e3e3e3", linewidth=0.6)
@@ -126,7 +135,9 @@ def _points(axes: Axes, chart: Points) -> None:
         axes.plot(series.xs, series.ys, "o", ms=6, color=colour, label=series.name)
         for x, y, name in zip(series.xs, series.ys, names, strict=True):
             if name and not (isnan(x) or isnan(y)):
-                axes.annotate(name, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8, color=colour)
+                axes.annotate(
+                    name, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8, color=colour
+                )
     if chart.front:
         xs, ys = zip(*chart.front, strict=True)
         axes.plot(xs, ys, color="#555555", lw=1.0, ls="--", zorder=0, label="Pareto front")
@@ -159,7 +170,9 @@ def _grid(axes: Axes, chart: Grid) -> None:
 def _cell(x: float, y: float, colour: str, label: str = "") -> Any:
     from matplotlib.patches import Rectangle
 
-    return Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor=colour, alpha=0.55, lw=0, label=label or None)
+    return Rectangle(
+        (x - 0.48, y - 0.46), 0.96, 0.92, facecolor=colour, alpha=0.55, lw=0, label=label or None
+    )
 
 
 def _legend(axes: Axes) -> None:

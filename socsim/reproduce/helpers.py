@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from socsim.devices.profile import device_names
 from socsim.errors import UsageError
 from socsim.results.result import Result
 from socsim.sweeps import load_sweep
 
-__all__ = ["by_seed", "half_width", "play", "quoted", "spread", "times_ms"]
+__all__ = ["by_seed", "calibrated", "half_width", "handovers_ms", "play", "quoted", "spread", "times_ms"]
 
 
 def play(experiment: str, *overrides: str, kernels: bool = False) -> Result:
@@ -63,3 +64,15 @@ def quoted(names: Iterable[str]) -> str:
     """Names in a sentence: ``a, b and c``."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def handovers_ms(result: Result) -> float:
+    """Time of all layout changes, mappings and synchronisations in ms, of a run with its kernels recorded."""
+    steps = [r for r in result.outcome.kernels if r.kind in ("map", "sync", "transform")]
+    return 1e3 * sum(r.end_s - r.start_s for r in steps)
+
+
+def calibrated(devices: Iterable[str]) -> tuple[str, ...]:
+    """Those devices that socsim has a profile of."""
+    known = device_names()
+    return tuple(name for name in devices if name in known)

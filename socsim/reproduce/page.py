@@ -62,7 +62,9 @@ def _overview(reports: Iterable[Report]) -> str:
             name = report.claim.name
             link = f'<a href="#{escape(name)}">{escape(name)}</a>' if not number else ""
             rows.append(f"<tr><td>{link}</td>{_measured(one)}</tr>")
-    header = '<tr><th>claim</th><th>measure</th><th class="number">paper</th><th class="number">simulated</th>'
+    header = (
+        '<tr><th>claim</th><th>measure</th><th class="number">paper</th><th class="number">simulated</th>'
+    )
     return f'<table>{header}<th class="number">band</th><th>holds</th></tr>{"".join(rows)}</table>'
 
 
@@ -74,7 +76,11 @@ def _measured(one: Judged) -> str:
         interval = f" [{low}, {high}]" if low != high else ""
     verdict = '<td class="yes">yes</td>' if one.holds else '<td class="no">no</td>'
     cells = (format_value(m.paper, m.unit), format_value(one.mean.value, m.unit) + interval, band_text(one))
-    return f"<td>{escape(m.what)}</td>" + "".join(f'<td class="number">{escape(c)}</td>' for c in cells) + verdict
+    return (
+        f"<td>{escape(m.what)}</td>"
+        + "".join(f'<td class="number">{escape(c)}</td>' for c in cells)
+        + verdict
+    )
 
 
 def band_text(one: Judged) -> str:
@@ -97,7 +103,7 @@ def _section(report: Report) -> str:
     return "\n".join(
         [
             f'<h2 id="{escape(claim.name)}">{escape(claim.name)}: {escape(claim.title)} ({verdict})</h2>',
-            f"<p>{escape(claim.reports)} <span class=\"small\">({escape(claim.paper)}; {escape(claim.section)})</span></p>",
+            f'<p>{escape(claim.reports)} <span class="small">({escape(claim.paper)}; {escape(claim.section)})</span></p>',
             f"<table>{header}<th>holds</th></tr>{rows}</table>",
             f'<figure><img alt="{escape(claim.title)}" src="data:image/svg+xml;base64,{source}"/></figure>',
             *(_paragraph(note) for note in finding.notes),
@@ -114,7 +120,9 @@ def _section(report: Report) -> str:
 
 def shortfalls(report: Report) -> list[str]:
     """Why measures that do not hold do not, each sentence once."""
-    return list(dict.fromkeys(o.measure.otherwise for o in report.judged if not o.holds and o.measure.otherwise))
+    return list(
+        dict.fromkeys(o.measure.otherwise for o in report.judged if not o.holds and o.measure.otherwise)
+    )
 
 
 def _paragraph(text: str) -> str:

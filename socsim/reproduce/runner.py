@@ -88,9 +88,7 @@ def _report(claim: Claim, found: dict[str, Any], effort: Effort) -> Report:
     return judge(claim, claim.conclude(ordered, effort), effort)
 
 
-def _results(
-    tasks: Sequence[_Task], workers: int, journal: Journal | None
-) -> Iterator[tuple[_Task, Any]]:
+def _results(tasks: Sequence[_Task], workers: int, journal: Journal | None) -> Iterator[tuple[_Task, Any]]:
     """Results, those that a journal has first."""
     missing = []
     for task in tasks:
