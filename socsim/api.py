@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass, replace
 from functools import partial
+from itertools import product
 from math import inf
 from pathlib import Path
 from typing import Any
 
-from socsim.describing import describe, describe_limits, describe_run, settled
+from socsim.describing import describe, describe_limits, describe_run, settled, written_step
 from socsim.devices.device import Device
 from socsim.devices.profile import load_device
 from socsim.errors import UsageError
@@ -34,38 +35,61 @@ from socsim.workloads.mode_schedule import make_mode_schedule
 from socsim.workloads.pricing import Pricer
 from socsim.workloads.replays import Replay
 from socsim.workloads.targets import make_targets
+from socsim.workloads.transforms import fuse as fused
+from socsim.workloads.transforms import split_transforms, transform_set, transformed
 from socsim.workloads.zoo import build_model
 
 __all__ = ["compare", "load_model", "profile", "simulate"]
 
 
 def load_model(
-    model: str | Path | ModelGraph, *, shapes: Mapping[str, tuple[int, ...]] | None = None, fuse: bool = True
+    model: str | Path | ModelGraph,
+    *,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    fuse: bool = True,
+    transforms: Sequence[Any] = (),
+    accuracy: str | Path = "",
 ) -> ModelGraph:
-    """A network by zoo name, or from an ONNX file.
+    """A network by zoo name, or from an ONNX file, and what transforms make of it.
 
     Parameters
     ----------
     model
         A zoo name (``"resnet50"``, ``"mobilenet_v1_0.5_160"``), a level of a family
-        (``"dynamic_ofa@4"``, ``"own.yaml@2"``), the path of an ``.onnx`` file, or a network (returned).
+        (``"dynamic_ofa@4"``, ``"own.yaml@2"``), the path of an ``.onnx`` file, or a network (returned). Names and paths
+        may have transforms after them: ``"resnet50+prune(0.5)+low_rank(0.25)"``.
     shapes
         Input name -> shape, for files with dynamic dimensions.
     fuse
         Fold batch normalisation and fuse activations of an ONNX file or of a family's network, as inference converters
         do; networks of the zoo are written as converters leave them.
+    transforms
+        More transforms, after those in the name: texts (``"prune(0.5)"``), or functions of a network.
+    accuracy
+        The path of a table of what transforms cost in accuracy (CSV or YAML, see
+        :func:`socsim.workloads.transforms.accuracy.load_drops`), which goes before the published figures that come
+        with socsim.
 
     Raises
     ------
     UnknownNameError
-        No such network.
+        No such network, or no such transform.
     UsageError
         A family without a level, or with one that it does not have.
     ModelError
         A file that cannot be read, or needs operators that socsim does not know.
     """
     if isinstance(model, ModelGraph):
-        return model
+        return transformed(model, transforms, accuracy) if transforms or accuracy else model
+    base, steps = split_transforms(str(model))
+    if not steps and not transforms:
+        return _written(model, shapes, fuse)
+    source = Path(base) if isinstance(model, Path) else base
+    return transformed(_written(source, shapes, fuse), (*steps, *transforms), accuracy)
+
+
+def _written(model: str | Path, shapes: Mapping[str, tuple[int, ...]] | None, fuse: bool) -> ModelGraph:
+    """A network before any transform but the fusing that its converter does."""
     text = str(model)
     if is_member(text):
         if shapes:
@@ -76,7 +100,6 @@ def load_model(
         return member.fused if fuse else member.graph
     if text.endswith(".onnx") or isinstance(model, Path) or "/" in text:
         from socsim.workloads.onnx import load_onnx
-        from socsim.workloads.transforms import fuse as fused
 
         graph = load_onnx(Path(model), shapes=shapes)
         return fused(graph) if fuse else graph
@@ -181,7 +204,9 @@ def _loaded(app: Application) -> Application:
         return app
     if app.dynamic:
         return replace(app, model=load_family(str(app.model)))
-    return replace(app, model=load_model(app.model, fuse=load_library(app.library).fuses))
+    fuses = load_library(app.library).fuses
+    graph = load_model(app.model, fuse=fuses, transforms=app.transforms, accuracy=app.accuracy)
+    return replace(app, model=graph, transforms=(), accuracy="")
 
 
 def _alone_s(device: Device, apps: Mapping[str, Inference]) -> dict[str, float]:
@@ -258,6 +283,8 @@ def compare(
     cores: str = "",
     level: int | None = None,
     targets: Any = None,
+    transforms: Sequence[Any] | None = None,
+    accuracy: str | Path = "",
     noise: bool = False,
     seed: int = 0,
     kernels: bool = False,
@@ -286,6 +313,11 @@ def compare(
         Of a family, what schedulers run and managers begin with; None for the most accurate one.
     targets
         What managers are to reach: ``{"latency": "60 ms", "top1": 76}``, as of :class:`socsim.Inference`.
+    transforms
+        Sets of transforms of the network, each of which is run with every scheduler: ``["none", "prune(0.5)",
+        "prune(0.5)+quantise"]``, or lists of transforms as of :func:`load_model`. None (default) for the network alone.
+    accuracy
+        A table of what transforms cost in accuracy, as of :func:`load_model`.
     noise, seed, kernels
         As for :func:`simulate`.
 
@@ -300,6 +332,10 @@ def compare(
     bounds = {
         name: {key: _hertz(clock) for key, clock in own.items()} for name, own in (limits or {}).items()
     }
+    if isinstance(graph, ModelGraph):
+        graph = load_model(graph, accuracy=accuracy)
+    elif transforms is not None:
+        raise UsageError("transforms are for one network; name a level of the family, such as dynamic_ofa@4")
     shared: dict[str, Any] = {"device": target.source or target.name, "seed": seed, "noise": noise}
     shared |= {"limits": describe_limits(bounds)} if bounds else {}
     sets = governor_sets(target, {} if governors is None else governors)
@@ -310,16 +346,23 @@ def compare(
             "targets are for families of networks, such as dynamic_ofa, and for managers of a whole device"
         )
     results = []
-    for row in rows:
+    steps = [()] if transforms is None else [_steps(chosen) for chosen in transforms]
+    if not steps:
+        raise UsageError("compare takes at least one set of transforms, which may be 'none', got none")
+    for own, row in product(steps, rows):
+        network = (
+            load_model(graph, transforms=own, accuracy=accuracy) if isinstance(graph, ModelGraph) else graph
+        )
         told = targets if family or row.device_manager else None
         app = Inference(
-            graph, row.scheduler, library=library, count=inferences, period=period, dtype=dtype, cores=cores,
+            network, row.scheduler, library=library, count=inferences, period=period, dtype=dtype, cores=cores,
             level=level, manager=row.manager, targets=told,
         )  # fmt: skip
         in_app, beside = row.described
         for chosen in sets:
             governed = {"governors": chosen.described} if chosen.governors else {}
-            described = {**describe(replace(app, model=model)), **in_app}
+            said = replace(app, model=model, transforms=own, accuracy=str(accuracy))
+            described = {**describe(said), **in_app}
             config = {**shared, **governed, **beside, "apps": [described]}
             results.append(simulate(
                 target, [app], seed=seed, noise=noise, kernels=kernels, governors=chosen.governors,
@@ -333,12 +376,24 @@ def compare(
         "library": library,
         "inferences": inferences,
         **({} if level is None else {"level": level}),
+        **({} if transforms is None else {"transforms": [_spelled(own) for own in steps]}),
+        **({"accuracy": str(accuracy)} if accuracy else {}),
         **({} if targets is None else {"targets": [t.describe() for t in make_targets(targets).rows]}),
         **(_options(results[0].config["apps"][0]) if results else {}),
     }
-    titles = [] if governors is None else [chosen.title for chosen in sets] * len(schedulers)
-    named = [row.title for row in rows for _ in sets] if any(row.manages for row in rows) else []
+    titles = [] if governors is None else [chosen.title for chosen in sets] * len(schedulers) * len(steps)
+    managed = any(row.manages for row in rows)
+    named = [row.title for row in rows for _ in sets] * len(steps) if managed else []
     return Comparison(results, located(described, Path.cwd()), titles, named)
+
+
+def _steps(chosen: Any) -> tuple[Any, ...]:
+    """One set of transforms."""
+    return transform_set(chosen) if isinstance(chosen, str) else tuple(chosen)
+
+
+def _spelled(steps: Sequence[Any]) -> str:
+    return "+".join(written_step(step) for step in steps) or "none"
 
 
 def _network(model: ModelGraph | DynamicFamily | str, library: str) -> ModelGraph | DynamicFamily:

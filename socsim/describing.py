@@ -23,7 +23,7 @@ from socsim.workloads.mode_schedule import ModeChange
 from socsim.workloads.pricing import Pricer
 from socsim.workloads.uclamp import describe_uclamp
 
-__all__ = ["describe", "describe_limits", "describe_run", "settled"]
+__all__ = ["describe", "describe_limits", "describe_run", "settled", "written_step"]
 
 _POLICY = {
     "queue": "queue",
@@ -88,6 +88,10 @@ def describe(app: Application) -> dict[str, Any]:
         described["after"] = app.stage.describe()
     if app.manager is not None:
         described["manager"] = describe_manager(app.manager)
+    if app.transforms:
+        described["transforms"] = [written_step(step) for step in app.transforms]
+    if app.accuracy:
+        described["accuracy"] = str(app.accuracy)
     if app.wanted.rows:
         described["targets"] = [target.describe() for target in app.wanted.rows]
     if app.places is not None:
@@ -101,6 +105,13 @@ def describe(app: Application) -> dict[str, Any]:
     if app.kernel_limit_s:
         described["kernel_limit"] = exact_seconds(app.kernel_limit_s)
     return described | {key: value for key, value in policy.items() if value != _POLICY[key]}
+
+
+def written_step(step: Any) -> str:
+    """A transform as an experiment file has it; a function of the user's by its name, which such a file cannot."""
+    if isinstance(step, str):
+        return step
+    return str(getattr(step, "written", None) or getattr(step, "__name__", None) or repr(step))
 
 
 def settled(apps: Sequence[Mapping[str, Any]], simulation: Simulation) -> list[dict[str, Any]]:

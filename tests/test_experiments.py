@@ -155,10 +155,10 @@ def test_checking_tells_all_that_cannot_be_loaded_at_once(file: Path) -> None:
         (
             "count: 2",
             "fps: 2",
-            "two.yaml:4:81: apps.0.fps: unknown key 'fps' of kind 'inference', known: after, arrivals, "
+            "two.yaml:4:81: apps.0.fps: unknown key 'fps' of kind 'inference', known: accuracy, after, arrivals, "
             "blocking, concurrency, cores, count, cpuset, deadline, dtype, kernel_limit, kind, level, library, "
             "manager, model, name, nice, period, places, priority, queue, queue_limit, queue_window, scheduler, "
-            "start, stop, targets, uclamp",
+            "start, stop, targets, transforms, uclamp",
         ),
         ("seed: 1", "seed: -1", "two.yaml:2:7: seed: should be greater than or equal to 0, got -1"),
         ("seed: 1", "seed: one", "two.yaml:2:7: seed: should be a valid integer, got 'one'"),

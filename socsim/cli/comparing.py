@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from socsim.cli.options import (
+    accuracy_option,
     device_option,
     dtype_option,
     library_option,
@@ -74,6 +75,13 @@ def report_options(command: Any) -> Any:
     metavar="DOMAIN=CLOCKS",
     help='Clocks that a domain may have, such as "cpu=1 GHz..2 GHz" or "gpu=..345 MHz"; may be repeated.',
 )
+@click.option(
+    "-t",
+    "--transforms",
+    metavar="SET,...",
+    help="Sets of transforms, each joined by +, such as none,prune(0.5),prune(0.5)+quantise.",
+)
+@accuracy_option
 @library_option
 @click.option(
     "--cores",
@@ -104,6 +112,8 @@ def compare(
     schedulers: str,
     governors: str | None,
     limits: tuple[str, ...],
+    transforms: str | None,
+    accuracy: str,
     library: str,
     cores: str | None,
     dtype: str | None,
@@ -131,12 +141,14 @@ def compare(
         check_output(output)
     names = split_names(schedulers)
     sets = None if governors is None else split_names(governors, "-g", "set of governors")
+    changes = None if transforms is None else split_names(transforms, "-t", "set of transforms")
     graph = load_compared(model, library, parse_shapes(shapes), fuse=not no_fuse)
     targets = {key: value for key, value in (("latency", latency), ("top1", top1)) if value is not None}
     comparison = api.compare(
         device, graph, names, governors=sets, limits=parse_limits(limits), library=library,
         inferences=inferences, period=period, dtype=dtype or "", cores=cores or "", level=level,
-        targets=targets or None, noise=noise, seed=seed, kernels=output is not None,
+        targets=targets or None, transforms=changes, accuracy=accuracy, noise=noise, seed=seed,
+        kernels=output is not None,
     )  # fmt: skip
     comparison.config.update(located(_origin(model, shapes, no_fuse), Path.cwd()))
     report(comparison, as_json=as_json, verbose=verbose, quiet=quiet)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from socsim import api, units, yamlfile
-from socsim.errors import UsageError, nearest
+from socsim.errors import SocsimError, UsageError, nearest
 from socsim.overrides import override_value, split_override
 from socsim.results.comparison import Comparison
 from socsim.results.inputs import located
@@ -18,6 +18,7 @@ from socsim.workloads.dynamic import DynamicFamily, is_family, load_family
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.library import load_library
 from socsim.workloads.targets import make_targets
+from socsim.workloads.transforms import canonical, load_drops, transform_set
 
 __all__ = [
     "ComparisonSpec",
@@ -42,6 +43,14 @@ def _clock(text: str) -> str:
     return text
 
 
+def _transforms(text: str) -> str:
+    try:
+        canonical(transform_set(text))
+    except SocsimError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
 GovernorSet = str | dict[str, Any]
 Limit = dict[Literal["min", "max"], Annotated[str, AfterValidator(_clock)]]
 
@@ -63,6 +72,10 @@ class ComparisonSpec(BaseModel):
     cores: str = ""
     level: Count | None = None
     targets: Any = None
+    transforms: Annotated[list[Annotated[str, AfterValidator(_transforms)]], Field(min_length=1)] | None = (
+        None
+    )
+    accuracy: str = ""
     noise: bool = False
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     shapes: dict[str, list[Count]] = {}
@@ -179,6 +192,8 @@ def check_comparison(path: str | Path) -> str:
     if spec.level is not None:
         _check_level(network, spec.level)
     make_targets(spec.targets, units=True)
+    if spec.accuracy:
+        load_drops(spec.accuracy, canonical)
     load_library(spec.library)
     for scheduler in spec.schedulers:
         make_decider(scheduler)

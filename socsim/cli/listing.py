@@ -79,8 +79,8 @@ def _managers() -> list[Row]:
     ]
 
 
-def _first_line(cls: type) -> str:
-    """The first line of a class's docstring, empty where it has none."""
+def _first_line(cls: object) -> str:
+    """The first line of a class's or a function's docstring, empty where it has none."""
     return next(iter((cls.__doc__ or "").strip().splitlines()), "")
 
 
@@ -88,6 +88,12 @@ def _experiments() -> list[Row]:
     from socsim.experiments import describe_experiment, experiment_names
 
     return [{"name": name, "description": describe_experiment(name)} for name in experiment_names()]
+
+
+def _transforms() -> list[Row]:
+    from socsim.workloads.transforms import TRANSFORMS
+
+    return [{"name": name, "description": _first_line(made)} for name, made in TRANSFORMS.items()]
 
 
 def _predictors() -> list[Row]:
@@ -99,6 +105,7 @@ def _predictors() -> list[Row]:
 _KINDS: dict[str, Callable[[], list[Row]]] = {
     "devices": _devices,
     "models": _models,
+    "transforms": _transforms,
     "families": _families,
     "libraries": _libraries,
     "schedulers": _schedulers,
@@ -109,6 +116,7 @@ _KINDS: dict[str, Callable[[], list[Row]]] = {
 }
 
 _DESCRIBED = {
+    "transforms": "what it does",
     "families": "what its networks are",
     "predictors": "what it believes",
     "governors": "what it does",

@@ -49,8 +49,8 @@ def parse_shapes(texts: Iterable[str]) -> dict[str, tuple[int, ...]]:
         raise UsageError(f"--shape: {error}") from None
 
 
-def load(model: str, shapes: Iterable[str], no_fuse: bool) -> ModelGraph:
-    """Load a network by zoo name or path, with the options of :func:`model_options`."""
+def load(model: str, shapes: Iterable[str], no_fuse: bool, accuracy: str = "") -> ModelGraph:
+    """Load a network by zoo name or path, with the options of :func:`model_options` and a table of accuracy costs."""
     from socsim.api import load_model
 
-    return load_model(model, shapes=parse_shapes(shapes) or None, fuse=not no_fuse)
+    return load_model(model, shapes=parse_shapes(shapes) or None, fuse=not no_fuse, accuracy=accuracy)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import inf
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from socsim import units, yamlfile
+from socsim.errors import SocsimError
 from socsim.workloads.apps import Inference
 from socsim.workloads.arrival_spec import make_arrivals
 from socsim.workloads.competitors import Competitor
@@ -15,6 +16,7 @@ from socsim.workloads.frames import Ui, Video
 from socsim.workloads.replays import Replay
 from socsim.workloads.stages import make_after
 from socsim.workloads.targets import make_targets
+from socsim.workloads.transforms import parse_transform
 from socsim.workloads.uclamp import make_uclamp
 
 __all__ = [
@@ -41,6 +43,14 @@ def _quantity(dimension: str) -> BeforeValidator:
 
 
 Duration = Annotated[float, _quantity("time"), Field(ge=0)]
+
+
+def _transform(text: str) -> str:
+    try:
+        parse_transform(text)
+    except SocsimError as error:
+        raise ValueError(str(error)) from None
+    return text
 
 
 def _switch_or_time(value: Any) -> Any:
@@ -89,6 +99,8 @@ class InferenceSpec(Spec):
     manager: str | dict[str, Any] | None = None
     targets: Any = None
     places: Annotated[list[str | dict[str, Any]], Field(min_length=1)] | None = None
+    transforms: list[Annotated[str, AfterValidator(_transform)]] = []
+    accuracy: str = ""
     start: Duration = 0.0
     stop: Time = inf
     uclamp: UClamp = None

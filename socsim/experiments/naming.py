@@ -22,6 +22,8 @@ from socsim.workloads.frames import FrameApp
 from socsim.workloads.mode_schedule import ModeChange
 from socsim.workloads.process_trace import read_process_trace
 from socsim.workloads.replays import Replay
+from socsim.workloads.transforms import canonical, parse_transform
+from socsim.workloads.transforms.accuracy import load_drops
 
 __all__ = ["named_things", "phrase"]
 
@@ -58,6 +60,10 @@ def named_things(
             yield ("apps", i), partial(_check_fit, device), app
             continue
         yield ("apps", i, "model"), load_family if app.dynamic else load_model, app.model
+        if app.accuracy:
+            yield ("apps", i, "accuracy"), _check_accuracy, app.accuracy
+        for number, step in enumerate(app.transforms):
+            yield ("apps", i, "transforms", number), partial(_check_transform, str(app.model)), step
         yield ("apps", i, "library"), load_library, app.library
         yield ("apps", i, "scheduler"), _check_planning if app.dynamic else make_scheduler, app.scheduler
         if app.level is not None:
@@ -81,6 +87,21 @@ def _in_first_mode(experiment: Experiment) -> str:
         return device
     plain = device if Path(device).is_file() else split_mode(device)[0]
     return f"{plain}({MODE}={first.mode})"
+
+
+def _check_accuracy(path: str) -> None:
+    load_drops(path, canonical)
+
+
+def _check_transform(model: str, step: str) -> None:
+    """Refuse transforms that the network does not take; unknown networks pass."""
+    from socsim.api import load_model
+
+    try:
+        graph = load_model(model)
+    except SocsimError:
+        return
+    parse_transform(step)(graph)
 
 
 def _check_place(spec: Any) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from socsim.errors import UsageError
 from socsim.results.frames import TABLES
+from socsim.results.metrics import transforms_of
 from socsim.results.plots import save_utilisation
 from socsim.results.result import Result, file_name, flat_row
 from socsim.results.store import output_directory, write_table
@@ -147,10 +148,15 @@ class Comparison:
         taken = set(names)
         return [name if names.count(name) == 1 else _free(name, i + 1, taken) for i, name in enumerate(names)]
 
-    @staticmethod
-    def _full_title(row: Mapping[str, Any], between: str = ", ") -> str:
-        """Scheduler and governors of a row, as far as it has any."""
-        return between.join(str(row[key]) for key in ("scheduler", "governors") if key in row)
+    def _full_title(self, row: Mapping[str, Any], between: str = ", ") -> str:
+        """Transforms, where rows differ in them, scheduler and governors of a row, as far as it has any."""
+        parts = [transforms_of(row["model"])] if self._models > 1 else []
+        parts += [str(row[key]) for key in ("scheduler", "governors") if key in row]
+        return between.join(parts)
+
+    @cached_property
+    def _models(self) -> int:
+        return len({row["model"] for row in self.rows})
 
     def _joined(self, table: str) -> pd.DataFrame:
         """A table of all results below each other, with who it is in the first column."""

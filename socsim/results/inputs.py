@@ -19,6 +19,7 @@ from socsim.schedulers.managers.registry import locate_manager, manager_files
 from socsim.schedulers.registry import locate_scheduler, scheduler_files
 from socsim.workloads.dynamic import split_level
 from socsim.workloads.library import library_names
+from socsim.workloads.transforms import split_transforms
 
 __all__ = ["changed_inputs", "input_hashes", "located"]
 
@@ -79,7 +80,9 @@ def _tail(key: str) -> list[str]:
     if parts[0] == "governors":  # a clock domain may have a dot in its name
         return [parts[0], *filter(None, [".".join(parts[1:])])]
     named = [
-        i for i, part in enumerate(parts) if part in ("device", "library", "model", "scheduler", "manager")
+        i
+        for i, part in enumerate(parts)
+        if part in ("device", "library", "model", "accuracy", "scheduler", "manager")
     ]
     return parts[named[-1] :] if named else parts[-1:]
 
@@ -90,8 +93,10 @@ def _with_paths(block: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         found["device"] = _absolute_device(found["device"], folder)
     if isinstance(found.get("library"), str):
         found["library"] = _absolute(found["library"], folder, library_names(), ".yaml", ".yml")
-    if isinstance(found.get("model"), str) and _is_network_file(found["model"]):
+    if isinstance(found.get("model"), str) and _is_network_file(split_transforms(found["model"])[0]):
         found["model"] = _joined(folder, found["model"])
+    if isinstance(found.get("accuracy"), str) and found["accuracy"]:
+        found["accuracy"] = _joined(folder, found["accuracy"])
     if found.get("kind") == "replay" and found.get("file"):
         found["file"] = _joined(folder, str(found["file"]))
     if (trace := _arrival_file(found.get("arrivals"))) is not None:
@@ -172,8 +177,9 @@ def _swept_blocks(sweep: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _files(block: Mapping[str, Any]) -> Iterator[Path]:
     if _is_absolute(block.get("device")):
         yield from _device_files(block["device"])
-    yield from (Path(block[key]) for key in ("library", "file") if _is_absolute(block.get(key)))
-    if _is_absolute(model := block.get("model")):
+    yield from (Path(block[key]) for key in ("library", "file", "accuracy") if _is_absolute(block.get(key)))
+    if _is_absolute(named := block.get("model")):
+        model = split_transforms(str(named))[0]
         yield Path(str(model) if str(model).endswith(".onnx") else split_level(str(model))[0])
     if _is_absolute(trace := _arrival_file(block.get("arrivals"))):
         yield Path(str(trace))

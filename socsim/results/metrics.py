@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from socsim.errors import UnknownNameError, UsageError
 from socsim.results.attribution import caused_j
 from socsim.results.shown import frame_drop_share
 from socsim.simulation.records import AppRecord, Outcome
+from socsim.workloads.transforms import split_transforms
 
-__all__ = ["METRICS", "device_row", "latencies_ms", "metrics"]
+__all__ = ["METRICS", "device_row", "latencies_ms", "metrics", "transforms_of"]
 
 Row = dict[str, Any]
 
@@ -38,6 +40,7 @@ METRICS: Mapping[str, str] = {
     "deadline_miss_share": "inferences dropped or late / all whose deadline passed; null without a deadline",
     "peak_memory_mb": "weights and the most activations alive at once, megabytes (10^6)",
     "prediction_mape": "mean of |predicted - actual| / actual over kernels, as a share (0.1 is 10 %)",
+    "top1_drop": "points of Top-1 accuracy that transforms of the network cost; 0 without any, null where unknown",
     "top1_mean": "mean published Top-1 accuracy in % of a family's finished inferences; null for one network",
 }
 """What each key of a row means, in the order of the columns."""
@@ -59,7 +62,8 @@ def metrics(outcome: Outcome, app: str | None = None, deadline_s: float | None =
     -------
     A row with the keys of :data:`METRICS`. A value is None where it does not exist: times and energy per
     inference when none finished, ``prediction_mape`` when no kernel did, ``deadline_miss_share`` without a
-    deadline, ``frame_drop_share`` without frames, ``top1_mean`` without a family.
+    deadline, ``frame_drop_share`` without frames, ``top1_drop`` where
+    nobody has said what transforms cost, ``top1_mean`` without a family.
 
     Raises
     ------
@@ -85,6 +89,7 @@ def metrics(outcome: Outcome, app: str | None = None, deadline_s: float | None =
         "deadline_miss_share": _deadline_miss_share(outcome, record.app, deadline_s),
         "peak_memory_mb": record.peak_memory_bytes / 1e6,
         "prediction_mape": _prediction_mape(outcome, record.app),
+        "top1_drop": None if isnan(record.top1_drop) else record.top1_drop,
         "top1_mean": _top1_mean(outcome, record),
     }
     return {key: row[key] for key in METRICS}
@@ -111,6 +116,11 @@ def latencies_ms(outcome: Outcome, app: str) -> list[float]:
     finished = own.are("finished")
     latencies: list[float] = ((own.finish - own.arrival)[finished] * 1e3).tolist()
     return latencies
+
+
+def transforms_of(model: str) -> str:
+    """Transforms in the name of a network, ``"prune(0.5)+quantise(int8)"``; ``"none"`` where there are none."""
+    return "+".join(split_transforms(model)[1]) or "none"
 
 
 def _app(outcome: Outcome, app: str | None) -> AppRecord:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
@@ -12,9 +13,10 @@ from rich.text import Text
 
 from socsim import units
 from socsim.results.attribution import energy_by_app
-from socsim.results.metrics import device_row
+from socsim.results.metrics import device_row, transforms_of
 from socsim.results.shown import frame_apps
 from socsim.words import counted
+from socsim.workloads.transforms import split_transforms
 
 if TYPE_CHECKING:
     from socsim.results.comparison import Comparison
@@ -33,6 +35,7 @@ _LATENCY: Columns = (
 )
 _SPEEDUP: Columns = (("speed-\nup", "speedup", ".2f"),)
 _TOP1: Columns = (("top-1\n%", "top1_mean", ".2f"),)
+_DROP: Columns = (("top-1\ndrop", "top1_drop", ".2f"),)
 _MISSED: Columns = (("missed\n%", "deadline_miss_share", ".1%"),)
 _SERVED: Columns = (
     ("arrived", "arrived", "d"),
@@ -79,8 +82,12 @@ def render_comparison(comparison: Comparison) -> Group:
     """A row per result, right-aligned with units in the header, and notes below."""
     labelled = zip(comparison.rows, comparison.labels, strict=True)
     rows = [{**row, "label": label} for row, label in labelled]
-    names = {"scheduler": "label", **({"governors": "governors"} if comparison.governors else {})}
+    several = len({row["model"] for row in rows}) > 1
+    names = {**({"transforms": "transforms"} if several else {}), "scheduler": "label"}
+    names |= {"governors": "governors"} if comparison.governors else {}
+    rows = [{**row, "transforms": transforms_of(row["model"])} for row in rows]
     accurate = () if all(row["top1_mean"] is None for row in rows) else _TOP1
+    accurate += _DROP if several else ()
     after = _PLACED if len(names) > 1 or accurate else _AFTER
     table = _table(Text(_title(comparison), "bold"), names, rows, (*_SPEEDUP, *accurate), after)
     wanted = comparison.wanted_dtype
@@ -194,7 +201,10 @@ def _title(comparison: Comparison) -> str:
     done = f"{comparison.wanted_dtype}, {counted(count, 'inference')}{' each' * (len(comparison.rows) > 1)}"
     period = comparison.config.get("period")
     often = f", one every {units.format(units.parse(period, 'time'), 'time')}" if period else ""
-    return f"{row['model']} on {row['device']} with {row['library']}, {done}{often}"
+    network = (
+        row["model"] if len({r["model"] for r in comparison.rows}) < 2 else split_transforms(row["model"])[0]
+    )
+    return f"{network} on {row['device']} with {row['library']}, {done}{often}"
 
 
 def _number(value: Any, form: str) -> str:
@@ -211,6 +221,9 @@ def _notes(result: Result, wanted: str | None) -> Iterator[str]:
             quantised = " (quantised)" if app.dtype == "int8" else ""
             what = f"runs in {app.dtype}{quantised}, not {wanted}"
             yield f"{app.scheduler}: {what}; accuracy is not simulated"
+        if app.top1_drop != 0.0:
+            known = f"costs {app.top1_drop:g} points of Top-1 ({app.drop_source})"
+            yield f"{app.model}: {'what it costs in accuracy is not known' if isnan(app.top1_drop) else known}"
         if app.unsupported or app.fallbacks:
             count = max(app.unsupported, len(app.fallbacks))
             what = f"{count} of {app.operators} operators not supported"

@@ -305,4 +305,6 @@ class OnlineStream(Stream):
             sync_s=sync / n,
             peak_memory_bytes=network.peak_memory_bytes(self.pricer.dtype),
             macs=network.macs,
+            top1_drop=network.top1_drop,
+            drop_source=network.lineage.source if network.lineage else "",
         )

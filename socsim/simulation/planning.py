@@ -112,4 +112,6 @@ class Planner:
             sync_s=mean([x.graph.sync_s for x in followed]),
             peak_memory_bytes=max(network.peak_memory_bytes(dtype) for dtype in dtypes),
             macs=network.macs,
+            top1_drop=network.top1_drop,
+            drop_source=network.lineage.source if network.lineage else "",
         )

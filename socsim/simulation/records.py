@@ -257,6 +257,10 @@ class AppRecord:
     macs: int
     top1: Mapping[int, float] = field(default_factory=dict)
     """Level -> Top-1 accuracy in % of the networks of a family; empty where there is none."""
+    top1_drop: float = 0.0
+    """Points of Top-1 accuracy that transforms of the network cost; nan where that is not known."""
+    drop_source: str = ""
+    """Grade and source of that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -330,6 +330,8 @@ def _check(
 ) -> None:
     if not apps:
         raise UsageError("a simulation needs at least one application")
+    if any(app.transforms for app in inferences):
+        raise UsageError("a simulation takes networks after their transforms; socsim.load_model applies them")
     if duration is not None and not 0 < duration < inf:
         raise UsageError(f"duration must be positive, and finite, got {duration!r}")
     if not isinstance(seed, int) or seed < 0:

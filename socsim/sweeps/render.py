@@ -32,6 +32,7 @@ _COLUMNS = (
     ("late or\ndropped %", "missed_share", ".1%"),
     ("shown\nfps", "fps_shown", ".2f"),
     ("top-1\n%", "top1_mean", ".2f"),
+    ("top-1\ndrop", "top1_drop", ".2f"),
     _ENERGY,
     ("power\nW", "power_w", ".2f"),
     ("predicted\noff by", "prediction_mape", ".1%"),
@@ -61,6 +62,8 @@ def render_sweep(plan: Sweep, rows: Sequence[Row]) -> Group:
     cells = [[_cell(group, key, form) for _, key, form in columns] for group in groups]
     kept = [i for i in range(len(columns)) if any(row[i] not in ("-", "0.0%") for row in cells)]
     kept = [i for i in kept if columns[i][1] != "frame_drop_share" or any(r.get("frames") for r in rows)]
+    if not any(row.get("top1_drop") for row in rows):
+        kept = [i for i in kept if columns[i][1] != "top1_drop"]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for label in labels:
         table.add_column(

@@ -16,6 +16,7 @@ from socsim.workloads.dynamic import DynamicFamily, is_family
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.stages import After, make_after
 from socsim.workloads.targets import Targets, make_targets
+from socsim.workloads.transforms import parse_transform
 from socsim.workloads.uclamp import make_uclamp
 
 __all__ = ["QUEUES", "Inference"]
@@ -95,6 +96,11 @@ class Inference:
         Where a manager of the whole device may run it, beside its own scheduler: schedulers that plan, as `scheduler`
         has them (``["gpu", "cpu"]``). None for its own and every single processor on which its library runs it without
         quantising it. Without such a manager it runs where its own scheduler says.
+    transforms
+        What is done to the network before anything is planned, in order: texts such as ``"prune(0.5)"``, or functions
+        of a network. Those in the model's name come first. Default none.
+    accuracy
+        The path of a table of what transforms cost in accuracy; ``""`` (default) for the published figures only.
     start, stop
         When it begins and ends, in s or with a unit: arrivals count from `start` on, and from `stop` on none comes.
         What has arrived by then is finished.
@@ -131,6 +137,8 @@ class Inference:
     manager: Any = None
     targets: Any = None
     places: Any = None
+    transforms: Any = ()
+    accuracy: str = ""
     start: float | str = 0.0
     stop: float | str = inf
     uclamp: Any = None
@@ -159,6 +167,11 @@ class Inference:
             raise UsageError(
                 "an application after another has its arrivals from there; leave out arrivals and period"
             )
+        if isinstance(self.transforms, str) or not isinstance(self.transforms, Sequence):
+            raise UsageError(f"transforms are a list, such as ['prune(0.5)'], got {self.transforms!r}")
+        for step in self.transforms:
+            if isinstance(step, str):
+                parse_transform(step)
         _ = self.source, self.stage, self.wanted
         make_uclamp(self.uclamp)
 
@@ -193,6 +206,10 @@ class Inference:
                     "such as dynamic_ofa"
                 )
             return
+        if self.transforms:
+            raise UsageError(
+                "transforms are for one network; name a level of the family, such as dynamic_ofa@4"
+            )
         if self.level is not None:
             _check_limit("level", self.level)
         if self.concurrency not in (None, 1):

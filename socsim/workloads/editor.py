@@ -58,4 +58,4 @@ class GraphEditor:
         used = {*self.graph.inputs, *self.graph.outputs}
         used.update(tensor for op in operators for tensor in (*op.inputs, *op.outputs))
         tensors = [tensor for name, tensor in self.graph.tensors.items() if name in used]
-        return ModelGraph(self.graph.name, operators, tensors, self.graph.inputs, self.graph.outputs)
+        return self.graph.changed(operators, tensors)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import prod
+from math import nan, prod
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +15,7 @@ import networkx as nx
 from socsim.errors import ModelError, UnknownNameError
 from socsim.words import counted
 
-__all__ = ["DTYPE_BYTES", "ModelGraph", "Operator", "Tensor"]
+__all__ = ["DTYPE_BYTES", "Lineage", "ModelGraph", "Operator", "Tensor"]
 
 DTYPE_BYTES: Mapping[str, int] = MappingProxyType({"fp32": 4, "fp16": 2, "int8": 1, "int32": 4, "int64": 8})
 """Bytes of one element, by data type."""
@@ -88,6 +88,33 @@ class Operator:
         return hash((self.name, self.type, self.outputs))
 
 
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """How a network came about from another one.
+
+    Parameters
+    ----------
+    base
+        Name of the network that it was.
+    steps
+        Transforms in order, as they are written: ``("prune(0.5)", "quantise(int8)")``.
+    top1_drop
+        Points of Top-1 accuracy that all of them cost; nan where nobody has said.
+    source
+        Grade and source of that; empty where it is not known, or nothing by construction.
+    """
+
+    base: str
+    steps: tuple[str, ...]
+    top1_drop: float = nan
+    source: str = ""
+
+    @property
+    def name(self) -> str:
+        """``"resnet50+prune(0.5)"``."""
+        return "+".join((self.base, *self.steps))
+
+
 class ModelGraph:
     """An immutable network: operators in topological order over named tensors.
 
@@ -103,6 +130,10 @@ class ModelGraph:
         Every activation that the operators name.
     inputs, outputs
         Tensors that enter and leave the network.
+    dtype
+        Data type that it wants to be run in, as a quantised network does; ``""`` (default) for the library's.
+    lineage
+        What it was, and which transforms made it what it is; None (default) for a network as it was written.
 
     Raises
     ------
@@ -117,8 +148,11 @@ class ModelGraph:
         tensors: Iterable[Tensor],
         inputs: Iterable[str],
         outputs: Iterable[str],
+        *,
+        dtype: str = "",
+        lineage: Lineage | None = None,
     ) -> None:
-        self.name = name
+        self.name, self.dtype, self.lineage = name, dtype, lineage
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
         self.tensors: Mapping[str, Tensor] = _unique(name, "tensor", tensors)
         given = _unique(name, "operator", operators)
@@ -180,6 +214,34 @@ class ModelGraph:
     def __repr__(self) -> str:
         return f"ModelGraph({self.name!r}, {counted(len(self), 'operator')}, {self.macs / 1e6:.1f} MMAC)"
 
+    def changed(
+        self,
+        operators: Iterable[Operator] | None = None,
+        tensors: Iterable[Tensor] | None = None,
+        *,
+        dtype: str | None = None,
+        lineage: Lineage | None = None,
+    ) -> ModelGraph:
+        """A network like this one with other operators, tensors, data type or lineage, which names it.
+
+        What is None stays as it is.
+        """
+        lineage = lineage or self.lineage
+        return ModelGraph(
+            lineage.name if lineage else self.name,
+            self.operators.values() if operators is None else operators,
+            self.tensors.values() if tensors is None else tensors,
+            self.inputs,
+            self.outputs,
+            dtype=self.dtype if dtype is None else dtype,
+            lineage=lineage,
+        )
+
+    @property
+    def top1_drop(self) -> float:
+        """Points of Top-1 accuracy that its transforms cost: 0 without any, nan where that is not known."""
+        return self.lineage.top1_drop if self.lineage else 0.0
+
     def predecessors(self, op: Operator) -> list[Operator]:
         """Operators that produce what `op` reads, each once, in the order of its inputs."""
         names = dict.fromkeys(self.producer[t] for t in op.inputs if t in self.producer)
@@ -237,6 +299,8 @@ class ModelGraph:
             digest.update(repr(key).encode())
         digest.update(repr([(t.name, t.shape) for t in self.tensors.values()]).encode())
         digest.update(repr((self.inputs, self.outputs, sorted(self.dag.edges))).encode())
+        if self.dtype:
+            digest.update(self.dtype.encode())
         return digest.hexdigest()
 
     def peak_memory_bytes(self, dtype: str = "fp32", *, release: bool = True) -> int:

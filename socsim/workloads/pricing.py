@@ -24,7 +24,8 @@ class Pricer:
     device, library, graph
         What runs where with which kernels.
     dtype
-        Data type wanted; ``""`` is each processor's own, which is also used where the wanted one is not calibrated.
+        Data type wanted; ``""`` is the network's, if it has one, else each processor's own, which is also used where
+        the wanted one is not calibrated.
     cores
         CPU mask; ``""`` takes the library's default.
     cpuset
@@ -35,7 +36,8 @@ class Pricer:
         self, device: Device, library: Library, graph: ModelGraph, dtype: str = "", cores: str = "",
         cpuset: str = "",
     ) -> None:  # fmt: skip
-        self.device, self.library, self.graph, self._wanted = device, library, graph, dtype
+        self.device, self.library, self.graph = device, library, graph
+        self._wanted = dtype or graph.dtype
         self.dtype = self.dtype_on(self.processors[0])
         """Data type of the tensors that processors share."""
         self.cpuset = cpuset

@@ -1,0 +1,267 @@
+"""Removal of redundancy, fused activations taken apart, and quantisation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from graphkit import networks, sound
+from hypothesis import given, settings
+
+import socsim
+from socsim.devices.profile import load_device
+from socsim.errors import UsageError
+from socsim.workloads.builder import GraphBuilder
+from socsim.workloads.graph import ModelGraph
+from socsim.workloads.library import load_library
+from socsim.workloads.pricing import Pricer
+from socsim.workloads.transforms import fuse, low_rank, prune, quantise, simplify, unfuse
+from socsim.workloads.zoo import build_model, model_names
+
+Middle = Callable[[GraphBuilder, str], str]
+
+
+def between(middle: Middle) -> ModelGraph:
+    """Something between two convolutions of 8 channels over 4x4 pixels."""
+    b = GraphBuilder("net")
+    x = b.conv(b.input(1, 8, 4, 4), 8, 3, activation="relu", name="first")
+    return b.build(b.conv(middle(b, x), 8, 3, name="last"))
+
+
+SHAPE = (1, 8, 4, 4)
+
+
+@pytest.mark.parametrize(
+    "middle",
+    [
+        lambda b, x: b.reshape(x, *SHAPE),
+        lambda b, x: b.transpose(x, (0, 1, 2, 3)),
+        lambda b, x: b.add("slice", [x], SHAPE, axis=1),
+        lambda b, x: b.pad(x, 0),
+        lambda b, x: b.resize(x, 1),
+        lambda b, x: b.concat(x),
+        lambda b, x: b.split(x, 1)[0],
+        lambda b, x: b.max_pool(x, 1, 1),
+        lambda b, x: b.avg_pool(x, 1, 1),
+        lambda b, x: b.channel_shuffle(x, 1),
+        lambda b, x: b.channel_shuffle(x, 8),
+        lambda b, x: b.space_to_depth(x, 1),
+        lambda b, x: b.activation(x, "identity"),
+        lambda b, x: b.activation(x, "relu"),
+        lambda b, x: b.activation(b.activation(x, "relu"), "relu"),
+        lambda b, x: b.add("eltwise", [x], SHAPE, function="add", constant="scalar", value=0.0),
+        lambda b, x: b.add("eltwise", [x], SHAPE, function="mul", constant="scalar", value=1.0),
+    ],
+)
+def test_what_changes_nothing_goes(middle: Middle) -> None:
+    graph = between(middle)
+    simple = simplify(graph)
+    assert list(simple.operators) == ["first", "last"]
+    assert simple["last"].inputs == ("first",)
+    assert set(simple.tensors) == {"input", "first", "last"}
+    assert simple.macs == graph.macs
+
+
+@pytest.mark.parametrize(
+    "middle",
+    [
+        lambda b, x: b.transpose(x, (0, 1, 3, 2)),
+        lambda b, x: b.max_pool(x, 3, 1, padding="same"),
+        lambda b, x: b.channel_shuffle(x, 2),
+        lambda b, x: b.activation(x, "relu6"),
+        lambda b, x: b.activation(x, "sigmoid"),
+        lambda b, x: b.batch_norm(x),
+        lambda b, x: b.add("cast", [x], SHAPE),
+        lambda b, x: b.softmax(x),
+        lambda b, x: b.add("eltwise", [x], SHAPE, function="add", constant="scalar", value=1.0),
+        lambda b, x: b.add("eltwise", [x], SHAPE, function="add", constant="scalar"),
+        lambda b, x: b.add(
+            "eltwise", [x], SHAPE, function="div", constant="scalar", value=1.0, reversed=True
+        ),
+        lambda b, x: b.add(
+            "eltwise", [x], SHAPE, function="add", constant="scalar", value=0.0, activation="tanh"
+        ),
+    ],
+)
+def test_what_changes_something_stays(middle: Middle) -> None:
+    graph = between(middle)
+    assert list(simplify(graph).operators) == list(graph.operators)
+
+
+def test_a_transposition_of_axes_of_size_one_moves_nothing() -> None:
+    b = GraphBuilder("net")
+    x = b.conv(b.input(1, 1, 4, 4), 1, 3)
+    assert len(simplify(b.build(b.conv(b.transpose(x, (1, 0, 2, 3)), 1)))) == 2
+
+
+def test_a_mean_over_axes_of_size_one() -> None:
+    b = GraphBuilder("net")
+    pooled = b.global_avg_pool(b.input(1, 8, 4, 4))
+    simple = simplify(b.build(b.conv(b.global_avg_pool(pooled), 8)))
+    assert [op.type for op in simple] == ["reduce", "conv2d"]
+
+
+def test_results_of_the_network_keep_their_names() -> None:
+    b = GraphBuilder("net")
+    x = b.conv(b.input(1, 8, 4, 4), 8)
+    graph = b.build(x, b.reshape(x, *SHAPE), b.activation(x, "tanh"), b.activation(x, "tanh"))
+    simple = simplify(graph)
+    assert simple.outputs == graph.outputs
+    assert len(simple) == len(graph)
+
+
+def test_equal_branches_become_one() -> None:
+    """
+    x - pool - tanh -+
+      \\ pool - tanh -+- add - conv
+    """
+    b = GraphBuilder("net")
+    x = b.input(1, 8, 4, 4)
+    branches = [b.activation(b.max_pool(x), "tanh") for _ in range(2)]
+    simple = simplify(b.build(b.conv(b.add_(*branches), 8)))
+    assert [op.type for op in simple] == ["max_pool", "activation", "eltwise", "conv2d"]
+    assert simple["eltwise_1"].inputs == ("activation_1", "activation_1")
+
+
+def test_branches_that_differ_stay() -> None:
+    b = GraphBuilder("net")
+    x = b.input(1, 8, 4, 4)
+    pools = [b.max_pool(x, 3, 1, padding="same"), b.max_pool(x, 1, 1), b.avg_pool(x, 3, 1, padding="same")]
+    assert len(simplify(b.build(b.add_(*pools)))) == 3  # the 1x1 pooling changes nothing
+
+
+def test_operators_with_weights_are_never_taken_for_the_same() -> None:
+    b = GraphBuilder("net")
+    x = b.input(1, 8, 4, 4)
+    graph = b.build(b.add_(b.conv(x, 8, 3), b.conv(x, 8, 3)))
+    assert len(simplify(graph)) == 3
+
+
+def test_both_parts_of_a_split_that_is_made_twice() -> None:
+    b = GraphBuilder("net")
+    x = b.input(1, 8, 4, 4)
+    (one, _), (_, two) = b.split(x, 2), b.split(x, 2)
+    simple = simplify(b.build(b.add_(one, two)))
+    assert [op.type for op in simple] == ["split", "eltwise"]
+    assert simple["eltwise_1"].inputs == ("split_1:0", "split_1:1")
+
+
+def test_what_nobody_reads_goes() -> None:
+    b = GraphBuilder("net")
+    x = b.conv(b.input(1, 8, 4, 4), 8)
+    b.conv(b.conv(x, 64, 3), 64, 3)
+    simple = simplify(b.build(b.conv(x, 8)))
+    assert list(simple.operators) == ["conv2d_1", "conv2d_4"]
+    assert simple.macs == 2 * 8 * 8 * 16
+
+
+def test_branches_of_retinaface_that_nobody_reads() -> None:
+    graph = build_model("retinaface")
+    simple = simplify(graph)
+    dead = {name for name in graph.operators if name not in simple.operators}
+    assert len(dead) == 22
+    assert all(set(graph.dag.successors(name)) <= dead for name in dead)
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_the_zoo_is_simple_after_once(name: str) -> None:
+    graph = build_model(name)
+    simple = simplify(graph)
+    sound(graph, simple)
+    assert simplify(simple).digest() == simple.digest()
+    assert simple.macs <= graph.macs
+    assert simple.top1_drop == 0.0
+
+
+@given(networks())
+def test_random_networks_are_simple_after_once(graph: ModelGraph) -> None:
+    simple = simplify(graph)
+    sound(graph, simple)
+    assert len(simple) <= len(graph)
+    assert simplify(simple).digest() == simple.digest()
+
+
+# --- fusing and its opposite --------------------------------------------------------------------------------
+
+
+def test_an_activation_of_its_own() -> None:
+    graph = between(lambda b, x: b.add_(x, x, activation="relu6"))
+    apart = unfuse(graph)
+    assert [(op.name, op.type, op.inputs, op.outputs) for op in apart] == [
+        ("first", "conv2d", ("input",), ("first/plain",)),
+        ("first/relu", "activation", ("first/plain",), ("first",)),
+        ("eltwise_1", "eltwise", ("first", "first"), ("eltwise_1/plain",)),
+        ("eltwise_1/relu6", "activation", ("eltwise_1/plain",), ("eltwise_1",)),
+        ("last", "conv2d", ("eltwise_1",), ("last",)),
+    ]
+    assert apart["first/relu"].ops == 128
+    assert (apart.macs, apart.parameters) == (graph.macs, graph.parameters)
+    assert fuse(apart).digest() == graph.digest()
+
+
+@given(networks())
+def test_fusing_undoes_it(graph: ModelGraph) -> None:
+    whole = fuse(graph)
+    assert fuse(unfuse(whole)).digest() == whole.digest()
+    assert unfuse(unfuse(whole)).digest() == unfuse(whole).digest()
+    sound(whole, unfuse(whole))
+
+
+@settings(max_examples=30, deadline=None)
+@given(networks())
+def test_a_fused_network_is_never_slower_on_the_same_processor(graph: ModelGraph) -> None:
+    apart = unfuse(graph)
+    for library in ("mace", "tflite"):
+        for processor in ("cpu", "gpu"):
+            before, after = (
+                socsim.compare("xiaomi-9", net, [processor], library=library, inferences=1).rows[0]
+                for net in (apart, fuse(apart))
+            )
+            assert after["latency_ms_mean"] <= before["latency_ms_mean"] * (1 + 1e-12)
+
+
+@settings(max_examples=15, deadline=None)
+@given(networks())
+def test_a_simpler_network_is_never_slower_on_the_same_processor(graph: ModelGraph) -> None:
+    for processor in ("cpu", "gpu"):
+        before, after = (
+            socsim.compare("xiaomi-9", net, [processor], inferences=1).rows[0]["latency_ms_mean"]
+            for net in (graph, simplify(graph))
+        )
+        assert after <= before * (1 + 1e-12)
+
+
+# --- quantisation -------------------------------------------------------------------------------------------
+
+
+def test_a_quantised_network_asks_for_its_type() -> None:
+    graph = between(lambda b, x: x)
+    small = quantise(graph)
+    assert (small.dtype, graph.dtype) == ("int8", "")
+    assert small.name == "net+quantise(int8)"
+    assert small.digest() != graph.digest()
+    device, mace = load_device("xiaomi-9"), load_library("mace")
+    assert Pricer(device, mace, graph).dtype_on("cpu") == "fp32"
+    assert Pricer(device, mace, small).dtype_on("cpu") == "int8"
+    assert Pricer(device, mace, small).dtype_on("gpu") == "fp32"  # MACE's GPU has no int8
+    assert Pricer(device, mace, small, "fp32").dtype_on("cpu") == "fp32"
+
+
+def test_other_transforms_leave_the_type() -> None:
+    small = quantise(between(lambda b, x: x))
+    for graph in (fuse(small), simplify(small), unfuse(small), prune(small, 0.5), low_rank(small, 0.5)):
+        assert graph.dtype == "int8"
+    assert quantise(small, "fp16").dtype == "fp16"
+
+
+def test_quantised_runs_say_so() -> None:
+    rows = socsim.compare("xiaomi-9", "resnet18+quantise", ["cpu"], inferences=1).rows
+    plain = socsim.compare("xiaomi-9", "resnet18", ["cpu"], inferences=1, dtype="int8").rows
+    assert (rows[0]["dtype"], rows[0]["top1_drop"]) == ("int8", 0.264)
+    assert rows[0]["latency_ms_mean"] == plain[0]["latency_ms_mean"]
+    assert rows[0]["peak_memory_mb"] == plain[0]["peak_memory_mb"]
+
+
+def test_only_some_types() -> None:
+    with pytest.raises(UsageError, match="must be int8 or fp16, got 'int4'"):
+        quantise(between(lambda b, x: x), "int4")
