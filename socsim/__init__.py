@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from socsim.schedulers.managers.base import Manager
     from socsim.schedulers.managers.device import DeviceManager
     from socsim.schedulers.plan import Placement, Plan, Split
+    from socsim.schedulers.reuse.base import ReusePolicy
     from socsim.simulation.mechanisms import Mechanisms
     from socsim.sweeps.running import sweep
     from socsim.workloads.apps import Inference
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from socsim.workloads.graph import ModelGraph, Operator, Tensor
     from socsim.workloads.library import load_library
     from socsim.workloads.replays import Replay
+    from socsim.workloads.scenes import Scene
 
 from socsim._version import __version__ as __version__
 
@@ -49,6 +51,8 @@ __all__ = [
     "Placement",
     "Plan",
     "Replay",
+    "ReusePolicy",
+    "Scene",
     "SocsimError",
     "Split",
     "SplitScheduler",
@@ -77,6 +81,7 @@ _HOMES = {
     "schedulers.managers.base": ("Manager",),
     "schedulers.managers.device": ("DeviceManager",),
     "schedulers.plan": ("Placement", "Plan", "Split"),
+    "schedulers.reuse.base": ("ReusePolicy",),
     "simulation.mechanisms": ("Mechanisms",),
     "sweeps.running": ("sweep",),
     "workloads.apps": ("Inference",),
@@ -86,6 +91,7 @@ _HOMES = {
     "workloads.graph": ("ModelGraph", "Operator", "Tensor"),
     "workloads.library": ("load_library",),
     "workloads.replays": ("Replay",),
+    "workloads.scenes": ("Scene",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -13,6 +13,7 @@ from socsim.results.inputs import located
 from socsim.schedulers.governors.registry import describe_governor
 from socsim.schedulers.managers.registry import describe_manager
 from socsim.schedulers.registry import describe_scheduler
+from socsim.schedulers.reuse.registry import describe_reuse
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.simulation import Application, Simulation
 from socsim.units import exact_seconds
@@ -34,6 +35,7 @@ _POLICY = {
     "cpuset": "",
     "queue_window": 0,
     "blocking": False,
+    "memory": "release",
 }
 """Fields of an application that are described where they are not these."""
 
@@ -96,6 +98,10 @@ def describe(app: Application) -> dict[str, Any]:
         described["targets"] = [target.describe() for target in app.wanted.rows]
     if app.places is not None:
         described["places"] = [describe_scheduler(place) for place in app.places]
+    if app.scenery is not None:
+        described["scene"] = app.scenery.describe()
+    if app.reuse is not None:
+        described["reuse"] = describe_reuse(app.reuse)
     span = {"start": app.start_s} if app.start_s else {}
     span |= {"stop": app.stop_s} if app.stop_s < inf else {}
     described |= {key: exact_seconds(value) for key, value in span.items()}

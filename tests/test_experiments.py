@@ -157,7 +157,8 @@ def test_checking_tells_all_that_cannot_be_loaded_at_once(file: Path) -> None:
             "fps: 2",
             "two.yaml:4:81: apps.0.fps: unknown key 'fps' of kind 'inference', known: accuracy, after, arrivals, "
             "blocking, concurrency, cores, count, cpuset, deadline, dtype, kernel_limit, kind, level, library, "
-            "manager, model, name, nice, period, places, priority, queue, queue_limit, queue_window, scheduler, "
+            "manager, memory, model, name, nice, period, places, priority, queue, queue_limit, queue_window, reuse, "
+            "scene, scheduler, "
             "start, stop, targets, transforms, uclamp",
         ),
         ("seed: 1", "seed: -1", "two.yaml:2:7: seed: should be greater than or equal to 0, got -1"),

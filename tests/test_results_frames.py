@@ -69,6 +69,11 @@ def test_inferences():
         "level": pytest.approx(np.nan, nan_ok=True),
         "top1": pytest.approx(np.nan, nan_ok=True),
         "place": "",
+        "changed_share": pytest.approx(np.nan, nan_ok=True),
+        "reused": "",
+        "computed_share": pytest.approx(np.nan, nan_ok=True),
+        "stale_share": pytest.approx(np.nan, nan_ok=True),
+        "age_ms": pytest.approx(np.nan, nan_ok=True),
     }
 
 

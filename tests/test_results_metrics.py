@@ -39,6 +39,7 @@ def test_all_values_of_a_small_run():
         "peak_memory_mb": 3.0,
         "prediction_mape": pytest.approx(0.2),
         "top1_mean": None,
+        "top1_drop": 0.0,
     }
 
 

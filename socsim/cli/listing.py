@@ -79,6 +79,18 @@ def _managers() -> list[Row]:
     ]
 
 
+def _reuse() -> list[Row]:
+    from socsim.schedulers.reuse.registry import broken_reuse, make_reuse, reuse_names
+
+    faults = broken_reuse()
+    return [
+        {"name": name, "description": "", "fault": faults[name]}
+        if name in faults
+        else {"name": name, "description": _first_line(type(make_reuse(name)))}
+        for name in reuse_names()
+    ]
+
+
 def _first_line(cls: object) -> str:
     """The first line of a class's or a function's docstring, empty where it has none."""
     return next(iter((cls.__doc__ or "").strip().splitlines()), "")
@@ -112,6 +124,7 @@ _KINDS: dict[str, Callable[[], list[Row]]] = {
     "predictors": _predictors,
     "governors": _governors,
     "managers": _managers,
+    "reuse": _reuse,
     "experiments": _experiments,
 }
 
@@ -121,6 +134,7 @@ _DESCRIBED = {
     "predictors": "what it believes",
     "governors": "what it does",
     "managers": "what it does",
+    "reuse": "what is used again",
     "experiments": "what it asks",
 }
 """Kinds whose rows have a description, and what its column is called."""

@@ -14,6 +14,7 @@ from socsim.workloads.arrival_spec import make_arrivals
 from socsim.workloads.competitors import Competitor
 from socsim.workloads.frames import Ui, Video
 from socsim.workloads.replays import Replay
+from socsim.workloads.scene_spec import make_scene
 from socsim.workloads.stages import make_after
 from socsim.workloads.targets import make_targets
 from socsim.workloads.transforms import parse_transform
@@ -101,6 +102,9 @@ class InferenceSpec(Spec):
     places: Annotated[list[str | dict[str, Any]], Field(min_length=1)] | None = None
     transforms: list[Annotated[str, AfterValidator(_transform)]] = []
     accuracy: str = ""
+    scene: Any = None
+    reuse: str | dict[str, Any] | None = None
+    memory: Literal["release", "hold"] = "release"
     start: Duration = 0.0
     stop: Time = inf
     uclamp: UClamp = None
@@ -116,6 +120,10 @@ class InferenceSpec(Spec):
             make_targets(self.targets, units=True)
         except ValueError as error:
             raise yamlfile.RelativeFaults([(("targets",), str(error))]) from None
+        try:
+            make_scene(self.scene)
+        except ValueError as error:
+            raise yamlfile.RelativeFaults([(("scene",), str(error))]) from None
         self.application()
         return self
 

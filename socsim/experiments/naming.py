@@ -22,6 +22,7 @@ from socsim.workloads.frames import FrameApp
 from socsim.workloads.mode_schedule import ModeChange
 from socsim.workloads.process_trace import read_process_trace
 from socsim.workloads.replays import Replay
+from socsim.workloads.scenes import ChangeTrace, read_changes
 from socsim.workloads.transforms import canonical, parse_transform
 from socsim.workloads.transforms.accuracy import load_drops
 
@@ -41,6 +42,7 @@ def named_things(
     from socsim.devices.profile import load_device
     from socsim.schedulers.managers import make_app_manager, make_device_manager
     from socsim.schedulers.registry import make_scheduler
+    from socsim.schedulers.reuse import make_reuse
     from socsim.workloads.dynamic import load_family
     from socsim.workloads.library import load_library
 
@@ -78,6 +80,10 @@ def named_things(
             yield ("apps", i, "cores"), partial(_check_cores, device), app
         if isinstance(app.source, TraceFile):
             yield ("apps", i, "arrivals"), read_trace, app.source.file
+        if isinstance(app.scenery, ChangeTrace):
+            yield ("apps", i, "scene"), read_changes, app.scenery.file
+        if app.reuse is not None:
+            yield ("apps", i, "reuse"), make_reuse, app.reuse
 
 
 def _in_first_mode(experiment: Experiment) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from socsim.results.attribution import energy_rows
 from socsim.results.timeline import metered_steps
 from socsim.simulation.framelog import FrameRecord
-from socsim.simulation.records import InferenceRecord, KernelRecord, Outcome
+from socsim.simulation.records import InferenceRecord, KernelRecord, Outcome, ReuseRecord
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +52,11 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "level": "level of its network in its family; empty where there is none, and for those that did not begin",
         "top1": "published Top-1 accuracy of that network in %; empty likewise",
         "place": "scheduler that a manager of the whole device chose for it; empty likewise",
+        "changed_share": "share of its frame that differs from the one computed last; empty without a scene",
+        "reused": "none, frame (the last result given again) or layer (only what changed recomputed); empty likewise",
+        "computed_share": "share of its network's multiply-accumulates that was computed; empty likewise",
+        "stale_share": "share of its frame that had changed and was not computed; empty likewise",
+        "age_ms": "finish - arrival of the frame that its result is of; empty likewise",
     },
     "kernels": {
         "app": "application",
@@ -172,7 +177,21 @@ TABLES = tuple(COLUMNS)
 def inferences_frame(outcome: Outcome) -> pd.DataFrame:
     """One row per inference."""
     top1 = {app: record.top1 for app, record in outcome.apps.items()}
-    return _frame("inferences", [_inference_row(r, top1.get(r.app, {})) for r in outcome.inferences])
+    reuse = {(r.app, r.number): r for r in outcome.reuse}
+    return _frame(
+        "inferences",
+        [
+            (*_inference_row(r, top1.get(r.app, {})), *_reuse_cells(r, reuse.get((r.app, r.number))))
+            for r in outcome.inferences
+        ],
+    )
+
+
+def _reuse_cells(inference: InferenceRecord, reuse: ReuseRecord | None) -> tuple[object, ...]:
+    if reuse is None:
+        return (np.nan, "", np.nan, np.nan, np.nan)
+    age = (inference.finish_s - reuse.shown_s) * 1e3 if inference.status == "finished" else np.nan
+    return (reuse.changed, reuse.reused, reuse.computed, reuse.stale, age)
 
 
 def _inference_row(r: InferenceRecord, top1: Mapping[int, float]) -> tuple[object, ...]:

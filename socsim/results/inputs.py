@@ -17,8 +17,10 @@ from socsim.errors import SocsimError, UsageError
 from socsim.schedulers.governors.sets import locate_governors, set_files
 from socsim.schedulers.managers.registry import locate_manager, manager_files
 from socsim.schedulers.registry import locate_scheduler, scheduler_files
+from socsim.schedulers.reuse.registry import locate_reuse, reuse_files
 from socsim.workloads.dynamic import split_level
 from socsim.workloads.library import library_names
+from socsim.workloads.scene_spec import scene_file
 from socsim.workloads.transforms import split_transforms
 
 __all__ = ["changed_inputs", "input_hashes", "located"]
@@ -71,7 +73,9 @@ def _as_block(path: Sequence[str], value: Any) -> dict[str, Any]:
     if not rest:
         return {first: value}
     inner = _as_block(rest, value)
-    return {first: {"name": "", **inner} if first in ("scheduler", "predictor", "manager") else inner}
+    return {
+        first: {"name": "", **inner} if first in ("scheduler", "predictor", "manager", "reuse") else inner
+    }
 
 
 def _tail(key: str) -> list[str]:
@@ -79,11 +83,8 @@ def _tail(key: str) -> list[str]:
     parts = key.split(".")
     if parts[0] == "governors":  # a clock domain may have a dot in its name
         return [parts[0], *filter(None, [".".join(parts[1:])])]
-    named = [
-        i
-        for i, part in enumerate(parts)
-        if part in ("device", "library", "model", "accuracy", "scheduler", "manager")
-    ]
+    with_paths = ("device", "library", "model", "accuracy", "scheduler", "manager", "reuse", "scene")
+    named = [i for i, part in enumerate(parts) if part in with_paths]
     return parts[named[-1] :] if named else parts[-1:]
 
 
@@ -103,6 +104,10 @@ def _with_paths(block: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         spec = found["arrivals"]
         spec = dict(spec) if isinstance(spec, Mapping) else {"kind": "trace"}
         found["arrivals"] = {**spec, "file": _joined(folder, trace)}
+    if (trace := scene_file(found.get("scene"))) is not None:
+        found["scene"] = {"kind": "trace", "file": _joined(folder, trace)}
+    if "reuse" in found:
+        found["reuse"] = locate_reuse(found["reuse"], folder)
     if "scheduler" in found:
         found["scheduler"] = locate_scheduler(found["scheduler"], folder)
     if isinstance(found.get("places"), list):
@@ -183,11 +188,14 @@ def _files(block: Mapping[str, Any]) -> Iterator[Path]:
         yield Path(str(model) if str(model).endswith(".onnx") else split_level(str(model))[0])
     if _is_absolute(trace := _arrival_file(block.get("arrivals"))):
         yield Path(str(trace))
+    if _is_absolute(trace := scene_file(block.get("scene"))):
+        yield Path(str(trace))
     listed = [spec for key in ("schedulers", "places") for spec in block.get(key) or ()]
     for spec in (block.get("scheduler"), *listed):
         yield from scheduler_files(spec)
     yield from set_files(block.get("governors"))
     yield from manager_files(block.get("manager"))
+    yield from reuse_files(block.get("reuse"))
 
 
 def _device_files(name: str) -> list[Path]:

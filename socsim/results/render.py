@@ -54,6 +54,16 @@ _SERVED: Columns = (
     ("own\nmJ/inf", "app_energy_mj", ".1f"),
     *_TOP1,
 )
+_REUSED: Columns = (
+    ("changed\n%", "changed_share_mean", ".1%"),
+    ("frame\nreuse %", "frame_reuse_share", ".1%"),
+    ("layer\nreuse %", "layer_reuse_share", ".1%"),
+    ("com-\nputed %", "computed_share_mean", ".1%"),
+    ("stale\n%", "stale_share_mean", ".1%"),
+    ("age\nms", "age_ms_mean", ".2f"),
+    ("p95\nms", "age_ms_p95", ".2f"),
+    ("memory\nMB", "peak_memory_mb", ".1f"),
+)
 _SHOWN: Columns = (
     ("frames", "frames", "d"),
     ("presen-\nted", "presented", "d"),
@@ -98,13 +108,16 @@ def render_comparison(comparison: Comparison) -> Group:
 def render_applications(result: Result, *, slowdown: bool = False) -> Group:
     """Tables with a row per application of one run and notes below.
 
-    What each that infers cost and how it was served, and what each that shows frames showed.
+    What each that infers cost and how it was served, what each with a scene reused, and what each that shows frames
+    showed.
     """
     o = result.outcome
     title = Text(f"{o.device}, {o.duration_s * 1e3:,.1f} ms simulated", "bold")
     rows = [row for row in result.rows(slowdown=slowdown) if row["app"] in o.apps]
     shown = [{"app": app, **result.shown(app)} for app in frame_apps(o)]
-    tables = [*_inferring(title, rows), *([_columns_with(_SHOWN, shown)] if shown else [])]
+    reused = [row for row in rows if row.get("computed_share_mean") is not None]
+    others = ((_REUSED, reused), (_SHOWN, shown))
+    tables = [*_inferring(title, rows), *(_columns_with(columns, own) for columns, own in others if own)]
     lines = [
         f"{app.app}: {app.model}, scheduler {app.scheduler}, {app.library}, {app.dtype}"
         for app in o.apps.values()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from socsim.errors import UsageError
 from socsim.results import frames
 from socsim.results.metrics import METRICS, device_row, metrics
+from socsim.results.reuse import REUSE, reuse, reuse_apps
 from socsim.results.service import SERVICE, service
 from socsim.results.shown import SHOWN, frame_apps, shown
 from socsim.results.store import output_directory, write_table
@@ -112,6 +113,21 @@ class Result:
         """
         return shown(self.outcome, app)
 
+    def reuse(self, app: str | None = None) -> dict[str, Any]:
+        """What an application with a scene reused; keys in :data:`socsim.results.reuse.REUSE`.
+
+        Parameters
+        ----------
+        app
+            Application; default the first with a scene.
+
+        Raises
+        ------
+        UnknownNameError
+            No application with a scene has that name.
+        """
+        return reuse(self.outcome, app)
+
     def slowdown(self) -> dict[str, float | None]:
         """Mean service time / the service time of the same application alone on the idle phone, by application.
 
@@ -137,8 +153,8 @@ class Result:
     def rows(self, *, slowdown: bool = False) -> list[dict[str, Any]]:
         """A row per application: ``app``, the keys of :meth:`metrics` and :meth:`service`.
 
-        In a run that shows frames the keys of :meth:`shown` as well, and rows of the applications that show them come
-        last; what an application has no value for is None.
+        In a run with a scene the keys of :meth:`reuse` as well. In a run that shows frames the keys of :meth:`shown` as
+        well, and rows of the applications that show them come last; what an application has no value for is None.
 
         Parameters
         ----------
@@ -146,18 +162,22 @@ class Result:
             Add :meth:`slowdown` in the key ``slowdown``.
         """
         factors = self.slowdown() if slowdown else {}
+        scenes = reuse_apps(self.outcome)
         rows = [
             {
                 "app": app,
                 **self.metrics(app),
                 **self.service(app),
+                **(dict.fromkeys(REUSE) if scenes else {}),
+                **(self.reuse(app) if app in scenes else {}),
                 **({"slowdown": factors[app]} if slowdown else {}),
             }
             for app in self.outcome.apps
         ]
         if not self.outcome.frames:
             return rows
-        keys = dict.fromkeys(("app", *METRICS, *SERVICE, *(["slowdown"] if slowdown else []), *SHOWN))
+        more = [*(REUSE if scenes else ()), *(["slowdown"] if slowdown else [])]
+        keys = dict.fromkeys(("app", *METRICS, *SERVICE, *more, *SHOWN))
         device = device_row(self.outcome)
         rows += [{"app": app, **device, **self.shown(app)} for app in frame_apps(self.outcome)]
         return [{**keys, **row} for row in rows]

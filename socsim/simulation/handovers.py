@@ -43,6 +43,8 @@ class Handovers:
     def __init__(self, pricer: Pricer, inputs: Mapping[str, Place], decision_time: float) -> None:
         self.pricer, self.graph, self.device = pricer, pricer.graph, pricer.device
         self.steps: list[Step] = []
+        self.moved: Mapping[str, float] = {}
+        """Tensors of which only a share is handed over, the rest being there from the frame before."""
         self._sources: dict[int, tuple[str, ...]] = {}
         self._begin = NOTHING
         if decision_time:
@@ -73,7 +75,7 @@ class Handovers:
         if source.processor != "cpu" and target.processor != "cpu" and source.processor != target.processor:
             self._move(tensors, source, CPU, reader)
             source = CPU
-        size = self._bytes(sum(self.graph.tensors[t].elements for t in tensors))
+        size = self._bytes(sum(self.graph.tensors[t].elements * self.moved.get(t, 1) for t in tensors))
         deps = {self.places[t][source] for t in tensors} - {NOTHING}
         if source.processor == target.processor:
             per_byte = self.device.sharing[source.processor].transform_per_byte

@@ -181,8 +181,8 @@ class LevelStream(StaticStream):
         del self._running[index]
 
     def running(self, index: int) -> tuple[int, str]:
-        """Level and place of an inference under way."""
-        return self._running[index]
+        """Level and place of an inference under way; of one that runs nothing of its own, those of the last result."""
+        return self._running.get(index) or self.last or self.wanted
 
     def record(self) -> AppRecord:
         """What was run, and what it costs per inference."""

@@ -7,6 +7,7 @@ inference. A library's interpreter runs operators of one processor in the plan's
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from socsim.devices.sharing import from_accelerator, to_accelerator
 from socsim.schedulers.chains import chain_halos
@@ -14,6 +15,7 @@ from socsim.schedulers.plan import Decision, Placement, Plan, Split
 from socsim.simulation.handovers import CPU, NOTHING, Handovers, Place
 from socsim.simulation.kernelgraph import Entry, KernelGraph, Step, compress
 from socsim.simulation.pacing import UNPACED, Pacer, Pacing
+from socsim.simulation.partial import PartialKernel, Recomputed
 from socsim.workloads.graph import Operator
 from socsim.workloads.kernels import WHOLE, Part, input_share, output_share
 from socsim.workloads.pricing import Pricer
@@ -22,7 +24,12 @@ __all__ = ["lower_job", "lower_kernel", "lower_plan"]
 
 
 def lower_plan(
-    pricer: Pricer, plan: Plan, *, decision_time: float = 0.0, pacing: Pacing = UNPACED
+    pricer: Pricer,
+    plan: Plan,
+    *,
+    decision_time: float = 0.0,
+    pacing: Pacing = UNPACED,
+    recomputed: Recomputed | None = None,
 ) -> KernelGraph:
     """Lower a whole network.
 
@@ -36,9 +43,13 @@ def lower_plan(
         Time in s that the scheduler takes first.
     pacing
         How kernels are sent to the GPU.
+    recomputed
+        What is computed where the rest is reused; None for all of it.
     """
     graph = pricer.graph
     lowering = _Lowering(pricer, dict.fromkeys(graph.inputs, CPU), decision_time, pacing)
+    if recomputed is not None:
+        lowering.partial, lowering.moved = recomputed.kernels, recomputed.moved
     names = plan.order or tuple(graph.operators)
     group_of = {name: i for i, group in enumerate(plan.groups) for name in group}
     chain_of = {name: chain for chain in plan.chains if len(chain) > 1 for name in chain}
@@ -119,6 +130,8 @@ class _Lowering(Handovers):
         super().__init__(pricer, inputs, decision_time)
         self.opened: set[str] = set()
         """Processors whose fixed cost has been paid."""
+        self.partial: Mapping[str, PartialKernel] = {}
+        """Operators of which only some rows are computed."""
         self._group: int = -1
         self._blocking, self._waited = pacing.blocking, set[int]()
         self._pacer = None
@@ -138,7 +151,11 @@ class _Lowering(Handovers):
             return
         place = self._place(decision)
         deps = self.require(op.inputs, place, op.name)
-        step = self.kernel(op, decision, WHOLE, deps | self._waited)
+        partial = self.partial.get(op.name)
+        if partial is None:
+            step = self.kernel(op, decision, WHOLE, deps | self._waited)
+        else:
+            step = self._rows(op, decision, partial, deps | self._waited)
         if self._blocking and place != CPU:
             wait = self.device.sharing[place.processor].sync.mean
             self._waited = {
@@ -146,6 +163,19 @@ class _Lowering(Handovers):
             }
         for tensor in op.outputs:
             self.places[tensor] = {place: step}
+
+    def _rows(self, op: Operator, placement: Placement, partial: PartialKernel, deps: set[int]) -> int:
+        """Some rows of an operator, beside those that are reused; nobody predicts what that takes."""
+        index = self.kernel(op, placement, partial.part, deps)
+        step = self.steps[index]
+        first, *rest = (replace(entry, placement=None) for entry in step.entries)
+        moved = first.bytes + partial.copied_bytes
+        if placement.processor == "cpu":
+            first = replace(first, bytes=moved, overhead=first.overhead + partial.boundary)
+        else:
+            first = replace(first, bytes=moved, dispatch=first.dispatch + partial.boundary)
+        step.entries = (first, *rest)
+        return index
 
     def chain(self, ops: Sequence[Operator], decision: Decision) -> None:
         """Lower operators that are split alike: hand-overs only before the first and after the last."""

@@ -303,7 +303,7 @@ class OnlineStream(Stream):
             kernels=kernels / n,
             transfer_bytes=moved / n,
             sync_s=sync / n,
-            peak_memory_bytes=network.peak_memory_bytes(self.pricer.dtype),
+            peak_memory_bytes=self.lifetimes.peak_bytes(network, self.pricer.dtype),
             macs=network.macs,
             top1_drop=network.top1_drop,
             drop_source=network.lineage.source if network.lineage else "",

@@ -15,7 +15,9 @@ from socsim.schedulers.view import Load, View
 from socsim.simulation.kernelgraph import KernelGraph
 from socsim.simulation.lowering import lower_plan
 from socsim.simulation.pacing import UNPACED, Pacing
+from socsim.simulation.partial import Changed, Recomputed, input_share_in_blocks, recomputed
 from socsim.simulation.records import AppRecord
+from socsim.workloads.lifetimes import RELEASED
 from socsim.workloads.pricing import Pricer
 
 __all__ = ["Planner"]
@@ -28,6 +30,8 @@ class _Lowered:
     plan: Plan
     graph: KernelGraph
     inferences: int = 0
+    share: float = 1.0
+    """Share of the network's multiply-accumulates that is computed."""
 
 
 class Planner:
@@ -57,16 +61,45 @@ class Planner:
         self._view = View(pricer, predictor, load)
         self._lowered: dict[tuple[object, ...], _Lowered] = {}
         self._period = inf if predictor.constant else scheduler.replan_period
+        self.lifetimes = RELEASED
+        """When memory is given back."""
+        self.computed = 1.0
+        """Share of the network's multiply-accumulates in the graph given last."""
         self._planned_at = now()
         self._current = self._plan()
+        self._before: _Lowered | None = None
 
-    def next_graph(self) -> KernelGraph:
-        """The kernel graph of an inference that starts now."""
+    def next_graph(self, changed: Changed | None = None) -> KernelGraph:
+        """The kernel graph of an inference that starts now.
+
+        Parameters
+        ----------
+        changed
+            What of its input has changed since the inference before; None for all of it. Where the plan has changed,
+            everything is computed: what there was lies elsewhere.
+        """
         if self._now() - self._planned_at >= self._period:
             self._planned_at = self._now()
             self._current = self._plan()
-        self._current.inferences += 1
-        return self._current.graph
+        chosen = self._current
+        if changed is not None and self._before is chosen:
+            chosen = self._part(chosen, changed)
+        self._before = self._current
+        chosen.inferences += 1
+        self.computed = chosen.share
+        return chosen.graph
+
+    def _part(self, whole: _Lowered, changed: Changed) -> _Lowered:
+        """A plan for a part of its input."""
+        pricer, policy = self._pricer, changed.policy
+        share = input_share_in_blocks(pricer.graph, changed.share, policy.block)
+        if share >= 1.0:
+            return whole
+        key = (whole.plan.key, share)
+        if key not in self._lowered:
+            parts = recomputed(pricer, whole.plan, share, policy)
+            self._lowered[key] = _Lowered(whole.plan, self._lower(whole.plan, parts), share=parts.share)
+        return self._lowered[key]
 
     def _plan(self) -> _Lowered:
         pricer, scheduler = self._pricer, self._scheduler
@@ -75,10 +108,12 @@ class Planner:
         plan = resolve(raw, pricer)
         lowered = self._lowered.get(plan.key)
         if lowered is None:
-            time = scheduler.decision_time
-            lowered = _Lowered(plan, lower_plan(pricer, plan, decision_time=time, pacing=self._pacing))
-            self._lowered[plan.key] = lowered
+            lowered = self._lowered[plan.key] = _Lowered(plan, self._lower(plan))
         return lowered
+
+    def _lower(self, plan: Plan, parts: Recomputed | None = None) -> KernelGraph:
+        time = self._scheduler.decision_time
+        return lower_plan(self._pricer, plan, decision_time=time, pacing=self._pacing, recomputed=parts)
 
     @property
     def inferences(self) -> int:
@@ -110,7 +145,9 @@ class Planner:
             kernels=mean([x.graph.kernels for x in followed]),
             transfer_bytes=mean([x.graph.transfer_bytes for x in followed]),
             sync_s=mean([x.graph.sync_s for x in followed]),
-            peak_memory_bytes=max(network.peak_memory_bytes(dtype) for dtype in dtypes),
+            peak_memory_bytes=max(
+                self.lifetimes.peak_bytes(network, dtype, x.plan.order) for dtype in dtypes for x in followed
+            ),
             macs=network.macs,
             top1_drop=network.top1_drop,
             drop_source=network.lineage.source if network.lineage else "",

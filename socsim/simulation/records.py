@@ -27,6 +27,7 @@ __all__ = [
     "KernelRecord",
     "Outcome",
     "PredictionRecord",
+    "ReuseRecord",
     "SwitchRecord",
     "TemperatureRecord",
 ]
@@ -185,6 +186,23 @@ class SwitchRecord(NamedTuple):
     """The one it goes to."""
     place: str
     """Where it goes; ``""`` where there is no manager of the device."""
+
+
+class ReuseRecord(NamedTuple):
+    """What became of one frame of an application with a scene."""
+
+    app: str
+    number: int
+    changed: float
+    """Share of the frame that differs from the one computed last; 1 for the first."""
+    reused: str
+    """``none``, ``frame`` (the last result was given again) or ``layer`` (only what has changed was recomputed)."""
+    computed: float
+    """Share of the network's multiply-accumulates that was computed."""
+    stale: float
+    """Share of the frame that had changed and was not computed: so much of its result is old."""
+    shown_s: float
+    """Arrival of the frame whose result was given."""
 
 
 class KernelRecord(NamedTuple):
@@ -384,6 +402,8 @@ class Outcome:
         Readings of the thermal zones, in order of time; empty without heat.
     switches
         Every change of level or place, in order of applications and time.
+    reuse
+        What became of each frame, of applications with a scene.
     processes, spans, bursts
         Where kernels were asked for: busy times by process and processor, times on cores of processes that are no
         inferences, and what every process asked for and when.
@@ -414,6 +434,7 @@ class Outcome:
     idle: tuple[IdleRecord, ...] = ()
     rails: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     meters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reuse: tuple[ReuseRecord, ...] = ()
 
     def inferences_of(self, app: str) -> Inferences:
         """An application's inferences as arrays."""

@@ -50,6 +50,7 @@ from socsim.simulation.processnames import ProcessNames
 from socsim.simulation.records import IdleRecord, InferenceLog, Outcome
 from socsim.simulation.rehearsing import copied, rehearsal_of
 from socsim.simulation.replayer import Replayer
+from socsim.simulation.reusing import reuse_records
 from socsim.simulation.rival import start_competitor
 from socsim.simulation.run import Run
 from socsim.simulation.streammaker import StreamMaker
@@ -306,6 +307,7 @@ class Simulation:
             processes=tuple(self._watch.processes(self._names.processes)) if self._watch else (),
             spans=tuple(self._watch.spans()) if self._watch else (),
             switches=tuple(r for s in self.streams if isinstance(s, LevelStream) for r in s.switches),
+            reuse=reuse_records([s.reusing for s in self.streams]),
             bursts=tuple(self._watch.bursts(self.device.memory.bandwidth)) if self._watch else (),
         )
 

@@ -16,9 +16,12 @@ from socsim.simulation.executor import Executor, Fragment
 from socsim.simulation.feeds import Feed, StageFeed
 from socsim.simulation.kernelgraph import Entry, KernelGraph
 from socsim.simulation.pacing import Pacing
+from socsim.simulation.partial import Changed
 from socsim.simulation.planning import Planner
 from socsim.simulation.records import AppRecord, InferenceLog, InferenceRecord
+from socsim.simulation.reusing import Reusing
 from socsim.workloads.apps import Inference
+from socsim.workloads.lifetimes import RELEASED
 from socsim.workloads.pricing import Pricer
 from socsim.workloads.uclamp import NO_CLAMP, Clamp, make_uclamp
 
@@ -128,10 +131,16 @@ class Stream(ABC):
         self.complete = executor.env.event()
         """Happens when no more will arrive and all that did have finished or been dropped."""
         self._under_way: dict[int, Ticket] = {}
+        self.reusing: Reusing | None = None
+        """What happens to frames before they are computed; None where there is no scene."""
+        self.lifetimes = RELEASED
+        """When memory is given back."""
 
     def _concurrency(self) -> int | None:
         if self.app.concurrency is not None:
             return self.app.concurrency
+        if self.app.reuse is not None:
+            return 1
         return self.usual_concurrency if self.app.queue == "queue" else 1
 
     # --- arrivals ---------------------------------------------------------------------------------------------
@@ -166,7 +175,10 @@ class Stream(ABC):
     def _begin(self, ticket: Ticket) -> None:
         self._under_way[ticket.number] = ticket
         self.begun += 1
-        self.accept(ticket.number, ticket.arrival_s)
+        if self.reusing is None:
+            self.accept(ticket.number, ticket.arrival_s)
+        else:
+            self.reusing.begin(ticket.number, ticket.arrival_s)
 
     def _drop(self, ticket: Ticket) -> None:
         now = self.executor.env.now
@@ -175,6 +187,8 @@ class Stream(ABC):
 
     def finish(self, index: int, arrival: float, start: float) -> None:
         """Record a finished inference; the stages after it, then who waits, may go on."""
+        if self.reusing is not None:
+            start = self.reusing.ended(index, start)
         origin = self._under_way.pop(index).origin_s
         now, (level, place) = self.executor.env.now, self.running(index)
         self.log.add(self.name, index, arrival, start, now, "finished", origin, level, place)
@@ -182,8 +196,15 @@ class Stream(ABC):
             follower.trigger(arrival if origin < 0.0 else origin)
         self._leave()
 
+    def repeat(self, index: int, arrival: float) -> None:
+        """An inference has begun and gives the last result again."""
+        self.begun -= 1
+        Stream.finish(self, index, arrival, arrival)
+
     def give_up(self, index: int, arrival: float, start: float) -> None:
         """Record an inference that the scheduler has dropped; who waits may go on."""
+        if self.reusing is not None:
+            start = self.reusing.gave_up(index, start)
         origin = self._under_way.pop(index).origin_s
         self.log.add(self.name, index, arrival, start, self.executor.env.now, "dropped", origin)
         self._leave()
@@ -207,7 +228,7 @@ class Stream(ABC):
     def unfinished(self) -> Iterator[InferenceRecord]:
         """Records of what is running or queued at the end."""
         for number, arrival, origin in self._under_way.values():
-            start = self.started(number)
+            start = self.started(number) if self.reusing is None else self.reusing.started(number)
             status = "queued" if start < 0.0 else "running"
             level, place = (0, "") if start < 0.0 else self.running(number)
             yield InferenceRecord(self.name, number, arrival, start, -1.0, status, origin, level, place)
@@ -242,6 +263,16 @@ class Stream(ABC):
     def accept(self, index: int, arrival: float) -> None:
         """Begin an inference."""
 
+    def accept_part(self, index: int, arrival: float, changed: Changed | None) -> float:
+        """Begin an inference of a frame of which only a part may have changed.
+
+        Returns
+        -------
+        The share of its multiply-accumulates that is computed.
+        """
+        self.accept(index, arrival)
+        return 1.0
+
     @abstractmethod
     def started(self, index: int) -> float:
         """When the first operator of an inference under way was placed, in s; -1 before that."""
@@ -264,6 +295,13 @@ class StaticStream(Stream):
         super().__init__(*args)
         self.planner = planner
         self._starts: dict[int, float] = {}
+        self._changed: Changed | None = None
+
+    def accept_part(self, index: int, arrival: float, changed: Changed | None) -> float:
+        """Launch the kernel graph of what has changed."""
+        self._changed = changed
+        self.accept(index, arrival)
+        return self.planner.computed
 
     def accept(self, index: int, arrival: float) -> None:
         """Launch its kernel graph."""
@@ -274,7 +312,7 @@ class StaticStream(Stream):
             del self._starts[index]
             self.finish(index, arrival, start)
 
-        self.launch(self.planner.next_graph(), index, done, self.slowness())
+        self.launch(self.planner.next_graph(self._changed), index, done, self.slowness())
 
     def started(self, index: int) -> float:
         """When it was launched."""

@@ -26,6 +26,7 @@ from socsim.simulation.managedview import AppView
 from socsim.simulation.online import OnlineStream
 from socsim.simulation.planning import Planner
 from socsim.simulation.profiling import bench
+from socsim.simulation.reusing import Reusing, check_layers, lifetimes_of, reuse_of
 from socsim.simulation.stream import Noise, StaticStream, Stream, pacing_of
 from socsim.workloads.apps import Inference
 from socsim.workloads.dynamic import DynamicFamily
@@ -36,8 +37,8 @@ from socsim.workloads.units import cut
 
 __all__ = ["StreamMaker"]
 
-_ARRIVALS = 1
-"""Tells a stream's generator of arrivals from that of its noise."""
+_ARRIVALS, _SCENES = 1, 3
+"""Tell a stream's generators of arrivals and of its scene from that of its noise."""
 
 
 class StreamMaker:
@@ -81,6 +82,8 @@ class StreamMaker:
         ]
         for number, stream in enumerate(self.streams):
             stream.feed = self._feed(stream, number)
+            stream.lifetimes = lifetimes_of(stream.app)
+            stream.reusing = self._reusing(stream, number)
         return self.streams
 
     def _stream(self, app: Inference, name: str, number: int) -> Stream:
@@ -131,6 +134,17 @@ class StreamMaker:
             return StageFeed(stream, before, app.stage, rng)
         return LoopFeed(stream) if app.source is None else TimedFeed(stream, app.source, rng)
 
+    def _reusing(self, stream: Stream, number: int) -> Reusing | None:
+        """What a stream reuses from frame to frame; its scene has a generator of its own."""
+        app = stream.app
+        if app.scenery is None:
+            return None
+        policy = reuse_of(app)
+        in_layers = type(stream) is StaticStream
+        check_layers(policy, stream.name, in_layers)
+        changes = app.scenery.changes(np.random.default_rng([self._seed, number, _SCENES]))
+        return Reusing(stream, changes, policy, in_layers=in_layers)
+
     def _static(
         self, app: Inference, name: str, pricer: Pricer, scheduler: StaticScheduler, noise: Noise | None
     ) -> Stream:
@@ -140,10 +154,12 @@ class StreamMaker:
     def _planner(
         self, app: Inference, pricer: Pricer, scheduler: StaticScheduler, predictor: Predictor
     ) -> Planner:
-        return Planner(
+        planner = Planner(
             pricer, scheduler, predictor, lambda: float(self.executor.env.now), pacing=pacing_of(app, scheduler),
             others=self._others(scheduler),
         )  # fmt: skip
+        planner.lifetimes = lifetimes_of(app)
+        return planner
 
     def _dynamic(
         self, app: Inference, name: str, family: DynamicFamily, scheduler: Scheduler, number: int

@@ -35,9 +35,16 @@ _COLUMNS = (
     ("top-1\ndrop", "top1_drop", ".2f"),
     _ENERGY,
     ("power\nW", "power_w", ".2f"),
+    ("com-\nputed %", "computed_share_mean", ".1%"),
+    ("stale\n%", "stale_share_mean", ".2%"),
+    ("age\nms", "age_ms_mean", ".2f"),
+    ("memory\nMB", "peak_memory_mb", ".1f"),
     ("predicted\noff by", "prediction_mape", ".1%"),
 )
 """(header, key, format)."""
+
+_ONLY_WITH = {"frame_drop_share": "frames", "peak_memory_mb": "computed_share_mean"}
+"""Columns that are shown only where others have a value."""
 
 _SEED, _NARROW, _RAIL = "seed", 24, "rails_mj_"
 
@@ -60,8 +67,8 @@ def render_sweep(plan: Sweep, rows: Sequence[Row]) -> Group:
     labels = [*shown, *(["app"] if several else [])]
     groups = grouped(rows, [*shown, "app"])
     cells = [[_cell(group, key, form) for _, key, form in columns] for group in groups]
-    kept = [i for i in range(len(columns)) if any(row[i] not in ("-", "0.0%") for row in cells)]
-    kept = [i for i in kept if columns[i][1] != "frame_drop_share" or any(r.get("frames") for r in rows)]
+    kept = [i for i in range(len(columns)) if any(row[i] not in ("-", "0.0%", "0.00%") for row in cells)]
+    kept = [i for i in kept if any(r.get(_ONLY_WITH.get(columns[i][1], "app")) is not None for r in rows)]
     if not any(row.get("top1_drop") for row in rows):
         kept = [i for i in kept if columns[i][1] != "top1_drop"]
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from socsim.results.metrics import METRICS
 from socsim.results.result import flat_row
+from socsim.results.reuse import REUSE
 from socsim.results.service import SERVICE
 from socsim.results.shown import SHOWN
 from socsim.sweeps.plan import Sweep
@@ -18,7 +19,7 @@ __all__ = ["COLUMNS", "column_names", "evened", "frame", "point_title"]
 
 Row = dict[str, Any]
 
-COLUMNS = ("run", "app", *METRICS, *SERVICE, "slowdown", *SHOWN)
+COLUMNS = ("run", "app", *METRICS, *SERVICE, *REUSE, "slowdown", *SHOWN)
 """Columns that are no axes."""
 
 

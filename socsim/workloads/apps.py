@@ -14,6 +14,9 @@ from socsim.workloads.arrival_spec import make_arrivals
 from socsim.workloads.arrivals import Arrivals, At, Periodic, Poisson
 from socsim.workloads.dynamic import DynamicFamily, is_family
 from socsim.workloads.graph import ModelGraph
+from socsim.workloads.lifetimes import LIFETIMES
+from socsim.workloads.scene_spec import make_scene
+from socsim.workloads.scenes import Scene
 from socsim.workloads.stages import After, make_after
 from socsim.workloads.targets import Targets, make_targets
 from socsim.workloads.transforms import parse_transform
@@ -101,6 +104,16 @@ class Inference:
         of a network. Those in the model's name come first. Default none.
     accuracy
         The path of a table of what transforms cost in accuracy; ``""`` (default) for the published figures only.
+    scene
+        What share of each frame (arrival) differs from the one before: a share, the path of a ``.csv`` file, a mapping
+        or an object, see :func:`~socsim.workloads.scene_spec.make_scene`; None where nothing is known of it.
+    reuse
+        What is used again of the frame before: a :class:`socsim.ReusePolicy` object or class, a name (``"frame"``,
+        ``"layer"``, ``"none"``), ``"module:Class"``, or ``{"name": ..., option: ...}``; it needs a scene. None computes
+        every frame.
+    memory
+        When activations are freed: ``"release"`` after their last use, ``"hold"`` at the end of the inference. It
+        changes the peak memory that is reported, and nothing else.
     start, stop
         When it begins and ends, in s or with a unit: arrivals count from `start` on, and from `stop` on none comes.
         What has arrived by then is finished.
@@ -139,6 +152,9 @@ class Inference:
     places: Any = None
     transforms: Any = ()
     accuracy: str = ""
+    scene: Any = None
+    reuse: Any = None
+    memory: str = "release"
     start: float | str = 0.0
     stop: float | str = inf
     uclamp: Any = None
@@ -163,6 +179,7 @@ class Inference:
         self._check_queue()
         self._check_family()
         self._check_span()
+        self._check_reuse()
         if self.after is not None and (self.arrivals is not None or self.period is not None):
             raise UsageError(
                 "an application after another has its arrivals from there; leave out arrivals and period"
@@ -172,8 +189,8 @@ class Inference:
         for step in self.transforms:
             if isinstance(step, str):
                 parse_transform(step)
-        _ = self.source, self.stage, self.wanted
         make_uclamp(self.uclamp)
+        _ = self.source, self.stage, self.wanted, self.scenery
 
     def _check_queue(self) -> None:
         if self.queue not in QUEUES:
@@ -234,6 +251,19 @@ class Inference:
         if places is not None and (isinstance(places, (str, Mapping)) or not isinstance(places, Sequence)):
             raise UsageError(f"places are a list of schedulers, such as ['gpu', 'cpu'], got {places!r}")
 
+    def _check_reuse(self) -> None:
+        if self.memory not in LIFETIMES:
+            raise UsageError(f"memory must be {' or '.join(map(repr, LIFETIMES))}, got {self.memory!r}")
+        if self.reuse is None:
+            return
+        if self.scene is None:
+            raise UsageError("reuse needs a scene, which says what has changed from frame to frame")
+        if self.concurrency not in (None, 1):
+            raise UsageError(
+                f"reuse runs one inference at a time, for each needs the one before; leave out concurrency, got "
+                f"{self.concurrency}"
+            )
+
     @property
     def dynamic(self) -> bool:
         """Whether its network is one of a family, picked for each inference."""
@@ -282,6 +312,11 @@ class Inference:
     def stage(self) -> After | None:
         """What it follows; None for applications with arrivals of their own."""
         return make_after(self.after)
+
+    @cached_property
+    def scenery(self) -> Scene | None:
+        """What changes from frame to frame; None where nothing is known of it."""
+        return make_scene(self.scene)
 
     @cached_property
     def wanted(self) -> Targets:

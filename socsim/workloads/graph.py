@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import nan, prod
@@ -303,7 +303,9 @@ class ModelGraph:
             digest.update(self.dtype.encode())
         return digest.hexdigest()
 
-    def peak_memory_bytes(self, dtype: str = "fp32", *, release: bool = True) -> int:
+    def peak_memory_bytes(
+        self, dtype: str = "fp32", *, release: bool = True, order: Sequence[str] = ()
+    ) -> int:
         """Weights plus the most activation memory that is alive at once, in bytes.
 
         Parameters
@@ -311,16 +313,19 @@ class ModelGraph:
         dtype
             Data type of weights and activations.
         release
-            Free a tensor after its last use, in topological order (default); otherwise hold all of them.
+            Free a tensor after its last use (default); otherwise hold all of them.
+        order
+            Names of the operators in the order in which they run; by default the graph's own.
         """
         width = DTYPE_BYTES[dtype]
         if not release:
             return width * (self.parameters + sum(t.elements for t in self.tensors.values()))
-        last = {t: i for i, op in enumerate(self) for t in op.inputs}
+        operators = [self.operators[name] for name in order or self.operators]
+        last = {t: i for i, op in enumerate(operators) for t in op.inputs}
         last.update(dict.fromkeys(self.outputs, len(self)))
         alive = sum(self.tensors[t].elements for t in self.inputs)
         peak = alive
-        for i, op in enumerate(self):
+        for i, op in enumerate(operators):
             alive += self.output_elements(op)
             peak = max(peak, alive)
             done = {t for t in (*op.inputs, *op.outputs) if last.get(t, i) <= i}
