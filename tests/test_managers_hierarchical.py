@@ -14,6 +14,7 @@ import socsim
 from socsim.errors import UsageError
 from socsim.schedulers.managers.device import Range, Setting
 from socsim.schedulers.managers.hierarchical import Hierarchical
+from socsim.schedulers.managers.sublevels import Drift
 
 TWO = {1: {"cpu": 0.01, "gpu": 0.01}, 2: {"cpu": 0.02, "gpu": 0.02}}
 """Levels of 15 ms and 30 ms at 2 GHz and 1 GHz."""
@@ -246,12 +247,37 @@ def test_the_rail_decides_what_is_saved() -> None:
     assert (clocks("core"), clocks("total")) == (0.25, 1.0)
 
 
-def test_the_margin_is_kept_free() -> None:
+@pytest.mark.parametrize(("margin", "first"), [(0.0, 0.9), (0.2, 1.0)])
+def test_the_margin_is_kept_free_until_what_is_foreseen_turns_out_to_be_sure(
+    margin: float, first: float
+) -> None:
     # 20 ms at 1 GHz, 22 ms at 0.9 GHz.
-    for margin, ghz in ((0.0, 0.9), (0.2, 1.0)):
-        app = network("net", {1: {"gpu": 0.02}}, period=0.1, goals={"latency": 0.023})
-        run = play(world(app, domains=[domain("gpu", "gpu", 0.9, 1.0)]), Hierarchical(margin=margin))
-        assert last_clocks(run) == {"gpu": ghz}
+    app = network("net", {1: {"gpu": 0.02}}, period=0.1, goals={"latency": 0.023})
+    run = play(world(app, domains=[domain("gpu", "gpu", 0.9, 1.0)]), Hierarchical(margin=margin))
+    clocks = [held["gpu"].low / 1e9 for held in (s.clocks for _, s in run.settings) if "gpu" in held]
+    assert clocks[0] == first and clocks[-1] == 0.9 and len(clocks) == (1 if margin == 0.0 else 2)
+
+
+def test_what_exceeds_the_foreseen_is_kept_free_up_to_the_margin() -> None:
+    drift = Drift()
+    assert drift.free(0.05, 1) == 0.05 and drift.free(0.0, 1) == 0.0
+    drift.note(1.0, 1.0)
+    assert drift.free(0.05, 2) == 0.05 and drift.free(0.05, 1) == 0.01
+    drift.note(1.03, 1.0)
+    assert drift.free(0.05, 1) == pytest.approx(0.03) and drift.free(0.02, 1) == 0.02
+    drift.note(1.0, 1.0)
+    assert drift.free(0.05, 1) == pytest.approx(0.0285)
+    drift.note(2.0, 1.0)
+    assert drift.free(0.05, 1) == 0.05
+
+
+def test_clocks_are_not_raised_for_a_limit_that_none_keep() -> None:
+    """20 ms at 1 GHz and 20.2 ms at half of that, where the CPU's clock decides."""
+    app = network("net", {1: {"gpu": 0.02}}, period=0.1, goals={"latency": 0.01})
+    state = world(app, domains=[domain("gpu", "gpu", 0.99, 1.0)])
+    assert last_clocks(play(state, Hierarchical())) == {"gpu": 0.99}
+    state = world(app, domains=[domain("gpu", "gpu", 0.95, 1.0)])
+    assert last_clocks(play(state, Hierarchical())) == {"gpu": 1.0}
 
 
 @pytest.mark.parametrize(

@@ -94,11 +94,11 @@ def render_comparison(comparison: Comparison) -> Group:
     rows = [{**row, "label": label} for row, label in labelled]
     several = len({row["model"] for row in rows}) > 1
     names = {**({"transforms": "transforms"} if several else {}), "scheduler": "label"}
-    names |= {"governors": "governors"} if comparison.governors else {}
+    names |= {"governors": "governors"} if len({*comparison.governors}) > 1 else {}
     rows = [{**row, "transforms": transforms_of(row["model"])} for row in rows]
     accurate = () if all(row["top1_mean"] is None for row in rows) else _TOP1
     accurate += _DROP if several else ()
-    after = _PLACED if len(names) > 1 or accurate else _AFTER
+    after = _PLACED if len(names) > 1 or comparison.governors or accurate else _AFTER
     table = _table(Text(_title(comparison), "bold"), names, rows, (*_SPEEDUP, *accurate), after)
     wanted = comparison.wanted_dtype
     notes = dict.fromkeys(note for result in comparison.results for note in _notes(result, wanted))
@@ -217,7 +217,9 @@ def _title(comparison: Comparison) -> str:
     network = (
         row["model"] if len({r["model"] for r in comparison.rows}) < 2 else split_transforms(row["model"])[0]
     )
-    return f"{network} on {row['device']} with {row['library']}, {done}{often}"
+    sets = {*comparison.governors}
+    governed = f", {comparison.governors[0]}" if len(sets) == 1 else ""
+    return f"{network} on {row['device']} with {row['library']}, {done}{often}{governed}"
 
 
 def _number(value: Any, form: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from socsim.schedulers.plan import Placement
 from socsim.simulation.timeline import Timeline
@@ -118,6 +119,15 @@ class Segment:
     overhead: float = 0.0
     timelines: dict[tuple[float, float, float], Timeline] = field(default_factory=dict)
     """Timelines by (rate, host rate, DRAM bandwidth): worked out once, replayed for every inference."""
+
+    dispatches: tuple[float, ...] = field(init=False, repr=False)
+    """CPU time in s that the host spends on all entries before each, and on all."""
+    waits: tuple[int, ...] = field(init=False, repr=False)
+    """Indices of entries that the host enqueues only when all before them have finished."""
+
+    def __post_init__(self) -> None:
+        self.dispatches = tuple(accumulate((entry.dispatch for entry in self.entries), initial=0.0))
+        self.waits = tuple(i for i, entry in enumerate(self.entries) if entry.waits)
 
 
 @dataclass(frozen=True)

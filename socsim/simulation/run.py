@@ -19,6 +19,9 @@ __all__ = ["Run"]
 
 _NEVER = 1 << 60
 
+_AHEAD, _PAUSED_AHEAD = 64, 4
+"""Entries laid out at once where another plan is likely before the segment's end; after a pause, when it is sure."""
+
 
 class Run(RunState):
     """A segment on its queue; parameters as of :class:`socsim.simulation.runstate.RunState`."""
@@ -27,6 +30,7 @@ class Run(RunState):
     in_body = False
     _holds = True
     _stop_at = _NEVER
+    _ahead = _AHEAD
     _host: Thread | None = None
     _host_timer: Any = None
 
@@ -68,9 +72,16 @@ class Run(RunState):
     def _finish(self, event: Any) -> None:
         if event is not self._timer:
             return
-        if self._stops_early:
+        timeline = self.timeline
+        assert timeline is not None
+        laid_out = timeline.first + len(timeline.ends)
+        if self._stop_at <= laid_out and self._stops_early:
             self._reach(self._stop_at)
             self._pause()
+        elif laid_out < len(self.segment.entries):
+            self._reach(laid_out)
+            self._ahead *= 4
+            self.plan()
         else:
             self._end()
 
@@ -185,7 +196,7 @@ class Run(RunState):
     def _whole_timeline(self) -> Timeline:
         segment = self.segment
         if self.progress is not START:
-            return lay_out(segment.entries, self.rate, self.host_rate, self.bandwidth, self.progress)
+            return self._part(min(self._stop_at, self.progress.index + self._ahead), self.bandwidth)
         key = (self.rate, self.host_rate, self.bandwidth)
         timeline = segment.timelines.get(key)
         if timeline is None:
@@ -193,6 +204,12 @@ class Run(RunState):
             if not self.fragment.slowness:
                 segment.timelines[key] = timeline
         return timeline
+
+    def _part(self, until: int, bandwidth: float) -> Timeline:
+        """From where it stands up to the entry before an index."""
+        segment, progress = self.segment, self.progress
+        before = segment.dispatches[progress.index]
+        return lay_out(segment.entries, self.rate, self.host_rate, bandwidth, progress, until, before)
 
     # --- turns with other contexts ----------------------------------------------------------------------------
 
@@ -203,7 +220,7 @@ class Run(RunState):
     @property
     def enqueued(self) -> bool:
         """Whether the next kernel has been enqueued by the host."""
-        return count_enqueued(self.segment.entries, self.progress) > self.progress.index
+        return count_enqueued(self.segment, self.progress) > self.progress.index
 
     def contend(self, priority: float) -> None:
         """Another context waits: stop before the first kernel that comes after its own.
@@ -216,7 +233,7 @@ class Run(RunState):
         self.settle()
         index = self.progress.index
         begun = 0.0 <= self._begun < self.executor.env.now
-        due = index if priority > queue.priority else count_enqueued(self.segment.entries, self.progress)
+        due = index if priority > queue.priority else count_enqueued(self.segment, self.progress)
         self._stop_at = min(self._stop_at, max(due, index + begun))
         if self._stop_at <= index:
             self._pause()
@@ -233,7 +250,7 @@ class Run(RunState):
         """Give the accelerator up between two kernels, and seek it again."""
         self._timer = self.timeline = None
         self._stop_at, self._holds, self._laid_out = _NEVER, False, self.executor.env.now
-        self.in_body, self.share, self._begun = False, 0.0, -1.0
+        self.in_body, self.share, self._begun, self._ahead = False, 0.0, -1.0, _PAUSED_AHEAD
         if self.segment.demand:
             self.executor.leave_memory(self)
         queue = self.fragment.context.queues[self.segment.queue]
@@ -254,7 +271,7 @@ class Run(RunState):
         """Seek the accelerator when the next kernel will have been enqueued, if it has not been yet."""
         if self._holds or self.enqueued or self.host_rate <= 0.0 or self._host is None:
             return
-        due = sum(entry.dispatch for entry in self.segment.entries[: self.progress.index + 1])
+        due = self.segment.dispatches[self.progress.index + 1]
         self._wake((due - self.progress.dispatched) / self.host_rate, self._seek_now)
 
     def _seek_now(self, event: Any) -> None:
@@ -293,9 +310,8 @@ class Run(RunState):
             self._enter_body()
 
     def _lay_entry(self, bandwidth: float) -> None:
-        entries = self.segment.entries[: self.progress.index + 1]
         self.bandwidth = bandwidth
-        self.timeline = lay_out(entries, self.rate, self.host_rate, bandwidth, self.progress)
+        self.timeline = self._part(self.progress.index + 1, bandwidth)
 
     def _preface_over(self, event: Any) -> None:
         if event is not self._timer:

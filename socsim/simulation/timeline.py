@@ -6,13 +6,14 @@ and moving bytes: ``dx/dt = min(compute rate / work, bandwidth share / bytes)``.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from socsim.simulation.kernelgraph import Entry
+    from socsim.simulation.kernelgraph import Entry, Segment
 
 __all__ = ["START", "Progress", "Timeline", "advance", "body_time", "count_enqueued", "lay_out"]
 
@@ -71,9 +72,15 @@ def body_time(entry: Entry, rate: float, bandwidth: float) -> float:
 
 
 def lay_out(
-    entries: Sequence[Entry], rate: float, host_rate: float, bandwidth: float, progress: Progress = START
+    entries: Sequence[Entry],
+    rate: float,
+    host_rate: float,
+    bandwidth: float,
+    progress: Progress = START,
+    until: int | None = None,
+    before: float | None = None,
 ) -> Timeline:
-    """Lay the rest of a segment out in time.
+    """Lay the rest of a segment out in time, or what of it comes before an index.
 
     Parameters
     ----------
@@ -86,13 +93,17 @@ def lay_out(
         DRAM bandwidth in B/s that the segment may use.
     progress
         Where it stands.
+    until
+        Index of the entry, after the present one, before which to stop; None for the end.
+    before
+        CPU time in s of dispatching all entries before the present one; None to add it up.
     """
     starts, ends = [], []
     time = 0.0
-    enqueued = -progress.dispatched
-    for entry in entries[: progress.index]:
-        enqueued += entry.dispatch
-    for i in range(progress.index, len(entries)):
+    if before is None:
+        before = sum(entry.dispatch for entry in entries[: progress.index])
+    enqueued = before - progress.dispatched
+    for i in range(progress.index, len(entries) if until is None else min(until, len(entries))):
         entry = entries[i]
         enqueued += entry.dispatch
         overhead, body = (progress.overhead, progress.body) if i == progress.index else (1.0, 1.0)
@@ -128,12 +139,9 @@ def advance(
     return Progress(index, 0.0, max(0.0, body - done), dispatched)
 
 
-def count_enqueued(entries: Sequence[Entry], progress: Progress) -> int:
+def count_enqueued(segment: Segment, progress: Progress) -> int:
     """Number of entries that the host has enqueued by its dispatching so far."""
-    index = progress.index
     left = progress.dispatched * (1.0 + 1e-12) + 1e-15
-    for i, entry in enumerate(entries):
-        left -= entry.dispatch
-        if left < 0.0 or (entry.waits and i > index):
-            return i
-    return len(entries)
+    enqueued = bisect_right(segment.dispatches, left) - 1
+    held = bisect_right(segment.waits, progress.index)
+    return min((enqueued, *segment.waits[held : held + 1]))

@@ -29,7 +29,7 @@ _DRIFT = 0.05
 """Relative steps of measured over foreseen times after which everything is looked at again."""
 
 _WORTH = 0.01
-"""Share of power that other clocks must save: what is foreseen is not surer than that."""
+"""Share of power beyond the idle device's at its lowest clocks that others must save: nothing foreseen is surer."""
 
 
 def check_rail(owner: str, rail: str, known: Sequence[str]) -> str:
@@ -42,7 +42,7 @@ def check_rail(owner: str, rail: str, known: Sequence[str]) -> str:
     """
     if rail in known:
         return rail
-    near = nearest(rail, known)
+    near = next((name for name in known if rail and name.startswith(rail)), None) or nearest(rail, known)
     hint = f"did you mean {near!r}?" if near else f"known: {', '.join(known)}"
     raise UsageError(f"manager {owner!r}: rail must be a rail or meter of the device, got {rail!r}; {hint}")
 
@@ -61,9 +61,10 @@ class Hierarchical(DeviceManager):
     for `patience` windows. A level that was too slow is not tried again under the same conditions.
 
     **Clocks** are looked at with each inference and each `period`: of those at which foreseen times, scaled by measured
-    ones, stay within the budgets less `margin`, the ones that take the least energy over the whole interval, idle time
-    included. Where nothing keeps the budgets, those of higher priority come first, and what is too late is least late.
-    A backlog shortens the budget of the next inference.
+    ones, stay within the budgets less what is kept free of them, the ones that take the least energy over the whole
+    interval, idle time included. Where nothing keeps the budgets, those of higher priority come first, and what is too
+    late is least late, to within 2 %: clocks that would bring less are not worth their energy. A backlog shortens the
+    budget of the next inference.
 
     Without a latency target nor a period, energy per inference decides alone. Without an accuracy target an application
     stays at the level it begins with. While no managed application is active, clocks are left to their governors.
@@ -82,7 +83,8 @@ class Hierarchical(DeviceManager):
     yields
         What gives way where a latency target cannot be met: ``"latency"``, or ``"accuracy"``, down to any level.
     margin
-        Share of each budget that clocks keep free.
+        Share of each budget that clocks keep free at most: all of it until `window` inferences have been measured, then
+        as much as measured times have exceeded what was foreseen of late, and never less than 1 % (or `margin`).
     window, patience
         Inferences in a window, and windows that speak for going up.
     period, review
@@ -183,7 +185,10 @@ class Hierarchical(DeviceManager):
         """Whether everything was looked at anew."""
         conditions = self._look(state)
         event = conditions != self._conditions
-        drifts = tuple(step_of(w.drift.scale, _DRIFT, up=True) for w in self._watches.values())
+        drifts = tuple(
+            (step_of(w.drift.scale, _DRIFT, up=True), round(w.free(self.margin), 2))
+            for w in self._watches.values()
+        )
         due = state.now - self._reviewed >= self._review - _ROUNDING and drifts != self._drifts
         if not event and not due:
             return False
@@ -331,7 +336,9 @@ class Hierarchical(DeviceManager):
         ):
             return False
         present = self._planner.at(self._space, demands, self._clocks)
-        return present.key[:-1] <= plan.key[:-1] and present.cost * (1.0 - _WORTH) <= plan.cost
+        lowest = self._space.clocks((0,) * len(self._space.sizes))
+        own = max(0.0, 1.0 - self._planner.table.idle(lowest) / present.forecast.power)
+        return present.key[:-1] <= plan.key[:-1] and present.cost * (1.0 - _WORTH * own) <= plan.cost
 
     # --- what it says ---------------------------------------------------------------------------------------
 

@@ -13,6 +13,9 @@ _LEAST, _MOST = 0.25, 16.0
 """Ratios outside tell of something else than of load."""
 
 
+_SURE = 0.01
+"""Share of a limit that is kept free however sure what is foreseen has turned out to be."""
+
 _LESS = 0.9
 """Share of the load under which a level was too slow, below which it may not be."""
 
@@ -24,15 +27,27 @@ class Drift:
     ----------
     scale : float
         The average; 1 before anything is measured.
+    excess : float
+        By how much of what the average foresaw it has been exceeded at most, which fades by a twentieth each time.
+    count : int
+        How often it was measured.
     """
 
     def __init__(self) -> None:
         self.scale = 1.0
+        self.excess = 0.0
+        self.count = 0
+
+    def free(self, margin: float, enough: int) -> float:
+        """Share of a limit to keep free: `margin` before `enough` are measured, then the excess, at most `margin`."""
+        return margin if self.count < enough else min(margin, max(_SURE, self.excess))
 
     def note(self, measured: float, foreseen: float) -> None:
         """An inference that took `measured` s, foreseen without this scale as `foreseen` s."""
         if foreseen > 0.0:
             ratio = min(max(measured / foreseen, _LEAST), _MOST)
+            self.count += 1
+            self.excess = max(ratio / self.scale - 1.0, (1.0 - _FALL) * self.excess)
             self.scale += (ratio - self.scale) * (_RISE if ratio > self.scale else _FALL)
 
 

@@ -62,11 +62,12 @@ class Watch:
         Parameters
         ----------
         margin
-            Share of the budget that is kept free.
+            Share of the budget that is kept free at most.
         waiting
             Whether a backlog counts: it makes the next inference more urgent, not all of them.
         """
         whole = budget(app)
+        margin = self.free(margin)
         limit = (left(app, whole) if waiting else whole) * (1.0 - margin)
         gap = step_of(self._gap, _GAP_GRID, up=False) if self._gap > _NO_GAP else 0.0
         return Demand(
@@ -79,6 +80,10 @@ class Watch:
             limit=step_of(limit, _LIMIT_GRID, up=False),
             rank=app.priority,
         )
+
+    def free(self, margin: float) -> float:
+        """Share of the budget that is kept free at the present place: `margin` until a window has been measured."""
+        return self.drift.free(margin, self.levels.window)
 
     def stepped(self, place: str) -> float:
         """The scale at a place, up to the next step."""
