@@ -9,7 +9,7 @@ from itertools import cycle
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-from socsim.reproduce.chart import Bars, Chart, Grid, Lines, Points, Series
+from socsim.reproduce.chart import Bars, Chart, Grid, Lines, Points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

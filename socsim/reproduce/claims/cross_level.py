@@ -41,7 +41,12 @@ def latency(network: str, front: str, back: str) -> dict[str, Any]:
         "cross-level", f"apps.net.model={network}+unfuse", f"sweep.front=['{front}']", f"sweep.back=[{back}]"
     )
     row = result.metrics("net")
-    return {"ms": row["latency_ms_mean"], "mj": row["energy_mj"], "drop": row["top1_drop"], "dtype": row["dtype"]}
+    return {
+        "ms": row["latency_ms_mean"],
+        "mj": row["energy_mj"],
+        "drop": row["top1_drop"],
+        "dtype": row["dtype"],
+    }
 
 
 def partitions(network: str) -> dict[str, float]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from socsim.reproduce.chart import Lines, Series, Table
-from socsim.reproduce.claim import DYNAMIC_OFA, Claim, Effort, Finding, Job, Measure, band
+from socsim.reproduce.claim import DYNAMIC_OFA, Claim, Effort, Finding, Job, band
 from socsim.workloads.dynamic import Point, best, interpolate, load_family, pareto
 
 __all__ = ["CLAIM", "latency_s"]
