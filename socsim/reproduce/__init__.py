@@ -1,8 +1,8 @@
 """What the two studies report, simulated: ``socsim reproduce``.
 
-A claim (:mod:`~socsim.reproduce.claim`) is a module of :mod:`~socsim.reproduce.claims` and consists of independent jobs;
-:mod:`~socsim.reproduce.runner` runs them, :mod:`~socsim.reproduce.verdict` holds what comes out against the claim's bands,
-and :mod:`~socsim.reproduce.page` writes it down.
+A claim (:mod:`~socsim.reproduce.claim`) is a module of :mod:`~socsim.reproduce.claims` and consists of
+independent jobs; :mod:`~socsim.reproduce.runner` runs them, :mod:`~socsim.reproduce.verdict` holds what comes out
+against the claim's bands, and :mod:`~socsim.reproduce.page` writes it down.
 """
 
 from socsim.reproduce.catalogue import CLAIMS, load_claim, load_claims

@@ -80,7 +80,6 @@ class Lines:
     y: str
     published: Sequence[Series] = ()
     levels: Sequence[tuple[str, float]] = ()
-    steps: bool = False
     log_x: bool = False
 
 

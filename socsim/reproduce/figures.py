@@ -63,7 +63,7 @@ def _height(chart: Chart) -> float:
     if isinstance(chart, Bars):
         each = 1 if chart.stacked else len(chart.series)
         return 1.1 + 0.22 * len(chart.labels) * (each + 0.9)
-    return 1.2 + 0.42 * len(chart.rows) if isinstance(chart, Grid) else 3.8
+    return 1.2 + 0.85 * len(chart.rows) if isinstance(chart, Grid) else 3.8
 
 
 def _bars(axes: Axes, chart: Bars) -> None:
@@ -107,16 +107,17 @@ def _published(axes: Axes, chart: Bars) -> None:
 
 def _lines(axes: Axes, chart: Lines) -> None:
     colours = dict(zip([s.name for s in chart.series], cycle(COLOURS), strict=False))
-    style = {"drawstyle": "steps-post"} if chart.steps else {"marker": "o", "ms": 3.5}
     for series in chart.series:
-        axes.plot(series.xs, series.ys, color=colours[series.name], label=series.name, **style)
+        axes.plot(
+            series.xs, series.ys, color=colours[series.name], label=series.name, marker="o", ms=3.0, lw=1.2
+        )
         if series.errors:
             low = [y - e for y, e in zip(series.ys, series.errors, strict=True)]
             high = [y + e for y, e in zip(series.ys, series.errors, strict=True)]
             axes.fill_between(series.xs, low, high, color=colours[series.name], alpha=0.18, lw=0)
     for series in chart.published:
-        axes.plot(series.xs, series.ys, color=colours.get(series.name, "black"), ls="--", lw=1.2,
-                  label=f"{series.name}, published", **({"drawstyle": "steps-post"} if chart.steps else {}))  # fmt: skip
+        colour = colours.get(series.name, "black")
+        axes.plot(series.xs, series.ys, color=colour, ls="--", lw=1.2, label=f"{series.name}, published")
     for name, level in chart.levels:
         axes.axhline(level, color="#777777", lw=0.9, ls=":")
         axes.annotate(

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from socsim.reproduce.chart import Table
+from socsim.reproduce.claim import Claim
 from socsim.reproduce.figures import picture
 from socsim.reproduce.verdict import Judged, Report, format_value
 
-__all__ = ["page"]
+__all__ = ["band_text", "page", "shortfalls"]
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 62em; margin: 2em auto; padding: 0 1em; }
@@ -103,7 +104,7 @@ def _section(report: Report) -> str:
     return "\n".join(
         [
             f'<h2 id="{escape(claim.name)}">{escape(claim.name)}: {escape(claim.title)} ({verdict})</h2>',
-            f'<p>{escape(claim.reports)} <span class="small">({escape(claim.paper)}; {escape(claim.section)})</span></p>',
+            f"<p>{escape(claim.reports)} {_source_of(claim)}</p>",
             f"<table>{header}<th>holds</th></tr>{rows}</table>",
             f'<figure><img alt="{escape(claim.title)}" src="data:image/svg+xml;base64,{source}"/></figure>',
             *(_paragraph(note) for note in finding.notes),
@@ -116,6 +117,10 @@ def _section(report: Report) -> str:
             f'<p class="small">Command: <code>{escape(claim.command(report.effort))}</code>; {seeds}.</p>',
         ]
     )
+
+
+def _source_of(claim: Claim) -> str:
+    return f'<span class="small">({escape(claim.paper)}; {escape(claim.section)})</span>'
 
 
 def shortfalls(report: Report) -> list[str]:

@@ -67,11 +67,10 @@ def reproduce(
     ]
     found: list[dict[str, Any]] = [{} for _ in claims]
     left = [sum(task.claim == number for task in tasks) for number in range(len(claims))]
-    reported, done = 0, 0
-    for task, result in _results(tasks, workers, journal):
+    reported = 0
+    for done, (task, result) in enumerate(_results(tasks, workers, journal), start=1):
         found[task.claim][task.key] = result
         left[task.claim] -= 1
-        done += 1
         if progress:
             progress(done, len(tasks))
         while reported < len(claims) and not left[reported]:

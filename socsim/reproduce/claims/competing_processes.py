@@ -28,9 +28,13 @@ COUNTS = {"cpu": 12, "gpu": 20, "dsp": 60}
 def service_ms(processor: str, processes: int, seed: int, count: int, ablation: str) -> float:
     """Mean time in ms of an inference beside so many processes, the first aside."""
     result = play(
-        "competing-processes", f"apps.net.scheduler={processor}", f"apps.busy.count={processes}", f"seed={seed}",
-        f"apps.net.count={count}", *ABLATIONS[ablation],
-    )  # fmt: skip
+        "competing-processes",
+        f"apps.net.scheduler={processor}",
+        f"apps.busy.count={processes}",
+        f"seed={seed}",
+        f"apps.net.count={count}",
+        *ABLATIONS[ablation],
+    )
     return fmean(times_ms(result, "net", warm_up=1))
 
 
@@ -82,7 +86,9 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
         chart=Bars(
             [p.upper() for p in PROCESSORS],
             [
-                Series(name, [fmean(row[p]) for p in PROCESSORS], errors=[half_width(row[p]) for p in PROCESSORS])
+                Series(
+                    name, [fmean(row[p]) for p in PROCESSORS], errors=[half_width(row[p]) for p in PROCESSORS]
+                )
                 for name, row in table.items()
             ],
             "slow-down beside three processes",
@@ -104,20 +110,21 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
             ),
         ),
         notes=(f"The order CPU, GPU, DSP is found at {ordered} of {n} seeds.",),
-    )  # fmt: skip
+    )
 
 
 _GPU = (
-    "On the GPU, next to nothing is lost: these processes use the CPU and DRAM, and the one thread that dispatches "
-    "kernels is far ahead of the GPU. 2.1 would need competitors that use the GPU too (any application that draws "
-    "does; which processes competed is not published), or a library that synchronises often enough for its host "
-    "thread's wait for a core to show."
+    "On the GPU, next to nothing is lost: these processes use the CPU and DRAM, and the one thread that "
+    "dispatches kernels is far ahead of the GPU. 2.1 would need competitors that use the GPU too (any "
+    "application that draws does; which processes competed is not published), or a library that "
+    "synchronises often enough for its host thread's wait for a core to show."
 )
 _DSP = (
-    "On the DSP, inferences are short calls. The thread that calls wakes up when its DSP is done: on an idle phone it "
-    "finds its core asleep, beside busy processes awake, so the call even ends a little sooner. Where the host polls "
-    "instead (see the table), it is preempted like any other busy thread, and 2.3 comes out, above the published "
-    "1.8; whether the measured phone polled is not known, and none is preferred because it would fit."
+    "On the DSP, inferences are short calls. The thread that calls wakes up when its DSP is done: on an "
+    "idle phone it finds its core asleep, beside busy processes awake, so the call even ends a little "
+    "sooner. Where the host polls instead (see the table), it is preempted like any other busy thread, "
+    "and 2.3 comes out, above the published 1.8; whether the measured phone polled is not known, and none "
+    "is preferred because it would fit."
 )
 
 CLAIM = Claim(
@@ -134,16 +141,18 @@ CLAIM = Claim(
     jobs=jobs,
     conclude=conclude,
     mechanism=(
-        "On the CPU, an operator ends when its slowest thread does. Beside three runnable threads on a core, Linux "
-        "gives each its turn of milliseconds, so that one of the network's threads nearly always waits for its own, "
-        "and all others with it; as the library's threads wait busily for each other, what they wait is counted as "
-        "theirs. It takes both: where cores are shared ideally, all at once at a part of the speed, or where work "
-        "flows to whoever has a core instead of waiting at a barrier, the factor is 2. DRAM has no part in it. "
-        "Accelerators are used by nobody else here; they feel the host's thread and DRAM only."
+        "On the CPU, an operator ends when its slowest thread does. Beside three runnable threads on a "
+        "core, Linux gives each its turn of milliseconds, so that one of the network's threads nearly "
+        "always waits for its own, and all others with it; as the library's threads wait busily for each "
+        "other, what they wait is counted as theirs. It takes both: where cores are shared ideally, all "
+        "at once at a part of the speed, or where work flows to whoever has a core instead of waiting at "
+        "a barrier, the factor is 2. DRAM has no part in it. Accelerators are used by nobody else here; "
+        "they feel the host's thread and DRAM only."
     ),
     assumptions=(
-        "Which processes competed is not told. Taken: four threads each that may run on any core, 45 ms of work and a "
-        "pause of 5 ms on average, 6 GB/s while they run; one definition for all three processors.",
+        "Which processes competed is not told. Taken: four threads each that may run on any core, 45 ms "
+        "of work and a pause of 5 ms on average, 6 GB/s while they run; one definition for all three "
+        "processors.",
         "ResNet-50 with MACE on xiaomi-9, back to back, the first inference aside.",
         "The bands, 20 % to both sides, are ours.",
     ),

@@ -50,7 +50,7 @@ def latency(network: str, front: str, back: str) -> dict[str, Any]:
 
 
 def partitions(network: str) -> dict[str, float]:
-    """Latency in ms of a network and of what `simplify` leaves, with the partition of the whole one and with a new one."""
+    """Latency in ms of a network and of what `simplify` leaves, with its old partition and with a new one."""
     import socsim
 
     rows = socsim.compare(
@@ -109,30 +109,40 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
             "partition": [part["old"] / part["new"]],
         },
         chart=Bars(
-            list(NETWORKS), [Series(kind, [rows[n][kind] for n in NETWORKS]) for kind in kinds],
-            "best latency [ms]", scale="log",
+            list(NETWORKS),
+            [Series(kind, [rows[n][kind] for n in NETWORKS]) for kind in kinds],
+            "best latency [ms]",
+            scale="log",
         ),
         ablation=Table(
             "Best latency [ms], and what both together gain over the better of the two alone",
             ("", *kinds, "gain", "gain without quantisation"),
-            tuple((n, *(f"{row[k]:.1f}" for k in kinds), f"{gain(row):.2f}", f"{gain(in_fp32[n]):.2f}")
-                  for n, row in rows.items()),
+            tuple(
+                (n, *(f"{row[k]:.1f}" for k in kinds), f"{gain(row):.2f}", f"{gain(in_fp32[n]):.2f}")
+                for n, row in rows.items()
+            ),
         ),
         tables=tuple(
             Table(
                 f"{n}: latency [ms] and, where published, points of Top-1 that it costs",
                 ("", *BACKS, "Top-1"),
-                tuple((f, *(f"{ms(n, f, b):.1f}" for b in BACKS), _points(found[f"{n}; {f}; {DEFAULT}"]["drop"]))
-                      for f in FRONTS),
+                tuple(
+                    (
+                        f,
+                        *(f"{ms(n, f, b):.1f}" for b in BACKS),
+                        _points(found[f"{n}; {f}; {DEFAULT}"]["drop"]),
+                    )
+                    for f in FRONTS
+                ),
             )
             for n in NETWORKS
         ),
         notes=(
-            f"RetinaFace's 22 operators that nobody reads: {part['whole']:.0f} ms with them, {part['old']:.0f} ms without "
-            f"them in the partition made before, {part['new']:.0f} ms in one made after, in which {part['moved']:.0f} of "
-            f"{part['left']:.0f} operators are elsewhere.",
+            f"RetinaFace's 22 operators that nobody reads: {part['whole']:.0f} ms with them, "
+            f"{part['old']:.0f} ms without them in the partition made before, {part['new']:.0f} ms in one "
+            f"made after, in which {part['moved']:.0f} of {part['left']:.0f} operators are elsewhere.",
         ),
-    )  # fmt: skip
+    )
 
 
 def _points(drop: float | None) -> str:
@@ -147,26 +157,36 @@ CLAIM = Claim(
     reports="Substantial gains come only from optimising across levels: the network, and how it is scheduled.",
     measures=(
         *(
-            Measure(n, f"better of network and scheduling alone / both, {n}", None, 1.0, None, kind="direction")
+            Measure(
+                n, f"better of network and scheduling alone / both, {n}", None, 1.0, None, kind="direction"
+            )
             for n in NETWORKS
         ),
-        Measure("partition", "partition made before redundancy is removed / after, retinaface", None, 1.0, None,
-                kind="direction"),
+        Measure(
+            "partition",
+            "partition made before redundancy is removed / after, retinaface",
+            None,
+            1.0,
+            None,
+            kind="direction",
+        ),
     ),
     jobs=jobs,
     conclude=conclude,
     mechanism=(
-        "A smaller network is faster on the processor where it runs; another processor may be better for it now: what is "
-        "half as wide suits the CPU, and what is quantised the DSP, where only a scheduler that may use it brings it. "
-        "The partition depends on what the network is: operators that nobody reads take their processor's time like any "
-        "others, and once they are gone, another division of the rest is better. Where layers get so small that dividing "
-        "them no longer pays, scheduling adds nothing to pruning (ResNet-50 in fp32)."
+        "A smaller network is faster on the processor where it runs; another processor may be better for "
+        "it now: what is half as wide suits the CPU, and what is quantised the DSP, where only a "
+        "scheduler that may use it brings it. The partition depends on what the network is: operators "
+        "that nobody reads take their processor's time like any others, and once they are gone, another "
+        "division of the rest is better. Where layers get so small that dividing them no longer pays, "
+        "scheduling adds nothing to pruning (ResNet-50 in fp32)."
     ),
     assumptions=(
-        "Which transforms, networks and phones gave the gain is not told: those of the experiment 'cross-level', with "
-        "MACE on xiaomi-9. Alone, a front end runs on the GPU, and a back end gets the network as a framework leaves it.",
-        "The best of each is taken whatever it costs in accuracy; costs are published ones and shown where known. What is "
-        "quantised may go to the DSP: without it, see the last column of the table.",
+        "Which transforms, networks and phones gave the gain is not told: those of the experiment "
+        "'cross-level', with MACE on xiaomi-9. Alone, a front end runs on the GPU, and a back end gets "
+        "the network as a framework leaves it.",
+        "The best of each is taken whatever it costs in accuracy; costs are published ones and shown "
+        "where known. What is quantised may go to the DSP: without it, see the last column of the table.",
     ),
     random=False,
-)  # fmt: skip
+)

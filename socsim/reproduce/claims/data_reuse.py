@@ -31,9 +31,13 @@ MAIN = "mobilenet_v1 cpu"
 def reused(network: str, processor: str, way: str, seed: int, duration: str) -> dict[str, float]:
     """Means of a run over a scene that stands still and moves by turns."""
     result = play(
-        "data-reuse", f"apps.net.model={network}", f"apps.net.scheduler={processor}", f"sweep.reused=['{way}']",
-        f"seed={seed}", f"duration={duration}",
-    )  # fmt: skip
+        "data-reuse",
+        f"apps.net.model={network}",
+        f"apps.net.scheduler={processor}",
+        f"sweep.reused=['{way}']",
+        f"seed={seed}",
+        f"duration={duration}",
+    )
     (row,) = result.rows()
     return {key: float(row[key]) for key in KEYS}
 
@@ -71,9 +75,13 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
         chart=Bars(
             cases,
             [
-                Series(way, [fmean(column(c, way, "latency_ms_mean")) for c in cases],
-                       errors=[half_width(column(c, way, "latency_ms_mean")) for c in cases])
-                for way in WAYS if way != "none, held"
+                Series(
+                    way,
+                    [fmean(column(c, way, "latency_ms_mean")) for c in cases],
+                    errors=[half_width(column(c, way, "latency_ms_mean")) for c in cases],
+                )
+                for way in WAYS
+                if way != "none, held"
             ],
             "mean latency [ms]",
         ),
@@ -91,7 +99,7 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
             for case in cases
             if case != MAIN
         ),
-    )  # fmt: skip
+    )
 
 
 def _told(value: float, key: str) -> str:
@@ -105,27 +113,71 @@ CLAIM = Claim(
     section="abstract; its text was not at hand, and no number is published",
     reports="Back ends should be designed for data reuse, across frames and within an inference.",
     measures=(
-        Measure("frame", "latency without reuse / with whole frames skipped, least case", None, 1.0, None, kind="direction"),
-        Measure("layer", "latency without reuse / with layers reused, least case", None, 1.0, None, kind="direction"),
-        Measure("energy-frame", "energy without reuse / with whole frames skipped, least case", None, 1.0, None, kind="direction"),
-        Measure("energy-layer", "energy without reuse / with layers reused, least case", None, 1.0, None, kind="direction"),
-        Measure("release", "memory with tensors held / released after their last use, least case", None, 1.0, None, kind="direction"),
-        Measure("layer-memory", "memory with layers reused / without reuse, least case", None, 1.0, None, kind="direction"),
+        Measure(
+            "frame",
+            "latency without reuse / with whole frames skipped, least case",
+            None,
+            1.0,
+            None,
+            kind="direction",
+        ),
+        Measure(
+            "layer",
+            "latency without reuse / with layers reused, least case",
+            None,
+            1.0,
+            None,
+            kind="direction",
+        ),
+        Measure(
+            "energy-frame",
+            "energy without reuse / with whole frames skipped, least case",
+            None,
+            1.0,
+            None,
+            kind="direction",
+        ),
+        Measure(
+            "energy-layer",
+            "energy without reuse / with layers reused, least case",
+            None,
+            1.0,
+            None,
+            kind="direction",
+        ),
+        Measure(
+            "release",
+            "memory with tensors held / released after their last use, least case",
+            None,
+            1.0,
+            None,
+            kind="direction",
+        ),
+        Measure(
+            "layer-memory",
+            "memory with layers reused / without reuse, least case",
+            None,
+            1.0,
+            None,
+            kind="direction",
+        ),
     ),
     jobs=jobs,
     conclude=conclude,
     mechanism=(
-        "Most of a camera's frame is as it was in the one before. Skipping frames that have hardly changed computes "
-        "nothing for them; results are then older, and leave out what has changed. Recomputing layer by layer leaves "
-        "nothing out, and saves less: the region that a change reaches grows with every kernel wider than one pixel, until "
-        "deep layers are computed nearly whole, and small kernels are slow for their size. What is to be reused has to be "
-        "kept: layer-level reuse needs all feature maps of a frame, where releasing each after its last use needs few."
+        "Most of a camera's frame is as it was in the one before. Skipping frames that have hardly "
+        "changed computes nothing for them; results are then older, and leave out what has changed. "
+        "Recomputing layer by layer leaves nothing out, and saves less: the region that a change reaches "
+        "grows with every kernel wider than one pixel, until deep layers are computed nearly whole, and "
+        "small kernels are slow for their size. What is to be reused has to be kept: layer-level reuse "
+        "needs all feature maps of a frame, where releasing each after its last use needs few."
     ),
     assumptions=(
-        "No scene, network or number is published. The scene is an assumption: 30 frames per second, three seconds in "
-        "which 1 % changes from frame to frame, one in which 20 % does, a cut every 200 frames.",
-        "Frames are skipped where less than 5 % has changed. The accuracy proxy is the share of the frame that a result "
-        "leaves out, and its age; accuracy itself is not simulated.",
+        "No scene, network or number is published. The scene is an assumption: 30 frames per second, "
+        "three seconds in which 1 % changes from frame to frame, one in which 20 % does, a cut every 200 "
+        "frames.",
+        "Frames are skipped where less than 5 % has changed. The accuracy proxy is the share of the frame "
+        "that a result leaves out, and its age; accuracy itself is not simulated.",
         "ResNet-50 is too slow for every frame; the queue drops what it cannot serve.",
     ),
-)  # fmt: skip
+)

@@ -65,10 +65,11 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
             ),
         ),
         notes=(
-            f"Beside VGG-16 in buffers, {main['dropped']:.1%} of the frames are never shown and {main['late']:.1%} are "
-            "shown late; both count as dropped here. Without the late ones it would be a little less than 90 %.",
-            "If a frame had to wait for a whole inference, 1 - 1 / (latency x 30 fps) of them would be dropped: "
-            f"{closed['buffer']:.1%} with buffers, {closed['image']:.1%} with images.",
+            f"Beside VGG-16 in buffers, {main['dropped']:.1%} of the frames are never shown and "
+            f"{main['late']:.1%} are shown late; both count as dropped here. Without the late ones it "
+            "would be a little less than 90 %.",
+            "If a frame had to wait for a whole inference, 1 - 1 / (latency x 30 fps) of them would be "
+            f"dropped: {closed['buffer']:.1%} with buffers, {closed['image']:.1%} with images.",
         ),
     )
 
@@ -89,16 +90,17 @@ CLAIM = Claim(
     jobs=jobs,
     conclude=conclude,
     mechanism=(
-        "The host enqueues a whole inference faster than the GPU computes it, the GPU serves commands in the order in "
-        "which they come and interrupts none. A frame's drawing command waits behind all kernels of the inference "
-        "under way, half a second with buffers: all but one frame of that time miss their turn. Short kernels alone "
-        "change nothing, for the queue is as long; kernels of 1 ms with either a window of 16 commands or low "
-        "priority drop none, as MACE's documentation recommends."
+        "The host enqueues a whole inference faster than the GPU computes it, the GPU serves commands in "
+        "the order in which they come and interrupts none. A frame's drawing command waits behind all "
+        "kernels of the inference under way, half a second with buffers: all but one frame of that time "
+        "miss their turn. Short kernels alone change nothing, for the queue is as long; kernels of 1 ms "
+        "with either a window of 16 commands or low priority drop none, as MACE's documentation "
+        "recommends."
     ),
     assumptions=(
-        "Device, frame rate and application are not told: xiaomi-9, 30 frames per second, 2 ms of decoding and 3 ms of "
-        "composition per frame; a frame that is not composed by its vsync is dropped, though "
-        "one that is shown late is seen: which of the two was counted is not told.",
+        "Device, frame rate and application are not told: xiaomi-9, 30 frames per second, 2 ms of "
+        "decoding and 3 ms of composition per frame; a frame that is not composed by its vsync is "
+        "dropped, though one that is shown late is seen: which of the two was counted is not told.",
         "VGG-16 runs back to back.",
     ),
     random=False,

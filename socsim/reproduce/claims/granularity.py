@@ -28,9 +28,13 @@ CLOSE = 1.02
 def latency_ms(model: str, placed: str, processes: int, seed: int, count: int) -> float:
     """Mean service time in ms, the first inference aside."""
     result = play(
-        "granularity", f"apps.net.model={model}", f"sweep.placed=['{placed}']", f"apps.busy.count={processes}",
-        f"seed={seed}", f"apps.net.count={count}",
-    )  # fmt: skip
+        "granularity",
+        f"apps.net.model={model}",
+        f"sweep.placed=['{placed}']",
+        f"apps.busy.count={processes}",
+        f"seed={seed}",
+        f"apps.net.count={count}",
+    )
     return fmean(times_ms(result, "net", warm_up=1))
 
 
@@ -73,12 +77,16 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
             list(MODELS),
             ["idle", *(f"{n} busy" for n in PROCESSES[1:])],
             [[winners[m, n] for n in PROCESSES] for m in MODELS],
-            [[f"{winners[m, n]}\n{fmean(least[m, n]):.1f} ms" for n in PROCESSES] for m in MODELS],
+            [
+                [winners[m, n].replace(" = ", "\n") + f"\n{fmean(least[m, n]):.1f} ms" for n in PROCESSES]
+                for m in MODELS
+            ],
             "competing processes",
             "",
         ),
         ablation=Table(
-            "Latency in ms by what is placed (the better of its schedulers), ± half of the 95 % confidence interval",
+            "Latency in ms by what is placed (the better of its schedulers), ± half of the 95 % "
+            "confidence interval",
             ("", *(f"{m}, {n} busy" for m, n in cells)),
             tuple((g, *(_told(times[g, c]) for c in cells)) for g in PLACED),
         ),
@@ -89,8 +97,10 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
                 tuple((g, f"{fmean(own):.2f}") for g, own in worst.items()),
             ),
         ),
-        notes=(f"{len(set(winners.values()))} different granularities, or ties of some, win somewhere on the map.",),
-    )  # fmt: skip
+        notes=(
+            f"{len(set(winners.values()))} different granularities, or ties of some, win somewhere on the map.",
+        ),
+    )
 
 
 def _winners(means: Mapping[str, float]) -> str:
@@ -113,22 +123,27 @@ CLAIM = Claim(
         Measure(
             "regret",
             "times as long as the best where another is better, for the granularity for which that is least",
-            None, 1.0, None, kind="direction",
+            None,
+            1.0,
+            None,
+            kind="direction",
         ),
     ),
     jobs=jobs,
     conclude=conclude,
     mechanism=(
-        "Parts of operators win for a network of large operators on an idle phone, where CPU and GPU together compute "
-        "more than a division costs. For a network of small ones, every hand-over costs more than it gains, and a "
-        "whole network on one processor wins. Beside processes that take the CPU's cores, whatever has operators or "
-        "parts there waits at each of them, while a whole network on the GPU does not; all of these plan for an idle "
-        "phone. Moving the load (columns of the map) and the network (rows) moves the winner."
+        "Parts of operators win for a network of large operators on an idle phone, where CPU and GPU "
+        "together compute more than a division costs. For a network of small ones, every hand-over costs "
+        "more than it gains, and a whole network on one processor wins. Beside processes that take the "
+        "CPU's cores, whatever has operators or parts there waits at each of them, while a whole network "
+        "on the GPU does not; all of these plan for an idle phone. Moving the load (columns of the map) "
+        "and the network (rows) moves the winner."
     ),
     assumptions=(
         "Which granularities, networks and loads were compared is not told in numbers; those of the experiment "
         "'granularity' are taken, with MACE on xiaomi-9.",
-        "A granularity is given the better of its two schedulers in each cell, by hindsight, which flatters it.",
+        "A granularity is given the better of its two schedulers in each cell, by hindsight, which "
+        "flatters it.",
         "Energy is not looked at; the experiment's comment is.",
     ),
-)  # fmt: skip
+)

@@ -62,9 +62,15 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
         chart=Bars(
             cases,
             [
-                *(Series(f"energy, {name}", [100 * gains[c, "all"][rail] for c in cases]) for rail, name in RAILS.items()),
+                *(
+                    Series(f"energy, {name}", [100 * gains[c, "all"][rail] for c in cases])
+                    for rail, name in RAILS.items()
+                ),
                 Series("latency", [100 * gains[c, "all"]["latency"] for c in cases]),
-                Series("energy, VDD_CPU_GPU_CV, oracle", [100 * gains[c, "oracle"]["vdd_cpu_gpu_cv"] for c in cases]),
+                Series(
+                    "energy, VDD_CPU_GPU_CV, oracle",
+                    [100 * gains[c, "oracle"]["vdd_cpu_gpu_cv"] for c in cases],
+                ),
             ],
             "saved against governors alone [%]",
         ),
@@ -78,7 +84,12 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
                 "What governors alone need: energy of an inference, latency, late ones",
                 ("", *RAILS.values(), "latency", "above 60 ms"),
                 tuple(
-                    (c, *(f"{row[rail]:.0f} mJ" for rail in RAILS), f"{row['latency_ms'][0]:.1f} ms", f"{row['late'][0]:.0%}")
+                    (
+                        c,
+                        *(f"{row[rail]:.0f} mJ" for rail in RAILS),
+                        f"{row['latency_ms'][0]:.1f} ms",
+                        f"{row['late'][0]:.0%}",
+                    )
                     for c, row in ((c, found[f"{c}; governors"]) for c in cases)
                 ),
             ),
@@ -88,7 +99,7 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
             f"{gains[most, 'all']['vdd_cpu_gpu_cv']:.0%}, with {most}, where inferences take "
             f"{-gains[most, 'all']['latency']:.0%} longer, up to the target.",
         ),
-    )  # fmt: skip
+    )
 
 
 def told(gain: Mapping[str, float]) -> str:
@@ -97,11 +108,12 @@ def told(gain: Mapping[str, float]) -> str:
 
 
 _WHY = (
-    "Where governors run faster than the target asks, a manager trades time for energy; where they are too slow, it spends "
-    "energy on time. Both at once need a setting that is faster and draws less than what governors pick, and the oracle, "
-    "which searches all settings that hold, has none that comes near: the network waits for its host, so latency is the "
-    "CPU's clock, and that clock is what costs energy; the idle board takes more than half of what a period takes. The "
-    "published percentages are 'up to', their workload, deadline and rail are not told, and each may be of another scenario."
+    "Where governors run faster than the target asks, a manager trades time for energy; where they are "
+    "too slow, it spends energy on time. Both at once need a setting that is faster and draws less than "
+    "what governors pick, and the oracle, which searches all settings that hold, has none that comes "
+    "near: the network waits for its host, so latency is the CPU's clock, and that clock is what costs "
+    "energy; the idle board takes more than half of what a period takes. The published percentages are "
+    "'up to', their workload, deadline and rail are not told, and each may be of another scenario."
 )
 
 CLAIM = Claim(
@@ -111,22 +123,29 @@ CLAIM = Claim(
     section="abstract; its text was not at hand",
     reports="Against schedutil, energy falls by up to 19 % and latency by up to 9 % with a single dynamic network.",
     measures=(
-        band("energy", "energy saved on VDD_CPU_GPU_CV, best scenario that is not slower", 0.19, "share", otherwise=_WHY),
+        band(
+            "energy",
+            "energy saved on VDD_CPU_GPU_CV, best scenario that is not slower",
+            0.19,
+            "share",
+            otherwise=_WHY,
+        ),
         band("latency", "latency saved there", 0.09, "share", otherwise=_WHY),
     ),
     jobs=jobs,
     conclude=conclude,
     mechanism=(
-        "schedutil sees utilisation, not progress: PyTorch's host thread is busy issuing operators, whatever the clock is "
-        "worth. A manager that knows how long each level takes at each clock picks the lowest clocks within the target. All "
-        "of its gain here comes from clocks: a lower level is less accurate than the target allows, and the CPU is thirty "
-        "times too slow. What is to be won depends on the rail: on VDD_IN what is always on is paid for the longer time too."
+        "schedutil sees utilisation, not progress: PyTorch's host thread is busy issuing operators, "
+        "whatever the clock is worth. A manager that knows how long each level takes at each clock picks "
+        "the lowest clocks within the target. All of its gain here comes from clocks: a lower level is "
+        "less accurate than the target allows, and the CPU is thirty times too slow. What is to be won "
+        "depends on the rail: on VDD_IN what is always on is paid for the longer time too."
     ),
     assumptions=(
-        "Workload, target, rail, power mode and control period are not published. Scenarios are those of the experiment "
-        "'nx-one-model': Dynamic-OFA's level 4 within 60 ms at its accuracy, back to back or every 66 or 100 ms, governors "
-        "as the board ships (schedutil of its kernel, nvhost_podgov).",
+        "Workload, target, rail, power mode and control period are not published. Scenarios are those of "
+        "the experiment 'nx-one-model': Dynamic-OFA's level 4 within 60 ms at its accuracy, back to back "
+        "or every 66 or 100 ms, governors as the board ships (schedutil of its kernel, nvhost_podgov).",
         "Voltages of the board are fitted. The bands, 20 % to both sides, are ours.",
     ),
     random=False,
-)  # fmt: skip
+)

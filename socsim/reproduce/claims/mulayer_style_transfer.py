@@ -23,8 +23,8 @@ PARTS = ("the GPU alone", "ideal division", "layout", "imbalance", "sharing")
 def broken_down(device: str) -> dict[str, float]:
     """Times in ms of the GPU alone, of an ideal division, and of what separates uLayer from it.
 
-    The ideal divides each operator best, with the GPU's better layout, and shares data at no cost; then in buffers; then
-    in uLayer's shares; then it pays for sharing, which is uLayer.
+    The ideal divides each operator best, with the GPU's better layout, and shares data at no cost; then in buffers;
+    then in uLayer's shares; then it pays for sharing, which is uLayer.
     """
     import socsim
     from socsim.schedulers.predictors import ExactPredictor
@@ -89,18 +89,32 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
         chart=Bars(labels, [Series(part, column(part)) for part in PARTS], "latency [ms]", stacked=True),
         ablation=Table(
             "uLayer without what slows it down: what each cause adds to an ideal division [ms]",
-            ("", "GPU alone", "ideal division", "+ buffers instead of images", "+ uLayer's shares", "+ sharing = uLayer"),
+            (
+                "",
+                "GPU alone",
+                "ideal division",
+                "+ buffers instead of images",
+                "+ uLayer's shares",
+                "+ sharing = uLayer",
+            ),
             tuple(
-                (device, f"{row['the GPU alone']:.0f}", f"{row['ideal division']:.0f}", f"{row['layout']:+.0f}",
-                 f"{row['imbalance']:+.0f}", f"{row['sharing']:+.0f} = {row['uLayer']:.0f}")
+                (
+                    device,
+                    f"{row['the GPU alone']:.0f}",
+                    f"{row['ideal division']:.0f}",
+                    f"{row['layout']:+.0f}",
+                    f"{row['imbalance']:+.0f}",
+                    f"{row['sharing']:+.0f} = {row['uLayer']:.0f}",
+                )
                 for device, row in found.items()
             ),
         ),
         notes=(
-            f"On {ADRENO[0]} the layout is {shares['layout']:.0%} of what uLayer takes longer than an ideal division, "
-            f"unequal halves are {shares['imbalance']:.0%}, sharing {shares['sharing']:.0%}.",
+            f"On {ADRENO[0]} the layout is {shares['layout']:.0%} of what uLayer takes longer than an "
+            f"ideal division, unequal halves are {shares['imbalance']:.0%}, sharing "
+            f"{shares['sharing']:.0%}.",
         ),
-    )  # fmt: skip
+    )
 
 
 CLAIM = Claim(
@@ -109,8 +123,9 @@ CLAIM = Claim(
     paper=PARALLEL,
     section="published summary; its text was not at hand",
     reports=(
-        "uLayer on CPU and GPU is 1.9 to 3.1 times slower than the GPU alone on Fast Style Transfer. CoDL's authors "
-        "measured 2.57 on the Xiaomi 9 and, on a phone with a Mali GPU, 0.77: there it is faster."
+        "uLayer on CPU and GPU is 1.9 to 3.1 times slower than the GPU alone on Fast Style Transfer. "
+        "CoDL's authors measured 2.57 on the Xiaomi 9 and, on a phone with a Mali GPU, 0.77: there it is "
+        "faster."
     ),
     measures=(
         *(Measure(d, f"uLayer / GPU, {d}", MEASURED.get(d), 1.9, 3.1) for d in ADRENO),
@@ -119,15 +134,17 @@ CLAIM = Claim(
     jobs=jobs,
     conclude=conclude,
     mechanism=(
-        "Three causes. uLayer shares buffers, which Adreno reads without its texture cache, so that convolutions are "
-        "2.7 to 4 times slower than with images; a Mali has no such difference, and its GPU alone runs in buffers "
-        "anyway, so there the second processor helps. Each division pays for mapping, layout changes and a "
-        "synchronisation at every operator. And the shares come from a predictor that is linear in the number of "
-        "operations, so that halves end at different times."
+        "Three causes. uLayer shares buffers, which Adreno reads without its texture cache, so that "
+        "convolutions are 2.7 to 4 times slower than with images; a Mali has no such difference, and its "
+        "GPU alone runs in buffers anyway, so there the second processor helps. Each division pays for "
+        "mapping, layout changes and a synchronisation at every operator. And the shares come from a "
+        "predictor that is linear in the number of operations, so that halves end at different times."
     ),
     assumptions=(
-        "Which phones gave 1.9 to 3.1 is not told; those are taken on which CoDL's authors worked, with MACE and fp32.",
-        "uLayer is the one of CoDL's comparison: output channels only, shares in steps of a tenth, no 8-bit CPU half.",
+        "Which phones gave 1.9 to 3.1 is not told; those are taken on which CoDL's authors worked, with "
+        "MACE and fp32.",
+        "uLayer is the one of CoDL's comparison: output channels only, shares in steps of a tenth, no "
+        "8-bit CPU half.",
         "Fast Style Transfer is the one of CoDL's code: 14 convolutions at 480x640 pixels.",
     ),
     random=False,

@@ -29,10 +29,13 @@ def prediction_error(state: str, predictor: str, seed: int, duration: str) -> di
     options = dict(STATES[state])
     apps: list[Any] = [
         socsim.Inference(
-            "mobilenet_v2", f"band_fixed(worker=cpu,predictor={predictor})", name="net", period="33 ms",
+            "mobilenet_v2",
+            f"band_fixed(worker=cpu,predictor={predictor})",
+            name="net",
+            period="33 ms",
             queue="latest",
         )
-    ]  # fmt: skip
+    ]
     if processes := options.pop("processes", 0):
         apps.append(socsim.Competitor(count=processes, threads=4, duty=0.9, period="50 ms", traffic="6 GB/s"))
     row = socsim.simulate("xiaomi-9", apps, duration=duration, seed=seed, noise=True, **options).metrics(
@@ -44,9 +47,12 @@ def prediction_error(state: str, predictor: str, seed: int, duration: str) -> di
 def missed(predictor: str, filters: int, seed: int, duration: str) -> float:
     """Share of deadlines missed where load comes and goes on the CPU, and on the GPU too with `filters`."""
     result = play(
-        "offline-against-online", f"sweep.predictor=['{predictor}']", f"apps.filter.count={filters}",
-        f"seed={seed}", f"duration={duration}",
-    )  # fmt: skip
+        "offline-against-online",
+        f"sweep.predictor=['{predictor}']",
+        f"apps.filter.count={filters}",
+        f"seed={seed}",
+        f"duration={duration}",
+    )
     return float(result.metrics("net")["deadline_miss_share"])
 
 
@@ -86,7 +92,8 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
             list(STATES),
             [
                 Series(
-                    f"{name} profile", [100 * fmean(error[s, p]) for s in STATES],
+                    f"{name} profile",
+                    [100 * fmean(error[s, p]) for s in STATES],
                     errors=[100 * half_width(error[s, p]) for s in STATES],
                 )
                 for p, name in zip(PREDICTORS, ("offline", "learning"), strict=True)
@@ -98,8 +105,10 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
             ("", "missed"),
             (
                 *((d, spread([100 * x for x in own], ".1f") + " %") for d, own in misses.items()),
-                *((f"{d}, GPU busy by turns too", spread([100 * x for x in own], ".1f") + " %")
-                  for d, own in both.items()),
+                *(
+                    (f"{d}, GPU busy by turns too", spread([100 * x for x in own], ".1f") + " %")
+                    for d, own in both.items()
+                ),
             ),
         ),
         tables=(
@@ -112,7 +121,7 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
                 ),
             ),
         ),
-    )  # fmt: skip
+    )
 
 
 CLAIM = Claim(
@@ -123,29 +132,47 @@ CLAIM = Claim(
     reports="Profiling latency at run time matters: what was profiled offline, on an idle phone, misleads schedulers.",
     measures=(
         *(
-            Measure(state, f"error of offline profile, {told}, beyond that on the idle phone", None, 0.0, None,
-                    "share", "direction")
-            for state, told in (("competitors", "beside three processes"), ("clocks", "under governors"),
-                                ("heat", "on a hot phone"))
+            Measure(
+                state,
+                f"error of offline profile, {told}, beyond that on the idle phone",
+                None,
+                0.0,
+                None,
+                "share",
+                "direction",
+            )
+            for state, told in (
+                ("competitors", "beside three processes"),
+                ("clocks", "under governors"),
+                ("heat", "on a hot phone"),
+            )
         ),
-        Measure("cost", "deadlines missed with the offline profile, beyond those with a learning one", None, 0.0,
-                None, "share", "direction"),
+        Measure(
+            "cost",
+            "deadlines missed with the offline profile, beyond those with a learning one",
+            None,
+            0.0,
+            None,
+            "share",
+            "direction",
+        ),
     ),
     jobs=jobs,
     conclude=conclude,
     mechanism=(
-        "An offline profile holds what an operator takes at the highest clocks with nobody else on the phone. "
-        "Competitors take cores away and make barriers wait, governors choose lower clocks for a load that pauses "
-        "between inferences, and heat caps clocks: times grow, the profile does not. A scheduler that believes it "
-        "keeps sending a network to a CPU that is taken, and misses the deadlines of that time; one that corrects its "
-        "profile by what it observes leaves for the GPU after few inferences. An exact oracle of the idle phone is no "
-        "better than the profile: what is missing is not precision but the present. Learning is no cure where load "
-        "moves on to the processor that was fled to, for nothing is observed of one that nothing runs on."
+        "An offline profile holds what an operator takes at the highest clocks with nobody else on the "
+        "phone. Competitors take cores away and make barriers wait, governors choose lower clocks for a "
+        "load that pauses between inferences, and heat caps clocks: times grow, the profile does not. A "
+        "scheduler that believes it keeps sending a network to a CPU that is taken, and misses the "
+        "deadlines of that time; one that corrects its profile by what it observes leaves for the GPU "
+        "after few inferences. An exact oracle of the idle phone is no better than the profile: what is "
+        "missing is not precision but the present. Learning is no cure where load moves on to the "
+        "processor that was fled to, for nothing is observed of one that nothing runs on."
     ),
     assumptions=(
         "Numbers of the gap are not published; states are ours: three processes of four threads, schedutil and "
         "adreno_tz, a phone that begins at 60 C (thermal parameters of the phone are estimates).",
-        "MobileNet v2, 30 times per second on the CPU for the errors; the experiment 'offline-against-online' for the "
-        "deadlines. Run-to-run spread is drawn.",
+        "MobileNet v2, 30 times per second on the CPU for the errors; the experiment "
+        "'offline-against-online' for the deadlines. Run-to-run spread is drawn.",
     ),
-)  # fmt: skip
+)

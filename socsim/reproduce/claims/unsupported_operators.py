@@ -13,7 +13,11 @@ from socsim.reproduce.helpers import handovers_ms
 __all__ = ["CLAIM", "fallen_back"]
 
 DEVICE, NETWORK = "xiaomi-9", "resnet50_v2"
-LIBRARIES = {"mace": ("gpu(layout=image)", "gpu(layout=buffer)", "mulayer"), "tflite": ("gpu", "mulayer"), "ncnn": ("gpu", "mulayer")}  # fmt: skip
+LIBRARIES = {
+    "mace": ("gpu(layout=image)", "gpu(layout=buffer)", "mulayer"),
+    "tflite": ("gpu", "mulayer"),
+    "ncnn": ("gpu", "mulayer"),
+}
 OTHERS = ("resnet50", "densenet121", "shufflenet_v2", "yolov4_tiny")
 """Other networks; the first is ResNet-50 as another converter leaves it, with batch normalisation folded."""
 
@@ -60,18 +64,28 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
         chart=Bars(
             list(own),
             [
-                Series("rest of the inference", [r["latency_ms"] - r["cpu_ms"] - r["handover_ms"] for r in own.values()]),
+                Series(
+                    "rest of the inference",
+                    [r["latency_ms"] - r["cpu_ms"] - r["handover_ms"] for r in own.values()],
+                ),
                 Series("operators that fell back", [r["cpu_ms"] for r in own.values()]),
                 Series("hand-overs", [r["handover_ms"] for r in own.values()]),
             ],
             f"latency of {NETWORK} on {DEVICE} [ms]",
             stacked=True,
         ),
-        ablation=Table("Other memory, other libraries: what falls back, and what it costs", header,
-                       tuple(line(*item) for item in own.items())),
-        tables=(Table("Other networks under uLayer on MACE", header, tuple(line(n, found[n]) for n in OTHERS)),),
-        notes=(f"{main['fallen']} of {main['operators']} operators fall back under uLayer on MACE: {types}.",),
-    )  # fmt: skip
+        ablation=Table(
+            "Other memory, other libraries: what falls back, and what it costs",
+            header,
+            tuple(line(*item) for item in own.items()),
+        ),
+        tables=(
+            Table("Other networks under uLayer on MACE", header, tuple(line(n, found[n]) for n in OTHERS)),
+        ),
+        notes=(
+            f"{main['fallen']} of {main['operators']} operators fall back under uLayer on MACE: {types}.",
+        ),
+    )
 
 
 CLAIM = Claim(
@@ -80,25 +94,23 @@ CLAIM = Claim(
     paper=PARALLEL,
     section="published summary; its text was not at hand",
     reports="48 % of ResNet-50's operators are not supported by parallel inference on CPU and GPU on a Xiaomi 9.",
-    measures=(
-        Measure("unsupported", "unsupported operators / all", 0.48, 0.46, 0.50, "share"),
-    ),
+    measures=(Measure("unsupported", "unsupported operators / all", 0.48, 0.46, 0.50, "share"),),
     jobs=jobs,
     conclude=conclude,
     mechanism=(
-        "CPU and GPU can share a tensor only where both can address it, in a buffer. MACE has few kernels for "
-        "buffers on the GPU: convolutions, pooling, softmax and reshaping. ResNet-50 v2 has its normalisations and "
-        "activations in front of the convolutions, where a converter cannot fold them, and all of these, the sums, "
-        "paddings and the mean fall back to the CPU, each with hand-overs on both sides. With images nothing falls "
-        "back (see the table), but images cannot be shared."
+        "CPU and GPU can share a tensor only where both can address it, in a buffer. MACE has few kernels "
+        "for buffers on the GPU: convolutions, pooling, softmax and reshaping. ResNet-50 v2 has its "
+        "normalisations and activations in front of the convolutions, where a converter cannot fold them, "
+        "and all of these, the sums, paddings and the mean fall back to the CPU, each with hand-overs on "
+        "both sides. With images nothing falls back (see the table), but images cannot be shared."
     ),
     assumptions=(
-        "A reconstruction: which graph of ResNet-50, which framework and which way of counting gave 48 % is not told. "
-        "Taken is the one that MACE's own collection has, TensorFlow-Slim's ResNet-50 v2 for 299x299 pixels, operator "
-        "by operator, and MACE's table of kernels for GPU buffers.",
-        "Other combinations of graph and table give 37 to 54 %, so that the number agrees is weak evidence; that half "
-        "of the operators fall back is not.",
+        "A reconstruction: which graph of ResNet-50, which framework and which way of counting gave 48 % "
+        "is not told. Taken is the one that MACE's own collection has, TensorFlow-Slim's ResNet-50 v2 for "
+        "299x299 pixels, operator by operator, and MACE's table of kernels for GPU buffers.",
+        "Other combinations of graph and table give 37 to 54 %, so that the number agrees is weak "
+        "evidence; that half of the operators fall back is not.",
         "The band, two points to both sides, is ours.",
     ),
     random=False,
-)  # fmt: skip
+)

@@ -20,9 +20,13 @@ FRAMES = ("as they come", "short kernels, window", "short kernels, low priority"
 def served(placed: str, frames: str, seed: int, duration: str) -> dict[str, float]:
     """How busy the network keeps CPU and GPU, its latency in ms, and frames not composed by their vsync."""
     result = play(
-        "utilisation-and-frames", f"sweep.placed=['{placed}']", f"sweep.frames=['{frames}']", f"seed={seed}",
-        f"duration={duration}", "noise=true",
-    )  # fmt: skip
+        "utilisation-and-frames",
+        f"sweep.placed=['{placed}']",
+        f"sweep.frames=['{frames}']",
+        f"seed={seed}",
+        f"duration={duration}",
+        "noise=true",
+    )
     o = result.outcome
     cores = sum(cluster.count for cluster in _clusters(o.device))
     busy = {
@@ -34,7 +38,7 @@ def served(placed: str, frames: str, seed: int, duration: str) -> dict[str, floa
         "utilisation": (busy["cpu"] / cores + busy["gpu"]) / 2 / o.duration_s,
         "latency_ms": result.metrics("net")["latency_ms_mean"],
         "missed": 1 - due.count("presented") / len(due),
-    }  # fmt: skip
+    }
 
 
 def _clusters(device: str) -> Any:
@@ -67,9 +71,18 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
     return Finding(
         values={"harm": harm, "front": [float(len(front))]},
         chart=Points(
-            [Series(f, [mean[f"{p}; {f}"]["latency_ms"] for p in PLACED],
-                    [100 * mean[f"{p}; {f}"]["missed"] for p in PLACED]) for f in FRAMES],
-            [list(PLACED) if f == FRAMES[0] else [p if f"{p}; {f}" in front else "" for p in PLACED] for f in FRAMES],
+            [
+                Series(
+                    f,
+                    [mean[f"{p}; {f}"]["latency_ms"] for p in PLACED],
+                    [100 * mean[f"{p}; {f}"]["missed"] for p in PLACED],
+                )
+                for f in FRAMES
+            ],
+            [
+                list(PLACED) if f == FRAMES[0] else [p if f"{p}; {f}" in front else "" for p in PLACED]
+                for f in FRAMES
+            ],
             "frames not composed by their vsync [%]",
             "mean latency of ResNet-50 [ms]",
             [(100 * mean[name]["missed"], mean[name]["latency_ms"]) for name in front],
@@ -78,8 +91,13 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
             "By placement, busiest first",
             ("", "CPU and GPU busy with the network", "latency", "frames missed", "on the Pareto front"),
             tuple(
-                (name, f"{row['utilisation']:.1%}", f"{row['latency_ms']:.1f} ms", f"{row['missed']:.1%}",
-                 "yes" if name in front else "")
+                (
+                    name,
+                    f"{row['utilisation']:.1%}",
+                    f"{row['latency_ms']:.1f} ms",
+                    f"{row['missed']:.1%}",
+                    "yes" if name in front else "",
+                )
                 for name, row in sorted(mean.items(), key=lambda item: -item[1]["utilisation"])
             ),
         ),
@@ -89,7 +107,7 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
             f"{mean[gentle]['missed']:.1%} for {price:.2f} times the latency, at a utilisation of "
             f"{mean[gentle]['utilisation']:.0%}.",
         ),
-    )  # fmt: skip
+    )
 
 
 def _front(mean: Mapping[str, Mapping[str, float]]) -> list[str]:
@@ -108,22 +126,30 @@ CLAIM = Claim(
     section="published summary; its text was not at hand",
     reports="Maximising how busy a network keeps the processors must not be the goal: the rest of the phone suffers.",
     measures=(
-        Measure("harm", "frames missed at the highest utilisation, beyond the placement that misses fewest", None,
-                0.0, None, "share", "direction"),
+        Measure(
+            "harm",
+            "frames missed at the highest utilisation, beyond the placement that misses fewest",
+            None,
+            0.0,
+            None,
+            "share",
+            "direction",
+        ),
         Measure("front", "points on the Pareto front of latency and frames missed", None, 2.0, None, ""),
     ),
     jobs=jobs,
     conclude=conclude,
     mechanism=(
-        "A GPU that is busy with a network's long kernels has no time for a frame's drawing command until they are "
-        "done: the higher its utilisation, the more frames miss their vsync. What leaves frames their turn (short "
-        "kernels below the frames' priority) costs the network time, in which the GPU is less busy. Latency and "
-        "frames are two goals with a front between them; utilisation is neither, and its maximum is the point where "
-        "most frames are lost."
+        "A GPU that is busy with a network's long kernels has no time for a frame's drawing command until "
+        "they are done: the higher its utilisation, the more frames miss their vsync. What leaves frames "
+        "their turn (short kernels below the frames' priority) costs the network time, in which the GPU "
+        "is less busy. Latency and frames are two goals with a front between them; utilisation is "
+        "neither, and its maximum is the point where most frames are lost."
     ),
     assumptions=(
-        "No numbers are published. ResNet-50 back to back with MACE on xiaomi-9 beside a user interface of 60 frames "
-        "per second (4 ms of rendering, 3 ms of composition).",
-        "Utilisation is the mean of the shares of time in which the network keeps the CPU's cores and the GPU busy.",
+        "No numbers are published. ResNet-50 back to back with MACE on xiaomi-9 beside a user interface "
+        "of 60 frames per second (4 ms of rendering, 3 ms of composition).",
+        "Utilisation is the mean of the shares of time in which the network keeps the CPU's cores and the "
+        "GPU busy.",
     ),
-)  # fmt: skip
+)
