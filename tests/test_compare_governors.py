@@ -428,7 +428,9 @@ def test_wrong_limits_of_files_are_refused(here: Path, line: str, fault: str) ->
 
 
 def test_one_set_of_governors_is_told_in_the_title(capsys: pytest.CaptureFixture[str]) -> None:
-    compared = socsim.compare("xiaomi-9", "mobilenet_v1_0.25_128", ["cpu", "gpu"], inferences=1, governors="powersave")
+    compared = socsim.compare(
+        "xiaomi-9", "mobilenet_v1_0.25_128", ["cpu", "gpu"], inferences=1, governors="powersave"
+    )
     title, header, *_ = str(compared).splitlines()
     assert title.endswith(", powersave") and "governors" not in header
     both = socsim.compare(

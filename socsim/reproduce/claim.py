@@ -49,7 +49,7 @@ class Effort:
 
     def seconds(self, full: float) -> str:
         """A duration for an experiment, at least half a second."""
-        return f"{max(0.5, full * self.share)} s"
+        return f"{max(0.5, full * self.share):g} s"
 
     def count(self, full: int) -> int:
         """A number of inferences, at least three."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ class Journal:
 
     def forget(self, key: str, job: Job) -> None:
         """Drop an entry."""
-        self._file(key, job).unlink(missing_ok=True)
+        with suppress(OSError):
+            self._file(key, job).unlink()
 
     def clear(self) -> None:
         """Forget everything of this version."""
