@@ -216,7 +216,7 @@ def test_where_journals_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 def test_effort() -> None:
     assert (Effort().seconds(12), Effort(share=0.1).seconds(12), Effort(share=0.01).seconds(12)) == (
-        "12 s", "1.2 s", "0.5 s",
+        "12 s", "1.2 s", "0.2 s",
     )  # fmt: skip
     assert (Effort().count(12), Effort(share=0.1).count(60), Effort(share=0.1).count(12)) == (12, 6, 3)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
 
 import pytest
 
 from socsim.errors import UnknownNameError
 from socsim.experiments.files import experiment_names
 from socsim.reproduce import CLAIMS, Effort, Report, load_claim, load_claims, reproduce
-from socsim.reproduce.chart import Bars, Grid, Lines, Points
+from socsim.reproduce.chart import Bars, Chart, Grid, Lines, Points
 
 SHORT = Effort(seeds=2, share=0.1)
 
@@ -22,7 +21,6 @@ NAMES = [
 ]  # fmt: skip
 
 
-@cache
 def short(name: str) -> Report:
     (report,) = reproduce([load_claim(name)], SHORT)
     return report
@@ -59,6 +57,17 @@ def test_jobs_are_what_processes_and_files_can_hold(name: str) -> None:
         assert job.function.__qualname__ == job.function.__name__  # found by name in its module
 
 
+HOLDING = {
+    "unsupported-operators": {"unsupported"},
+    "mulayer-style-transfer": {"xiaomi-9", "honor-v30-pro"},
+    "cross-level": {"resnet50", "mobilenet_v1", "retinaface", "partition"},
+    "dynamic-supernet": {"gpu-speed-up", "gpu-accuracy", "cpu-speed-up", "cpu-accuracy"},
+    "codl": {"power-order", "sharing"},
+    "frame-drops": {"dropped"},
+}
+"""What has nothing random in it and holds however short the run is."""
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_it_runs(name: str) -> None:
     report = short(name)
@@ -71,11 +80,16 @@ def test_it_runs(name: str) -> None:
     for table in (finding.ablation, *finding.tables):
         assert table.rows and all(len(row) == len(table.header) for row in table.rows), table.title
     assert len(finding.ablation.rows) > 1
+    _check_chart(finding.chart)
+    held = {one.measure.name for one in report.judged if one.holds}
+    assert HOLDING.get(name, set()) <= held
+    if name == "unsupported-operators":
+        assert finding.values["unsupported"] == [56 / 116]
+    if name == "codl":
+        assert all(one.measure.otherwise for one in report.judged if not one.holds)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_bars_and_cells_have_labels(name: str) -> None:
-    chart = short(name).finding.chart
+def _check_chart(chart: Chart) -> None:
     if isinstance(chart, Bars):
         assert all(len(series.ys) == len(chart.labels) for series in chart.series)
         assert len(chart.published) in (0, len(chart.labels)) and len(chart.bands) in (0, len(chart.labels))
@@ -93,47 +107,3 @@ def test_experiments_named_in_assumptions_are_there() -> None:
         text = " ".join(claim.assumptions)
         named |= set(re.findall(r"experiment '([a-z-]+)'", text))
     assert named and named <= set(experiment_names())
-
-
-# --- what has nothing random in it, at full length -----------------------------------------------------------
-
-
-def value(name: str, measure: str) -> float:
-    return next(one.mean.value for one in short(name).judged if one.measure.name == measure)
-
-
-def holds(name: str) -> dict[str, bool]:
-    return {one.measure.name: one.holds for one in short(name).judged}
-
-
-def test_unsupported_operators() -> None:
-    assert value("unsupported-operators", "unsupported") == 56 / 116
-    assert holds("unsupported-operators") == {"unsupported": True}
-
-
-def test_style_transfer_is_slower_on_adreno_and_faster_on_mali() -> None:
-    assert all(holds("mulayer-style-transfer").values())
-    assert value("mulayer-style-transfer", "xiaomi-9") == pytest.approx(2.0, abs=0.1)
-    rows = short("mulayer-style-transfer").finding.ablation.rows
-    assert [row[0] for row in rows][0] == "xiaomi-9" and rows[-1][0] == "honor-v30-pro"
-
-
-def test_both_levels_together_beat_either() -> None:
-    assert all(holds("cross-level").values())
-
-
-def test_the_super_network() -> None:
-    assert all(holds("dynamic-supernet").values())
-
-
-def test_codl_has_its_order_of_power_and_saves_sharing() -> None:
-    found = holds("codl")
-    assert found["power-order"] and found["sharing"]
-
-
-def test_what_does_not_hold_says_why() -> None:
-    """With two seeds and a tenth of the length others may not hold, which is nobody's fault."""
-    for name in ("competing-processes", "manager-single", "codl"):
-        for one in short(name).judged:
-            if not one.holds and one.measure.kind == "band" and one.measure.name != "cpu":
-                assert one.measure.otherwise, (name, one.measure.name)

@@ -47,9 +47,9 @@ class Effort:
     seeds: int = 10
     share: float = 1.0
 
-    def seconds(self, full: float) -> str:
-        """A duration for an experiment, at least half a second."""
-        return f"{max(0.5, full * self.share):g} s"
+    def seconds(self, full: float, least: float = 0.2) -> str:
+        """A duration for an experiment, at least `least` seconds."""
+        return f"{max(least, full * self.share):g} s"
 
     def count(self, full: int) -> int:
         """A number of inferences, at least three."""

@@ -42,7 +42,10 @@ def frames(layout: str, mitigation: str, duration: str) -> dict[str, float]:
 def jobs(effort: Effort) -> dict[str, Job]:
     """Both layouts, and what libraries and drivers can do about it."""
     pairs = product(LAYOUTS, MITIGATIONS)
-    return {f"{layout}: {what}": Job(frames, (layout, what, effort.seconds(30))) for layout, what in pairs}
+    return {
+        f"{layout}: {what}": Job(frames, (layout, what, effort.seconds(30, least=3)))
+        for layout, what in pairs
+    }
 
 
 def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:

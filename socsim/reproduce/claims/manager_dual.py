@@ -20,7 +20,9 @@ def jobs(effort: Effort) -> dict[str, Job]:
     found = {}
     for placed, decides in product(PLACED, DECIDES):
         variants = (f"sweep.placed=['{placed}']", f"sweep.decides=['{decides}']")
-        found[f"{placed}; {decides}"] = Job(managed, ("nx-two-models", effort.seconds(4), *variants))
+        found[f"{placed}; {decides}"] = Job(
+            managed, ("nx-two-models", effort.seconds(4, least=3.5), *variants)
+        )
     return found
 
 

@@ -45,7 +45,7 @@ def jobs(effort: Effort) -> dict[str, Job]:
     found = {}
     for mode, after, decides in product(MODES, NEXT, DECIDES):
         variants = (f"sweep.mode=[{mode}]", f"sweep.next=['{after}']", f"sweep.decides=['{decides}']")
-        job = Job(managed, ("nx-one-model", effort.seconds(4), *variants))
+        job = Job(managed, ("nx-one-model", effort.seconds(4, least=1), *variants))
         found[f"{mode}, {after}; {decides}"] = job
     return found
 

@@ -63,7 +63,7 @@ def jobs(effort: Effort) -> dict[str, Job]:
         for state in STATES:
             for p in PREDICTORS:
                 key = f"{state} {p} {seed}"
-                found[key] = Job(prediction_error, (state, p, seed, effort.seconds(2)))
+                found[key] = Job(prediction_error, (state, p, seed, effort.seconds(2, least=0.5)))
         for d in DECIDERS:
             found[f"missed {d} {seed}"] = Job(missed, (d, 0, seed, effort.seconds(12)))
         for d in ("profile", "online"):

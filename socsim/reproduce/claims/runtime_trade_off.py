@@ -34,7 +34,7 @@ def trace(ablation: str, seed: int, duration: str) -> list[tuple[float, float, i
 
 def jobs(effort: Effort) -> dict[str, Job]:
     """The demonstration, and what becomes of it without one thing or the other."""
-    duration = effort.seconds(12)
+    duration = effort.seconds(12, least=4)
     return {
         f"{name} {seed}": Job(trace, (name, seed, duration))
         for name in ABLATIONS
@@ -46,7 +46,7 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
     """Accuracy before and after the second application, and whether time is kept."""
     top1 = {m.level: m.top1 for m in load_family("dynamic_ofa").levels}
     runs = {name: by_seed(found, name, seeds=effort.seeds) for name in ABLATIONS}
-    main, end = runs["manager"], effort.share * 12.0
+    main, end = runs["manager"], max(4.0, effort.share * 12.0)
 
     def after(run: Any) -> list[Any]:
         late = [row for row in run if row[0] >= max(end - LAST_S, CONTENTION_S)]
