@@ -11,7 +11,6 @@ import click
 
 from socsim.cli.comparing import saved
 from socsim.cli.output import emit_json, emit_table
-from socsim.words import counted
 
 if TYPE_CHECKING:
     from socsim.reproduce import Claim, Effort, Report
@@ -104,7 +103,7 @@ def _print(reports: list[Report]) -> None:
             rows.append((name, one.measure.what, paper, shown, band_text(one), "yes" if one.holds else "no"))
     emit_table(["claim", "measure", ">paper", ">simulated", ">band", "holds"], rows)
     held = sum(report.holds for report in reports)
-    click.echo(f"\n{held} of {counted(len(reports), 'claim')} hold.")
+    click.echo(f"\n{held} of {len(reports)} claims hold.")
     for report in reports:
         for text in shortfalls(report):
             click.echo(f"\n{report.claim.name}: {text}")

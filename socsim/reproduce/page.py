@@ -11,7 +11,7 @@ from socsim.reproduce.claim import Claim
 from socsim.reproduce.figures import picture
 from socsim.reproduce.verdict import Judged, Report, format_value
 
-__all__ = ["band_text", "page", "shortfalls"]
+__all__ = ["band_text", "page", "shortfalls", "told"]
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 62em; margin: 2em auto; padding: 0 1em; }
@@ -70,17 +70,21 @@ def _overview(reports: Iterable[Report]) -> str:
 
 
 def _measured(one: Judged) -> str:
-    m = one.measure
-    interval = ""
-    if one.interval:
-        low, high = (format_value(x, m.unit) for x in one.interval)
-        interval = f" [{low}, {high}]" if low != high else ""
     verdict = '<td class="yes">yes</td>' if one.holds else '<td class="no">no</td>'
-    cells = (format_value(m.paper, m.unit), format_value(one.mean.value, m.unit) + interval, band_text(one))
+    numbers = "".join(f'<td class="number">{escape(cell)}</td>' for cell in told(one))
+    return f"<td>{escape(one.measure.what)}</td>{numbers}{verdict}"
+
+
+def told(one: Judged) -> tuple[str, str, str]:
+    """What a paper reports, what was simulated with its confidence interval, and the band, in words."""
+    unit, interval = one.measure.unit, ""
+    if one.interval:
+        low, high = (format_value(x, unit) for x in one.interval)
+        interval = f" [{low}, {high}]" if low != high else ""
     return (
-        f"<td>{escape(m.what)}</td>"
-        + "".join(f'<td class="number">{escape(c)}</td>' for c in cells)
-        + verdict
+        format_value(one.measure.paper, unit),
+        format_value(one.mean.value, unit) + interval,
+        band_text(one),
     )
 
 
