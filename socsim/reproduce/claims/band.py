@@ -153,8 +153,8 @@ CLAIM = Claim(
         "A runtime that puts every network on one processor leaves the others idle, and lets the networks "
         "compete for the same cores. Band keeps a queue of units per processor and sends each where it "
         "should end first, so that CPU, GPU and DSP work at once, and large networks go to the processor "
-        "that is far faster for them. Half of the factor over the CPU is the DSP alone (see the table); "
-        "the other half is using all three."
+        "that is far faster for them. No processor alone comes near (see the table): "
+        "it takes both, each network where it suits, and all three at work."
     ),
     assumptions=(
         "The published benchmark has RetinaFace and ArcFace with MobileNet v2, ArcFace with ResNet-50, "
