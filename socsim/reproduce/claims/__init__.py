@@ -1,0 +1,1 @@
+"""The claims, a module each, which has it as ``CLAIM``."""

@@ -1,0 +1,153 @@
+"""One HTML page of a reproduction that needs nothing beside itself."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+
+from socsim.reproduce.chart import Table
+from socsim.reproduce.claim import Claim
+from socsim.reproduce.figures import picture
+from socsim.reproduce.verdict import Judged, Report, format_value
+
+__all__ = ["band_text", "page", "shortfalls", "told"]
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 62em; margin: 2em auto; padding: 0 1em; }
+h1 { font-size: 1.6em; } h2 { font-size: 1.25em; margin-top: 2.6em; border-top: 1px solid #ccc; padding-top: 1em; }
+h3 { font-size: 1em; margin-bottom: .2em; }
+table { border-collapse: collapse; margin: .6em 0; font-size: .88em; }
+th, td { text-align: left; padding: .18em .8em .18em 0; vertical-align: top; border-bottom: 1px solid #eee; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.yes { color: #1a6b1a; } .no { color: #a11; font-weight: 600; }
+figure { margin: 1em 0; } img { max-width: 100%; height: auto; }
+figcaption, .small { color: #555; font-size: .88em; }
+code { background: #f4f4f4; padding: .1em .3em; }
+""".strip()
+
+
+def page(reports: Sequence[Report], about: Mapping[str, str]) -> str:
+    """The page.
+
+    Parameters
+    ----------
+    reports
+        Claims in their order.
+    about
+        What to say of the run as a whole, name by name: version, command, seeds.
+    """
+    held = sum(report.holds for report in reports)
+    facts = "".join(f"<tr><td>{escape(k)}</td><td>{escape(v)}</td></tr>" for k, v in about.items())
+    return "\n".join(
+        [
+            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8"/>',
+            '<meta name="viewport" content="width=device-width, initial-scale=1"/>',
+            f"<title>socsim: what two studies report, simulated</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>",
+            "<h1>What two studies report, simulated</h1>",
+            f"<p>{held} of {len(reports)} claims hold in their bands. All come from mechanisms and one profile for "
+            "each device; nothing was tuned for a claim. Numbers in brackets are 95 % confidence intervals over "
+            "seeds; where there is none, nothing in the simulation is random.</p>",
+            f"<table>{facts}</table>",
+            _overview(reports),
+            *(_section(report) for report in reports),
+            "</body>\n</html>\n",
+        ]
+    )
+
+
+def _overview(reports: Iterable[Report]) -> str:
+    rows = []
+    for report in reports:
+        for number, one in enumerate(report.judged):
+            name = report.claim.name
+            link = f'<a href="#{escape(name)}">{escape(name)}</a>' if not number else ""
+            rows.append(f"<tr><td>{link}</td>{_measured(one)}</tr>")
+    header = (
+        '<tr><th>claim</th><th>measure</th><th class="number">paper</th><th class="number">simulated</th>'
+    )
+    return f'<table>{header}<th class="number">band</th><th>holds</th></tr>{"".join(rows)}</table>'
+
+
+def _measured(one: Judged) -> str:
+    verdict = '<td class="yes">yes</td>' if one.holds else '<td class="no">no</td>'
+    numbers = "".join(f'<td class="number">{escape(cell)}</td>' for cell in told(one))
+    return f"<td>{escape(one.measure.what)}</td>{numbers}{verdict}"
+
+
+def told(one: Judged) -> tuple[str, str, str]:
+    """What a paper reports, what was simulated with its confidence interval, and the band, in words."""
+    unit, interval = one.measure.unit, ""
+    if one.interval:
+        low, high = (format_value(x, unit) for x in one.interval)
+        interval = f" [{low}, {high}]" if low != high else ""
+    return (
+        format_value(one.measure.paper, unit),
+        format_value(one.mean.value, unit) + interval,
+        band_text(one),
+    )
+
+
+def band_text(one: Judged) -> str:
+    """The band of a measure in words."""
+    m = one.measure
+    low, high = format_value(m.low, m.unit), format_value(m.high, m.unit)
+    if m.low is not None and m.high is not None:
+        return f"{low} to {high}"
+    return f"above {low}" if m.low is not None else f"below {high}" if m.high is not None else "-"
+
+
+def _section(report: Report) -> str:
+    claim, finding = report.claim, report.finding
+    source = base64.b64encode(picture(finding.chart)).decode()
+    verdict = '<span class="yes">holds</span>' if report.holds else '<span class="no">does not hold</span>'
+    rows = "".join(f"<tr>{_measured(one)}</tr>" for one in report.judged)
+    header = '<tr><th></th><th class="number">paper</th><th class="number">simulated</th><th class="number">band</th>'
+    why = "".join(_paragraph(text) for text in shortfalls(report))
+    seeds = f"seeds 0 to {report.effort.seeds - 1}" if claim.random else "nothing random, so no seed matters"
+    return "\n".join(
+        [
+            f'<h2 id="{escape(claim.name)}">{escape(claim.name)}: {escape(claim.title)} ({verdict})</h2>',
+            f"<p>{escape(claim.reports)} {_source_of(claim)}</p>",
+            f"<table>{header}<th>holds</th></tr>{rows}</table>",
+            f'<figure><img alt="{escape(claim.title)}" src="data:image/svg+xml;base64,{source}"/></figure>',
+            *(_paragraph(note) for note in finding.notes),
+            f"<h3>Why it does not hold</h3>{why}" if why else "",
+            f"<h3>Mechanism</h3>{_paragraph(claim.mechanism)}",
+            _table(finding.ablation),
+            *(_table(table) for table in finding.tables),
+            "<h3>Assumed where the paper is silent</h3>",
+            "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in claim.assumptions) + "</ul>",
+            f'<p class="small">Command: <code>{escape(claim.command(report.effort))}</code>; {seeds}.</p>',
+        ]
+    )
+
+
+def _source_of(claim: Claim) -> str:
+    return f'<span class="small">({escape(claim.paper)}; {escape(claim.section)})</span>'
+
+
+def shortfalls(report: Report) -> list[str]:
+    """Why measures that do not hold do not, each sentence once."""
+    return list(
+        dict.fromkeys(o.measure.otherwise for o in report.judged if not o.holds and o.measure.otherwise)
+    )
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
+
+
+def _table(table: Table) -> str:
+    if not table.rows:
+        return ""
+    header = "".join(f"<th{_number(i)}>{escape(cell)}</th>" for i, cell in enumerate(table.header))
+    rows = "".join(
+        "<tr>" + "".join(f"<td{_number(i)}>{escape(cell)}</td>" for i, cell in enumerate(row)) + "</tr>"
+        for row in table.rows
+    )
+    return f"<h3>{escape(table.title)}</h3><table><tr>{header}</tr>{rows}</table>"
+
+
+def _number(column: int) -> str:
+    return ' class="number"' if column else ""

@@ -1,0 +1,88 @@
+"""Whether claims hold: means over seeds, their confidence, and rows of tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from socsim.reproduce.claim import Claim, Effort, Finding, Measure
+from socsim.results.means import Mean, mean
+
+__all__ = ["Judged", "Report", "format_value", "judge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A measure with what was simulated."""
+
+    measure: Measure
+    values: tuple[float, ...]
+    mean: Mean
+    holds: bool
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Ends of the 95 % confidence interval; None for a single value."""
+        half = self.mean.half_width
+        return None if half is None else (self.mean.value - half, self.mean.value + half)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A claim with what was found."""
+
+    claim: Claim
+    finding: Finding
+    judged: tuple[Judged, ...]
+    effort: Effort
+
+    @property
+    def holds(self) -> bool:
+        """Whether all of its measures hold."""
+        return all(one.holds for one in self.judged)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row per measure: ``claim``, ``measure``, ``paper``, ``simulated``, ``low``, ``high``, ``holds``."""
+        return [
+            {
+                "claim": self.claim.name,
+                "measure": one.measure.name,
+                "paper": one.measure.paper,
+                "simulated": one.mean.value,
+                "low": one.measure.low,
+                "high": one.measure.high,
+                "holds": one.holds,
+            }
+            for one in self.judged
+        ]
+
+
+def judge(claim: Claim, finding: Finding, effort: Effort) -> Report:
+    """Hold what was found against the claim's bands."""
+    return Report(claim, finding, tuple(_judged(m, finding) for m in claim.measures), effort)
+
+
+def _judged(measure: Measure, finding: Finding) -> Judged:
+    values = tuple(finding.values[measure.name])
+    found = mean(values)
+    half = (found.half_width or 0.0) if measure.kind == "direction" else 0.0
+    return Judged(measure, values, found, _within(measure, found.value - half, found.value + half))
+
+
+def _within(measure: Measure, least: float, most: float) -> bool:
+    """A band includes its ends; a direction without an effect is none."""
+    if measure.kind == "direction":
+        above = measure.low is None or least > measure.low
+        return above and (measure.high is None or most < measure.high)
+    return (measure.low is None or least >= measure.low) and (measure.high is None or most <= measure.high)
+
+
+def format_value(value: float | None, unit: str) -> str:
+    """A number with its unit for people; ``-`` for none."""
+    if value is None:
+        return "-"
+    if unit == "share":
+        return f"{100 * value:.1f} %"
+    if unit == "%":
+        return f"{value:.2f} %"
+    return f"{value:.3g}{'x' if unit == 'x' else f' {unit}' if unit else ''}"
