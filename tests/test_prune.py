@@ -276,8 +276,8 @@ def test_every_network_of_the_zoo_stays_sound(name: str) -> None:
         sound(graph, pruned)
         assert list(pruned.operators) == list(graph.operators)
         assert pruned.macs <= graph.macs and pruned.parameters <= graph.parameters
-        # inside of its blocks, blazeface has no channels that nobody else reads
-        assert pruned.macs < graph.macs or (name, joined) == ("blazeface", False)
+        # channels that blazeface appends to its sums tie all of them together
+        assert pruned.macs < graph.macs or name == "blazeface"
     assert prune(graph, 0.5).macs <= pruned.macs
 
 
