@@ -119,7 +119,7 @@ class CostTable:
         idle = self._idle_at(points)
         energy = {name: joules - idle[name] * latency for name, joules in meter.energy().items()}
         busy = {name: sum(executor.busy_times(name)) for name in clocks.domains if name != "dram"}
-        busy["dram"] = executor.dram_bytes / executor.dram_bandwidth
+        busy["dram"] = executor.dram_busy_s()
         return Cost(latency, busy, by_meter(self._device, energy))
 
 
