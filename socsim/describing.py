@@ -10,10 +10,10 @@ from typing import Any
 
 from socsim.devices.device import Device
 from socsim.results.inputs import located
-from socsim.schedulers.governors.registry import describe_governor
-from socsim.schedulers.managers.registry import describe_manager
-from socsim.schedulers.registry import describe_scheduler
-from socsim.schedulers.reuse.registry import describe_reuse
+from socsim.schedulers.governors.registry import GOVERNORS
+from socsim.schedulers.managers.registry import MANAGERS
+from socsim.schedulers.registry import SCHEDULERS
+from socsim.schedulers.reuse.registry import REUSE
 from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.simulation import Application, Simulation
 from socsim.units import exact_seconds
@@ -60,10 +60,12 @@ def describe_run(
         "seed": seed,
         "noise": noise,
         **({"mechanisms": _switches(mechanisms)} if mechanisms != ALL_MECHANISMS else {}),
-        **({"governors": {name: describe_governor(g) for name, g in governors.items()}} if governors else {}),
+        **(
+            {"governors": {name: GOVERNORS.describe(g) for name, g in governors.items()}} if governors else {}
+        ),
         **({"limits": describe_limits(limits)} if limits else {}),
         **({} if heat is False else {"heat": True if heat is True else f"{heat!r} C"}),
-        **({} if manager is None else {"manager": describe_manager(manager)}),
+        **({} if manager is None else {"manager": MANAGERS.describe(manager)}),
         **({"power_mode": [change.describe() for change in power_modes]} if power_modes else {}),
         "apps": [describe(app) for app in apps],
     }
@@ -77,7 +79,7 @@ def describe(app: Application) -> dict[str, Any]:
     described: dict[str, Any] = {
         "kind": "inference",
         "model": app.model.name if isinstance(app.model, (ModelGraph, DynamicFamily)) else str(app.model),
-        "scheduler": describe_scheduler(app.scheduler),
+        "scheduler": SCHEDULERS.describe(app.scheduler),
         "library": app.library,
     }
     optional = {key: getattr(app, key) for key in ("name", "dtype", "cores", "count", "level")}
@@ -89,7 +91,7 @@ def describe(app: Application) -> dict[str, Any]:
     if app.stage is not None:
         described["after"] = app.stage.describe()
     if app.manager is not None:
-        described["manager"] = describe_manager(app.manager)
+        described["manager"] = MANAGERS.describe(app.manager)
     if app.transforms:
         described["transforms"] = [written_step(step) for step in app.transforms]
     if app.accuracy:
@@ -97,11 +99,11 @@ def describe(app: Application) -> dict[str, Any]:
     if app.wanted.rows:
         described["targets"] = [target.describe() for target in app.wanted.rows]
     if app.places is not None:
-        described["places"] = [describe_scheduler(place) for place in app.places]
+        described["places"] = [SCHEDULERS.describe(place) for place in app.places]
     if app.scenery is not None:
         described["scene"] = app.scenery.describe()
     if app.reuse is not None:
-        described["reuse"] = describe_reuse(app.reuse)
+        described["reuse"] = REUSE.describe(app.reuse)
     span = {"start": app.start_s} if app.start_s else {}
     span |= {"stop": app.stop_s} if app.stop_s < inf else {}
     described |= {key: exact_seconds(value) for key, value in span.items()}

@@ -359,7 +359,7 @@ def test_experiments_are_listed(cli):
 
 
 def test_broken_schedulers_are_listed_as_such(cli, monkeypatch):
-    monkeypatch.setattr("socsim.schedulers.registry.broken_schedulers", lambda: {"heft": "torn"})
+    monkeypatch.setattr("socsim.schedulers.registry.SCHEDULERS.broken", lambda: {"heft": "torn"})
     assert "heft  (unusable: torn)\npeft\n" in cli("list", "schedulers")[1]
     rows = json.loads(cli("list", "schedulers", "--json")[1])
     assert [row for row in rows if "fault" in row] == [{"name": "heft", "fault": "torn"}]

@@ -12,11 +12,11 @@ from corekit import LIBRARY
 from onnx_models import model, save
 
 from socsim.devices.profile import device_names
-from socsim.schedulers.registry import scheduler_names
+from socsim.schedulers.registry import SCHEDULERS
 from socsim.workloads.library import library_names
 from socsim.workloads.zoo import model_names
 
-SCHEDULERS = '''
+OWN_SCHEDULERS = '''
 import socsim
 
 
@@ -56,7 +56,7 @@ def device(tmp_path: Path) -> Path:
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A working directory with a module of schedulers."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "shown_schedulers.py").write_text(SCHEDULERS)
+    (tmp_path / "shown_schedulers.py").write_text(OWN_SCHEDULERS)
     yield "shown_schedulers"
     sys.modules.pop("shown_schedulers", None)
 
@@ -66,7 +66,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize(
     ("kind", "names"),
-    [("libraries", library_names), ("schedulers", scheduler_names)],
+    [("libraries", library_names), ("schedulers", SCHEDULERS.names)],
 )
 def test_names_come_one_to_a_line(cli: Cli, kind: str, names) -> None:
     expected = list(names())

@@ -13,15 +13,11 @@ from clikit import calling, cells
 import socsim
 from socsim.errors import SimulationError, UnknownNameError, UsageError
 from socsim.schedulers import catalogue
-from socsim.schedulers.governors import DomainSample, Governor, governor_names, make_governor, resolve
+from socsim.schedulers.governors import DomainSample, Governor, make_governor, resolve
 from socsim.schedulers.governors import registry as registered
 from socsim.schedulers.governors.ondemand import Ondemand
-from socsim.schedulers.governors.registry import (
-    describe_governor,
-    governor_files,
-    locate_governor,
-    write_governor,
-)
+from socsim.schedulers.governors.registry import GOVERNORS
+from socsim.schedulers.spelling import located, module_files
 from socsim.testing import check_governor
 
 BUILT_IN = (
@@ -72,7 +68,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_names():
-    assert governor_names()[: len(BUILT_IN)] == BUILT_IN
+    assert GOVERNORS.names()[: len(BUILT_IN)] == BUILT_IN
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -81,7 +77,7 @@ def test_every_name_makes_a_governor_of_that_title(name):
     assert isinstance(governor, Governor)
     assert (governor.title, governor.name, governor.written) == (name, name, "")
     assert make_governor(name) is not governor
-    assert registered.governor_class(name) is type(governor)
+    assert registered.GOVERNORS.class_of(name) is type(governor)
     assert type(governor).__doc__ and "References" in type(governor).__doc__
 
 
@@ -185,29 +181,29 @@ def test_governors_of_packages(monkeypatch):
         EntryPoint("torn", "nowhere_mod:Mine", registered.GROUP),
     ]
     monkeypatch.setattr(catalogue, "entry_points", lambda group: points if group == registered.GROUP else [])
-    assert governor_names() == (*BUILT_IN, "half", "torn")
+    assert GOVERNORS.names() == (*BUILT_IN, "half", "torn")
     assert type(make_governor("half")).__name__ == "HalfLoad"
     assert isinstance(make_governor("ondemand"), Ondemand)
-    assert list(registered.broken_governors()) == ["torn"]
+    assert list(registered.GOVERNORS.broken()) == ["torn"]
 
 
 # --- specs as texts -----------------------------------------------------------------------------------------
 
 
 def test_specs_are_written_as_they_were():
-    assert write_governor("ondemand(up_threshold=80)") == "ondemand(up_threshold=80)"
-    assert write_governor({"name": "ondemand", "up_threshold": 80}) == "ondemand(up_threshold=80)"
-    assert write_governor("/some/where/mine.py:Fast(x=1)") == "mine:Fast(x=1)"
-    assert write_governor(HalfLoad) == "HalfLoad"
-    assert write_governor(Counting(0.7)) == "Counting(share=0.7)"
-    assert write_governor(make_governor("nvhost_podgov(damp=5)")) == "nvhost_podgov(damp=5)"
+    assert GOVERNORS.write("ondemand(up_threshold=80)") == "ondemand(up_threshold=80)"
+    assert GOVERNORS.write({"name": "ondemand", "up_threshold": 80}) == "ondemand(up_threshold=80)"
+    assert GOVERNORS.write("/some/where/mine.py:Fast(x=1)") == "mine:Fast(x=1)"
+    assert GOVERNORS.write(HalfLoad) == "HalfLoad"
+    assert GOVERNORS.write(Counting(0.7)) == "Counting(share=0.7)"
+    assert GOVERNORS.write(make_governor("nvhost_podgov(damp=5)")) == "nvhost_podgov(damp=5)"
 
 
 def test_objects_become_their_class_with_what_differs():
     home = "socsim.schedulers.governors"
-    assert describe_governor("schedutil") == "schedutil"
-    assert describe_governor(make_governor("interactive")) == f"{home}.interactive:Interactive"
-    described = describe_governor(make_governor("interactive(min_sample_time=80 ms, period=10 ms)"))
+    assert GOVERNORS.describe("schedutil") == "schedutil"
+    assert GOVERNORS.describe(make_governor("interactive")) == f"{home}.interactive:Interactive"
+    described = GOVERNORS.describe(make_governor("interactive(min_sample_time=80 ms, period=10 ms)"))
     assert described == {
         "name": f"{home}.interactive:Interactive",
         "min_sample_time": 0.08,
@@ -215,14 +211,14 @@ def test_objects_become_their_class_with_what_differs():
     }
     again = make_governor(described)
     assert (again.min_sample_time, again.period) == (0.08, "10 ms")
-    assert describe_governor(make_governor("simple_ondemand(driver=msm)"))["driver"] == "msm"
-    assert describe_governor(HalfLoad()) == "test_governors_registry:HalfLoad"
+    assert GOVERNORS.describe(make_governor("simple_ondemand(driver=msm)"))["driver"] == "msm"
+    assert GOVERNORS.describe(HalfLoad()) == "test_governors_registry:HalfLoad"
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_governor_is_made_again_from_its_description(name):
     governor = make_governor(name)
-    again = make_governor(describe_governor(governor))
+    again = make_governor(GOVERNORS.describe(governor))
     assert type(again) is type(governor)
     assert _options(again) == _options(governor)
 
@@ -232,10 +228,10 @@ def _options(governor):
 
 
 def test_files_of_governors(own):
-    located = locate_governor("own_governors:Mine(share=0.7)", own.parent)
-    assert located == f"{own}:Mine(share=0.7)"
-    assert governor_files(located) == [own]
-    assert make_governor(located).share == 0.7
+    found = located("own_governors:Mine(share=0.7)", own.parent)
+    assert found == f"{own}:Mine(share=0.7)"
+    assert module_files(found) == [own]
+    assert make_governor(found).share == 0.7
 
 
 # --- soundness ----------------------------------------------------------------------------------------------
@@ -338,7 +334,7 @@ def test_governors_are_listed_with_what_they_do(cli):
 
 
 def test_broken_governors_are_listed_as_such(cli, monkeypatch):
-    monkeypatch.setattr("socsim.schedulers.governors.registry.broken_governors", lambda: {"ondemand": "torn"})
+    monkeypatch.setattr("socsim.schedulers.governors.registry.GOVERNORS.broken", lambda: {"ondemand": "torn"})
     assert "ondemand         (unusable: torn)" in cli("list", "governors")[1]
     rows = json.loads(cli("list", "governors", "--json")[1])
     assert [row for row in rows if "fault" in row] == [

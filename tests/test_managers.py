@@ -17,16 +17,11 @@ from hypothesis import strategies as st
 import socsim
 from socsim.errors import UnitError, UnknownNameError, UsageError
 from socsim.schedulers import catalogue
-from socsim.schedulers.managers import Manager, ManagerView, make_manager, manager_names
+from socsim.schedulers.managers import Manager, ManagerView, make_manager
 from socsim.schedulers.managers import registry as registered
-from socsim.schedulers.managers.registry import (
-    describe_manager,
-    locate_manager,
-    manager_class,
-    manager_files,
-    write_manager,
-)
+from socsim.schedulers.managers.registry import MANAGERS
 from socsim.schedulers.managers.window import LatencyWindow
+from socsim.schedulers.spelling import located, module_files
 from socsim.workloads.targets import NO_TARGETS, Target, Targets, make_targets
 
 TOP1 = dict(enumerate([74.202, 74.968, 76.134, 77.54, 78.346, 79.03], 1))
@@ -274,9 +269,9 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_names() -> None:
-    assert {"fixed", "latency_window", "pinned"} <= set(manager_names())
-    for name in manager_names():
-        assert make_manager(name).title == name and type(make_manager(name)) is manager_class(name)
+    assert {"fixed", "latency_window", "pinned"} <= set(MANAGERS.names())
+    for name in MANAGERS.names():
+        assert make_manager(name).title == name and type(make_manager(name)) is MANAGERS.class_of(name)
 
 
 @pytest.mark.parametrize(
@@ -328,22 +323,22 @@ def test_managers_of_packages(monkeypatch: pytest.MonkeyPatch) -> None:
         EntryPoint("torn", "nowhere_mod:Mine", registered.GROUP),
     ]
     monkeypatch.setattr(catalogue, "entry_points", lambda group: points if group == "socsim.managers" else [])
-    assert manager_names()[0] == "fixed" and manager_names()[-2:] == ("highest", "torn")
+    assert MANAGERS.names()[0] == "fixed" and MANAGERS.names()[-2:] == ("highest", "torn")
     assert make_manager("highest").title == "Highest"
-    assert list(registered.broken_managers()) == ["torn"]
+    assert list(registered.MANAGERS.broken()) == ["torn"]
 
 
 def test_specs_as_texts(own: Path) -> None:
-    assert write_manager("latency_window(target=55 ms)") == "latency_window(target=55 ms)"
-    assert write_manager(f"{own}:Mine(share=1)") == "own_managers:Mine(share=1)"
-    assert write_manager(Highest(0.7)) == "Highest(share=0.7)"
-    assert describe_manager("fixed") == "fixed"
-    described = describe_manager(LatencyWindow(target=0.05))
+    assert MANAGERS.write("latency_window(target=55 ms)") == "latency_window(target=55 ms)"
+    assert MANAGERS.write(f"{own}:Mine(share=1)") == "own_managers:Mine(share=1)"
+    assert MANAGERS.write(Highest(0.7)) == "Highest(share=0.7)"
+    assert MANAGERS.describe("fixed") == "fixed"
+    described = MANAGERS.describe(LatencyWindow(target=0.05))
     assert described == {"name": "socsim.schedulers.managers.window:LatencyWindow", "target": 0.05}
     assert make_manager(described).target == 0.05  # type: ignore[attr-defined]
-    located = locate_manager("own_managers:Mine(share=0.7)", own.parent)
-    assert located == f"{own}:Mine(share=0.7)"
-    assert manager_files(located) == [own]
+    found = located("own_managers:Mine(share=0.7)", own.parent)
+    assert found == f"{own}:Mine(share=0.7)"
+    assert module_files(found) == [own]
 
 
 def test_one_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -357,4 +352,4 @@ def test_one_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     out = calling(capsys)("list", "managers")[1]
-    assert [line.split()[0] for line in out.splitlines() if line[:1] != " "][1:] == list(manager_names())
+    assert [line.split()[0] for line in out.splitlines() if line[:1] != " "][1:] == list(MANAGERS.names())

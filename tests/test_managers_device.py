@@ -20,10 +20,10 @@ from socsim.results.inputs import input_hashes, located
 from socsim.results.result import Result
 from socsim.results.trace import trace_document
 from socsim.schedulers.contenders import contenders, make_decider
-from socsim.schedulers.managers import make_app_manager, make_device_manager, make_manager, manager_names
+from socsim.schedulers.managers import make_app_manager, make_device_manager, make_manager
 from socsim.schedulers.managers.device import DeviceManager, Setting
 from socsim.schedulers.managers.pinned import Pinned
-from socsim.schedulers.managers.registry import describe_manager, manager_class, write_manager
+from socsim.schedulers.managers.registry import MANAGERS
 from socsim.sweeps.checking import check_sweep
 from socsim.sweeps.plan import load_sweep
 from socsim.testing import check_manager, trace_faults
@@ -32,6 +32,7 @@ NX = "jetson-xavier-nx"
 OWN = """\
 import socsim
 from socsim.schedulers.managers import Range, Setting
+from socsim.schedulers.managers.registry import MANAGERS
 
 
 class Slow(socsim.DeviceManager):
@@ -68,8 +69,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_both_kinds_have_names_of_one_catalogue(here: Path) -> None:
-    assert {"fixed", "latency_window", "pinned"} <= set(manager_names())
-    assert isinstance(make_manager("pinned"), DeviceManager) and manager_class("pinned") is Pinned
+    assert {"fixed", "latency_window", "pinned"} <= set(MANAGERS.names())
+    assert isinstance(make_manager("pinned"), DeviceManager) and MANAGERS.class_of("pinned") is Pinned
     own = make_manager("own_managers.py:Slow(level=2)")
     assert isinstance(own, DeviceManager) and own.title == "own_managers:Slow(level=2)"
 
@@ -103,16 +104,18 @@ def test_every_manager_of_a_device_takes_a_period() -> None:
 def test_objects_are_written_with_what_differs() -> None:
     manager = Pinned({"net": 2}, clocks={"gpu": "510 MHz", "cpu": [1e9, 2e9]})
     manager.period = "10 ms"
-    described = describe_manager(manager)
+    described = MANAGERS.describe(manager)
     assert described == {
         "name": "socsim.schedulers.managers.pinned:Pinned",
         "period": "10 ms",
         "levels": {"net": 2},
         "clocks": {"gpu": "510 MHz", "cpu": [1e9, 2e9]},
     }
-    assert describe_manager(make_manager(described)) == described
-    assert write_manager(Pinned({"net": 2})) == "pinned(levels={'net': 2})"
-    assert describe_manager(Pinned(settings=[(0.0, Setting())])) == "socsim.schedulers.managers.pinned:Pinned"
+    assert MANAGERS.describe(make_manager(described)) == described
+    assert MANAGERS.write(Pinned({"net": 2})) == "pinned(levels={'net': 2})"
+    assert (
+        MANAGERS.describe(Pinned(settings=[(0.0, Setting())])) == "socsim.schedulers.managers.pinned:Pinned"
+    )
 
 
 def test_the_command_line_shows_both_kinds(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

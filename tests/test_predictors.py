@@ -22,7 +22,7 @@ from socsim.schedulers.predictors import (
     predictor_names,
     predictor_title,
 )
-from socsim.schedulers.registry import make_scheduler, scheduler_names
+from socsim.schedulers.registry import SCHEDULERS, make_scheduler
 from socsim.simulation.profiling import bench
 from socsim.workloads.builder import GraphBuilder
 from socsim.workloads.kernels import WHOLE, Part
@@ -198,7 +198,7 @@ def test_measuring_needs_a_phone():
         make_predictor("profile", pricer_of(network({"a": (1.0, "")})))
 
 
-@pytest.mark.parametrize("name", [n for n in scheduler_names() if n not in ("npu",)])
+@pytest.mark.parametrize("name", [n for n in SCHEDULERS.names() if n not in ("npu",)])
 def test_every_scheduler_takes_every_predictor(name):
     for spec in ("profile", "online(alpha=0.5)", "blind", {"name": "online", "base": "flops"}, Half):
         scheduler = make_scheduler({"name": name, "predictor": spec})

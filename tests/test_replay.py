@@ -15,14 +15,9 @@ import socsim
 from socsim.devices.profile import device_names, load_device, profile_files
 from socsim.results.environment import commit, versions
 from socsim.results.inputs import changed_inputs, input_hashes, located
+from socsim.schedulers import spelling
 from socsim.schedulers.predictors import ExactPredictor
-from socsim.schedulers.registry import (
-    describe_scheduler,
-    locate_scheduler,
-    make_scheduler,
-    scheduler_files,
-    write_scheduler,
-)
+from socsim.schedulers.registry import SCHEDULERS, make_scheduler
 
 DEVICE = "title: My phone\nextends: base\nboard_power: {value: 2 W, grade: D, source: 'mine: guessed'}\n"
 BASE = "title: Base\nextends: xiaomi-9\nsources: {mine: my own guess}\n"
@@ -238,39 +233,43 @@ def test_modules_of_a_package_by_their_file(files):
     (files / "my_package" / "__init__.py").write_text("")
     (files / "my_package" / "base.py").write_text(SCHEDULER)
     (files / "my_package" / "deep.py").write_text("from .base import Mine\n")
-    spec = locate_scheduler("my_package.deep:Mine(where=cpu)", files)
+    spec = spelling.located("my_package.deep:Mine(where=cpu)", files)
     assert spec == f"{files}/my_package/deep.py:Mine(where=cpu)"
     assert make_scheduler(spec).where == "cpu"
-    assert write_scheduler(spec) == "deep:Mine(where=cpu)"
+    assert SCHEDULERS.write(spec) == "deep:Mine(where=cpu)"
 
 
 def test_objects_are_described_with_their_options(files):
     scheduler = make_scheduler("my_replayed:Mine(where=cpu, decision_time=0.5)")
-    assert describe_scheduler(scheduler) == {"name": "my_replayed:Mine", "where": "cpu", "decision_time": 0.5}
-    assert describe_scheduler(type(scheduler)) == "my_replayed:Mine"
+    assert SCHEDULERS.describe(scheduler) == {
+        "name": "my_replayed:Mine",
+        "where": "cpu",
+        "decision_time": 0.5,
+    }
+    assert SCHEDULERS.describe(type(scheduler)) == "my_replayed:Mine"
     scheduler.written = ""
-    assert write_scheduler(scheduler) == "Mine(where=cpu, decision_time=0.5)"
+    assert SCHEDULERS.write(scheduler) == "Mine(where=cpu, decision_time=0.5)"
 
 
 def test_predictors_are_located_described_and_written_too(files):
     (files / "my_predictors.py").write_text(PREDICTOR)
     text = "heft(predictor=online(path=p.csv, alpha=0.5), replan_period=0.5)"
-    found = locate_scheduler(text, files)
+    found = spelling.located(text, files)
     assert found == f"heft(predictor=online(path={files}/p.csv, alpha=0.5), replan_period=0.5)"
-    assert write_scheduler(found) == text
-    assert scheduler_files(found) == [files / "p.csv"]
-    assert scheduler_files(text) == []
-    assert locate_scheduler("heft(predictor=p.csv)", files) == f"heft(predictor={files}/p.csv)"
-    assert locate_scheduler("mine:Mine(path=p.csv)", files) == "mine:Mine(path=p.csv)"  # its own business
+    assert SCHEDULERS.write(found) == text
+    assert spelling.module_files(found) == [files / "p.csv"]
+    assert spelling.module_files(text) == []
+    assert spelling.located("heft(predictor=p.csv)", files) == f"heft(predictor={files}/p.csv)"
+    assert spelling.located("mine:Mine(path=p.csv)", files) == "mine:Mine(path=p.csv)"  # its own business
     own = {"name": "heft", "options": {"predictor": {"name": "online", "base": "my_predictors.py:Half"}}}
-    found = locate_scheduler(own, files)
+    found = spelling.located(own, files)
     assert found["options"]["predictor"] == {"name": "online", "base": f"{files}/my_predictors.py:Half"}
-    assert scheduler_files(found) == [files / "my_predictors.py"]
-    assert write_scheduler(found) == "heft(predictor=online(base=my_predictors:Half))"
+    assert spelling.module_files(found) == [files / "my_predictors.py"]
+    assert SCHEDULERS.write(found) == "heft(predictor=online(base=my_predictors:Half))"
     scheduler = make_scheduler(found)
     assert scheduler.title == "heft(predictor=online(base=my_predictors:Half))"
     scheduler.written = ""
-    assert write_scheduler(scheduler) == "heft(predictor=online(base=my_predictors:Half))"
+    assert SCHEDULERS.write(scheduler) == "heft(predictor=online(base=my_predictors:Half))"
 
 
 def test_classes_and_objects_that_predict_are_described_as_their_class():
@@ -278,9 +277,9 @@ def test_classes_and_objects_that_predict_are_described_as_their_class():
     made = half(None)
     for predictor in (half, made):
         spec = {"name": "heft", "predictor": predictor}
-        assert describe_scheduler(spec) == {"name": "heft", "predictor": "mine:Half"}
-        assert write_scheduler(spec) == "heft(predictor=Half)"
-        described = describe_scheduler(make_scheduler(spec))
+        assert SCHEDULERS.describe(spec) == {"name": "heft", "predictor": "mine:Half"}
+        assert SCHEDULERS.write(spec) == "heft(predictor=Half)"
+        described = SCHEDULERS.describe(make_scheduler(spec))
         assert described == {"name": "socsim.schedulers.heft:HEFT", "predictor": "mine:Half"}
 
 

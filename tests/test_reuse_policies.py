@@ -11,10 +11,11 @@ from clikit import calling
 
 from socsim.errors import UnknownNameError, UsageError
 from socsim.schedulers import catalogue
-from socsim.schedulers.reuse import ReusePolicy, make_reuse, reuse_names
+from socsim.schedulers.reuse import ReusePolicy, make_reuse
 from socsim.schedulers.reuse import registry as registered
 from socsim.schedulers.reuse.policies import FrameReuse, LayerReuse, NoReuse
-from socsim.schedulers.reuse.registry import describe_reuse, locate_reuse, reuse_files
+from socsim.schedulers.reuse.registry import REUSE
+from socsim.schedulers.spelling import located, module_files
 
 
 class Both(ReusePolicy):
@@ -103,22 +104,22 @@ def test_policies_of_packages(monkeypatch: pytest.MonkeyPatch) -> None:
         EntryPoint("torn", "nowhere_mod:Mine", registered.GROUP),
     ]
     monkeypatch.setattr(catalogue, "entry_points", lambda group: points if group == "socsim.reuse" else [])
-    assert reuse_names() == ("none", "frame", "layer", "both", "torn")
+    assert REUSE.names() == ("none", "frame", "layer", "both", "torn")
     assert make_reuse("both").title == "Both"
-    assert list(registered.broken_reuse()) == ["torn"]
+    assert list(registered.REUSE.broken()) == ["torn"]
 
 
 def test_specs_as_texts(tmp_path: Path) -> None:
-    assert describe_reuse("frame(threshold=0.1)") == "frame(threshold=0.1)"
-    assert describe_reuse(LayerReuse(copies=True)) == {
+    assert REUSE.describe("frame(threshold=0.1)") == "frame(threshold=0.1)"
+    assert REUSE.describe(LayerReuse(copies=True)) == {
         "name": "socsim.schedulers.reuse.policies:LayerReuse",
         "copies": True,
     }
-    assert describe_reuse(Both()) == "test_reuse_policies:Both"
+    assert REUSE.describe(Both()) == "test_reuse_policies:Both"
     file = tmp_path / "own.py"
     file.write_text("import socsim\n")
-    located = locate_reuse("own.py:Mine(share=0.7)", tmp_path)
-    assert located == f"{file}:Mine(share=0.7)" and reuse_files(located) == [file]
+    found = located("own.py:Mine(share=0.7)", tmp_path)
+    assert found == f"{file}:Mine(share=0.7)" and module_files(found) == [file]
 
 
 def test_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

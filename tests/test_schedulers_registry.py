@@ -14,7 +14,7 @@ from socsim.schedulers import catalogue, registry
 from socsim.schedulers.base import OnlineScheduler, Scheduler, StaticScheduler
 from socsim.schedulers.codl import CoDL
 from socsim.schedulers.mulayer import MuLayer
-from socsim.schedulers.registry import make_scheduler, scheduler_names
+from socsim.schedulers.registry import SCHEDULERS, make_scheduler
 from socsim.schedulers.single import SingleProcessor
 
 BUILT_IN = (
@@ -52,7 +52,7 @@ def module(tmp_path, monkeypatch):
 
 
 def test_all_built_in_schedulers_are_listed():
-    assert scheduler_names()[: len(BUILT_IN)] == BUILT_IN
+    assert SCHEDULERS.names()[: len(BUILT_IN)] == BUILT_IN
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -280,7 +280,7 @@ def offered(monkeypatch):
 
 
 def test_schedulers_of_packages_are_listed_after_the_built_in_ones(offered):
-    assert scheduler_names() == (*BUILT_IN, "broken", "zebra")
+    assert SCHEDULERS.names() == (*BUILT_IN, "broken", "zebra")
 
 
 def test_a_scheduler_of_a_package(offered):
@@ -294,8 +294,8 @@ def test_built_in_names_are_not_taken_over(offered):
 
 
 def test_broken_ones_are_told_with_their_fault(offered):
-    assert list(registry.broken_schedulers()) == ["broken"]
-    assert "ModuleNotFound" in registry.broken_schedulers()["broken"]
+    assert list(registry.SCHEDULERS.broken()) == ["broken"]
+    assert "ModuleNotFound" in registry.SCHEDULERS.broken()["broken"]
 
 
 def test_a_broken_package_is_named(offered):

@@ -15,7 +15,7 @@ import socsim
 from socsim.schedulers.heft import HEFT
 from socsim.schedulers.managers.device import DeviceState, Setting
 from socsim.schedulers.managers.pinned import Pinned
-from socsim.schedulers.registry import make_scheduler, scheduler_names
+from socsim.schedulers.registry import SCHEDULERS, make_scheduler
 from socsim.schedulers.reuse.policies import LayerReuse
 from socsim.simulation import streammaker
 from socsim.simulation.planning import plan_identity
@@ -116,7 +116,7 @@ def test_pricers_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "scheduler", [*(n for n in scheduler_names() if n != "npu"), "heft(predictor=flops)"]
+    "scheduler", [*(n for n in SCHEDULERS.names() if n != "npu"), "heft(predictor=flops)"]
 )
 def test_results_are_the_same_bit_for_bit(scheduler: str) -> None:
     setups = Setups()

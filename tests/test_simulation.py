@@ -31,7 +31,7 @@ import socsim
 from socsim.devices.device import Device
 from socsim.errors import SimulationError, SocsimError, UsageError
 from socsim.schedulers.base import OnlineScheduler, StaticScheduler
-from socsim.schedulers.registry import scheduler_names
+from socsim.schedulers.registry import SCHEDULERS
 from socsim.simulation.records import InferenceLog, InferenceRecord, Outcome
 from socsim.simulation.simulation import Simulation
 from socsim.simulation.stream import host_core
@@ -437,7 +437,7 @@ def test_batched_equals_stepwise_where_noise_speeds_kernels_up() -> None:
 # --- every scheduler ------------------------------------------------------------------------------------------
 
 SMALL = net("a:64:conv2d x; b:32:conv2d a; c:16:conv2d a; d:8:eltwise b,c; s:8:softmax d; e:8 s")
-SPLITTING = [name for name in scheduler_names() if name not in ("dsp", "npu")]
+SPLITTING = [name for name in SCHEDULERS.names() if name not in ("dsp", "npu")]
 
 
 @pytest.mark.parametrize("scheduler", SPLITTING)

@@ -12,7 +12,7 @@ import socsim
 from socsim.errors import SimulationError, UnknownNameError
 from socsim.schedulers.base import Assignment, OnlineScheduler, Scheduler, StaticScheduler
 from socsim.schedulers.plan import Placement, Plan, Split
-from socsim.schedulers.registry import scheduler_names
+from socsim.schedulers.registry import SCHEDULERS
 from socsim.schedulers.view import View
 from socsim.testing import check_causality, check_scheduler, networks, sample_networks
 from socsim.workloads.graph import ModelGraph
@@ -58,7 +58,7 @@ class Stubborn(OnlineScheduler):
         return [job.on("tpu") for job in view.ready]
 
 
-@pytest.mark.parametrize("name", [n for n in scheduler_names() if n not in ("dsp", "npu")])
+@pytest.mark.parametrize("name", [n for n in SCHEDULERS.names() if n not in ("dsp", "npu")])
 def test_every_built_in_scheduler_is_sound(name: str) -> None:
     assert check_scheduler(name) == f"{name}: sound on {len(sample_networks())} networks"
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from socsim.cli.list_devices import HEADERS, NOTE, device_cells
 from socsim.cli.output import emit_json, emit_table, json_option
+
+if TYPE_CHECKING:
+    from socsim.schedulers.catalogue import Catalogue
 
 __all__ = ["list_things"]
 
@@ -46,47 +49,40 @@ def _families() -> list[Row]:
 
 
 def _schedulers() -> list[Row]:
-    from socsim.schedulers.registry import broken_schedulers, scheduler_names
+    from socsim.schedulers.registry import SCHEDULERS
 
-    faults = broken_schedulers()
+    faults = SCHEDULERS.broken()
     return [
-        {"name": name, **({"fault": faults[name]} if name in faults else {})} for name in scheduler_names()
+        {"name": name, **({"fault": faults[name]} if name in faults else {})} for name in SCHEDULERS.names()
     ]
 
 
 def _governors() -> list[Row]:
-    from socsim.schedulers.governors.registry import broken_governors, governor_class, governor_names
+    from socsim.schedulers.governors.registry import GOVERNORS
 
-    faults = broken_governors()
-    return [
-        {"name": name, "description": "", "fault": faults[name]}
-        if name in faults
-        else {"name": name, "description": _first_line(governor_class(name))}
-        for name in governor_names()
-    ]
+    return _offered(GOVERNORS)
 
 
 def _managers() -> list[Row]:
-    from socsim.schedulers.managers.registry import broken_managers, manager_class, manager_names
+    from socsim.schedulers.managers.registry import MANAGERS
 
-    faults = broken_managers()
-    return [
-        {"name": name, "description": "", "fault": faults[name]}
-        if name in faults
-        else {"name": name, "description": _first_line(manager_class(name))}
-        for name in manager_names()
-    ]
+    return _offered(MANAGERS)
 
 
 def _reuse() -> list[Row]:
-    from socsim.schedulers.reuse.registry import broken_reuse, make_reuse, reuse_names
+    from socsim.schedulers.reuse.registry import REUSE
 
-    faults = broken_reuse()
+    return _offered(REUSE)
+
+
+def _offered(catalogue: Catalogue[Any]) -> list[Row]:
+    """Names with what their classes say of themselves, or why they cannot be loaded."""
+    faults = catalogue.broken()
     return [
         {"name": name, "description": "", "fault": faults[name]}
         if name in faults
-        else {"name": name, "description": _first_line(type(make_reuse(name)))}
-        for name in reuse_names()
+        else {"name": name, "description": _first_line(catalogue.class_of(name))}
+        for name in catalogue.names()
     ]
 
 

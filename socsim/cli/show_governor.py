@@ -43,7 +43,7 @@ _WHEN = {
 
 
 def _governor(name: str) -> dict[str, Any]:
-    from socsim.schedulers.governors.registry import common_options, make_governor
+    from socsim.schedulers.governors.registry import GOVERNORS, make_governor
 
     governor = make_governor(name)
     cls = type(governor)
@@ -52,7 +52,7 @@ def _governor(name: str) -> dict[str, Any]:
         for p in inspect.signature(cls).parameters.values()
         if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     ]
-    defaults = {p.name: p.default for p in named} | dict.fromkeys(common_options(cls), "")
+    defaults = {p.name: p.default for p in named} | dict.fromkeys(GOVERNORS.common(cls), "")
     return {
         "name": name,
         "class": f"{cls.__module__}:{cls.__qualname__}",

@@ -18,7 +18,7 @@ __all__ = ["show_scheduler"]
 def show_scheduler(name: str, as_json: bool) -> None:
     """Show a scheduler, by name or module:Class: what it does, and its options."""
     from socsim.schedulers.predictors import predictor_names, predictor_title
-    from socsim.schedulers.registry import common_options, make_scheduler
+    from socsim.schedulers.registry import SCHEDULERS, make_scheduler
 
     scheduler = make_scheduler(name)
     cls = type(scheduler)
@@ -26,7 +26,7 @@ def show_scheduler(name: str, as_json: bool) -> None:
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     spec = scheduler.predictor
     predictor = spec if isinstance(spec, (str, Mapping)) else predictor_title(spec)
-    times = {key: getattr(scheduler, key) for key in common_options(cls) if key != "predictor"}
+    times = {key: getattr(scheduler, key) for key in SCHEDULERS.common(cls) if key != "predictor"}
     common = {"predictor": predictor, **times}
     options = common | {p.name: _plain(getattr(scheduler, p.name, _default(p))) for p in named}
     times_ms = {f"{key}_ms": time * 1e3 for key, time in times.items()}

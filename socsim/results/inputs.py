@@ -14,10 +14,8 @@ from typing import Any
 from socsim.devices.modes import split_mode
 from socsim.devices.profile import device_names, profile_files
 from socsim.errors import SocsimError, UsageError
+from socsim.schedulers import spelling
 from socsim.schedulers.governors.sets import locate_governors, set_files
-from socsim.schedulers.managers.registry import locate_manager, manager_files
-from socsim.schedulers.registry import locate_scheduler, scheduler_files
-from socsim.schedulers.reuse.registry import locate_reuse, reuse_files
 from socsim.workloads.dynamic import split_level
 from socsim.workloads.library import library_names
 from socsim.workloads.scene_spec import scene_file
@@ -126,17 +124,17 @@ def _with_paths(block: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if (trace := scene_file(found.get("scene"))) is not None:
         found["scene"] = {"kind": "trace", "file": _joined(folder, trace)}
     if "reuse" in found:
-        found["reuse"] = locate_reuse(found["reuse"], folder)
+        found["reuse"] = spelling.located(found["reuse"], folder)
     if "scheduler" in found:
-        found["scheduler"] = locate_scheduler(found["scheduler"], folder)
+        found["scheduler"] = spelling.located(found["scheduler"], folder)
     if isinstance(found.get("places"), list):
-        found["places"] = [locate_scheduler(spec, folder) for spec in found["places"]]
+        found["places"] = [spelling.located(spec, folder) for spec in found["places"]]
     if "manager" in found:
-        found["manager"] = locate_manager(found["manager"], folder)
+        found["manager"] = spelling.located(found["manager"], folder)
     if "governors" in found:
         found["governors"] = locate_governors(found["governors"], folder)
     if isinstance(found.get("schedulers"), list):
-        found["schedulers"] = [locate_scheduler(spec, folder) for spec in found["schedulers"]]
+        found["schedulers"] = [spelling.located(spec, folder) for spec in found["schedulers"]]
     return found
 
 
@@ -218,10 +216,10 @@ def _files(block: Mapping[str, Any]) -> Iterator[Path]:
         yield Path(str(trace))
     listed = [spec for key in ("schedulers", "places") for spec in block.get(key) or ()]
     for spec in (block.get("scheduler"), *listed):
-        yield from scheduler_files(spec)
+        yield from spelling.module_files(spec)
     yield from set_files(block.get("governors"))
-    yield from manager_files(block.get("manager"))
-    yield from reuse_files(block.get("reuse"))
+    yield from spelling.module_files(block.get("manager"))
+    yield from spelling.module_files(block.get("reuse"))
 
 
 def _device_files(name: str) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from socsim.schedulers.base import Assignment, OnlineScheduler, Scheduler, SplitScheduler, StaticScheduler
 from socsim.schedulers.plan import Placement, Plan, Split
-from socsim.schedulers.registry import make_scheduler, scheduler_names
+from socsim.schedulers.registry import make_scheduler
 from socsim.schedulers.view import Job, View
 
 __all__ = [
@@ -17,5 +17,4 @@ __all__ = [
     "StaticScheduler",
     "View",
     "make_scheduler",
-    "scheduler_names",
 ]

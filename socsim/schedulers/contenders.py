@@ -11,14 +11,8 @@ from typing import Any
 from socsim.errors import UnknownNameError, UsageError, nearest
 from socsim.schedulers.base import Scheduler
 from socsim.schedulers.managers import DeviceManager, Manager
-from socsim.schedulers.managers.registry import (
-    describe_manager,
-    is_manager_class,
-    make_manager,
-    manager_names,
-    write_manager,
-)
-from socsim.schedulers.registry import describe_scheduler, make_scheduler, scheduler_names, write_scheduler
+from socsim.schedulers.managers.registry import MANAGERS, is_manager_class, make_manager
+from socsim.schedulers.registry import SCHEDULERS, make_scheduler
 from socsim.schedulers.specs import import_class, parse_spec, unpack_spec
 
 __all__ = ["Contender", "contenders", "describe_decider", "make_decider"]
@@ -79,10 +73,10 @@ def contenders(specs: Sequence[Any], accelerator: str) -> list[Contender]:
 
 def _contender(spec: Any, decider: Decider, accelerator: str, *, alone: bool) -> Contender:
     if isinstance(decider, Scheduler):
-        own = decider if alone else _titled(decider, write_scheduler(spec))
-        return Contender(own.title, own, described=({"scheduler": describe_scheduler(spec)}, {}))
-    title = decider.title if alone else write_manager(spec)
-    place, manager = decider.runs_on or accelerator, {"manager": describe_manager(spec)}
+        own = decider if alone else _titled(decider, SCHEDULERS.write(spec))
+        return Contender(own.title, own, described=({"scheduler": SCHEDULERS.describe(spec)}, {}))
+    title = decider.title if alone else MANAGERS.write(spec)
+    place, manager = decider.runs_on or accelerator, {"manager": MANAGERS.describe(spec)}
     if isinstance(decider, Manager):
         return Contender(title, place, decider, described=({"scheduler": place, **manager}, {}))
     return Contender(title, place, device_manager=decider, described=({"scheduler": place}, manager))
@@ -126,7 +120,7 @@ def _is_manager(name: str) -> bool:
                 f"{_KIND} {name!r}: {cls.__name__} must be a subclass of StaticScheduler, OnlineScheduler, {bases}"
             )
         return is_manager_class(cls)
-    schedulers, managers = scheduler_names(), manager_names()
+    schedulers, managers = SCHEDULERS.names(), MANAGERS.names()
     if name in schedulers or name in managers:
         return name not in schedulers
     guess = nearest(name, {*schedulers, *managers})
@@ -137,4 +131,6 @@ def _is_manager(name: str) -> bool:
 
 def describe_decider(spec: Any) -> Any:
     """What names a scheduler or a manager, as a comparison file has it."""
-    return describe_manager(spec) if isinstance(spec, (Manager, DeviceManager)) else describe_scheduler(spec)
+    return (
+        MANAGERS.describe(spec) if isinstance(spec, (Manager, DeviceManager)) else SCHEDULERS.describe(spec)
+    )

@@ -1,8 +1,8 @@
-"""What names a scheduler or a governor, as tables and files write it, and the files that it comes from."""
+"""What names a scheduler, a governor, a manager or a policy of reuse, as tables and files write it, and its files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,12 @@ from socsim.schedulers.specs import respelled, short_name, unpack_spec
 
 __all__ = [
     "class_path",
-    "describe_spec",
     "described",
     "listed",
     "located",
     "module_files",
     "shortened",
     "spec_text",
-    "write_spec",
 ]
 
 
@@ -48,37 +46,6 @@ def spec_text(kind: str, spec: Any) -> str:
         return str(spec)
     name, options = unpack_spec(kind, spec)
     return name + listed(kind, options)
-
-
-def write_spec(
-    kind: str, base: type | tuple[type, ...], spec: Any, differing: Callable[[Any], Mapping[str, Any]]
-) -> str:
-    """How tables call what names a scheduler, a governor or a manager.
-
-    Parameters
-    ----------
-    kind, base
-        Which of them, and its base class.
-    spec
-        An object, written as it was asked for, or as its class with the options that differ from their defaults; or a
-        name, a class or a mapping, written as they are, modules and files without their folders.
-    differing
-        Options of an object that are not their defaults.
-    """
-    if isinstance(spec, base):
-        own: Any = spec
-        return str(own.written or own.title + listed(kind, differing(own)))
-    return spec_text(kind, respelled(spec, shortened))
-
-
-def describe_spec(
-    base: type | tuple[type, ...], spec: Any, differing: Callable[[Any], Mapping[str, Any]]
-) -> Any:
-    """The same as an experiment file has it; an object becomes its class with its options."""
-    if not isinstance(spec, base):
-        return respelled(spec, described)
-    options = differing(spec)
-    return {"name": class_path(spec), **options} if options else class_path(spec)
 
 
 def listed(kind: str, options: Mapping[str, Any]) -> str:

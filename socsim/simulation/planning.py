@@ -11,8 +11,8 @@ from socsim.schedulers.base import Scheduler, StaticScheduler
 from socsim.schedulers.guard import blamed
 from socsim.schedulers.plan import Plan
 from socsim.schedulers.prediction import Predictor
-from socsim.schedulers.registry import scheduler_files
 from socsim.schedulers.reuse.base import ReusePolicy
+from socsim.schedulers.spelling import module_files
 from socsim.schedulers.validation import resolve
 from socsim.schedulers.view import Load, View
 from socsim.simulation.basis import added, bases
@@ -59,7 +59,7 @@ def plan_identity(spec: Any, scheduler: Scheduler) -> Hashable:
     """
     if not isinstance(spec, str | Mapping) or "repeatable" not in vars(type(scheduler)):
         return None
-    files = [(str(file), file.stat().st_mtime_ns) for file in scheduler_files(spec) if file.exists()]
+    files = [(str(file), file.stat().st_mtime_ns) for file in module_files(spec) if file.exists()]
     return type(scheduler), repr(spec), tuple(files)
 
 

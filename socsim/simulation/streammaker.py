@@ -13,7 +13,7 @@ from socsim.schedulers.guard import blamed, check_times
 from socsim.schedulers.managers import make_app_manager
 from socsim.schedulers.prediction import Predictor
 from socsim.schedulers.predictors import make_predictor, predictor_class, predictor_names, predictor_title
-from socsim.schedulers.registry import make_scheduler, write_scheduler
+from socsim.schedulers.registry import SCHEDULERS, make_scheduler
 from socsim.schedulers.view import View
 from socsim.simulation.accuracy import LevelLogs, PredictionLog
 from socsim.simulation.costing import Work
@@ -223,7 +223,7 @@ class StreamMaker:
         self, app: Inference, name: str, own: StaticScheduler, networks: _Networks
     ) -> dict[str, _Place]:
         """Where an application may run, by what it is written as: its own scheduler, then others."""
-        places = {write_scheduler(app.scheduler): _Place(app.scheduler, own)}
+        places = {SCHEDULERS.write(app.scheduler): _Place(app.scheduler, own)}
         pricer = networks.pricer(networks.level)
         given = _single_processors(pricer) if app.places is None else app.places
         for spec in given:
@@ -233,7 +233,7 @@ class StreamMaker:
                     f"application {name!r}: places are schedulers that plan, such as 'gpu' or 'heft', got "
                     f"{scheduler.title!r}, which decides at run time"
                 )
-            places.setdefault(write_scheduler(spec), _Place(spec, scheduler))
+            places.setdefault(SCHEDULERS.write(spec), _Place(spec, scheduler))
         return places
 
     def _work(self, app: Inference, pricer: Pricer, place: _Place) -> Work:

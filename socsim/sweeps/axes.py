@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from socsim.schedulers.registry import write_scheduler
+from socsim.schedulers.registry import SCHEDULERS
 from socsim.sweeps.ranges import read_range
 from socsim.yamlfile import Loc, RelativeFaults
 
@@ -215,7 +215,7 @@ def _short(key: str, value: Any) -> str:
     if (key in ("scheduler", "manager") and isinstance(value, str)) or (
         isinstance(value, Mapping) and "name" in value
     ):
-        return write_scheduler(value)
+        return SCHEDULERS.write(value)
     if key in ("device", "library", "model") and isinstance(value, str):
         return Path(value).name
     return value if isinstance(value, str) else _text(value)

@@ -2,7 +2,7 @@
 
 from socsim.schedulers.governors.base import Governor, resolve
 from socsim.schedulers.governors.opps import OppView
-from socsim.schedulers.governors.registry import governor_names, make_governor
+from socsim.schedulers.governors.registry import make_governor
 from socsim.schedulers.governors.view import DomainSample, DomainView
 
-__all__ = ["DomainSample", "DomainView", "Governor", "OppView", "governor_names", "make_governor", "resolve"]
+__all__ = ["DomainSample", "DomainView", "Governor", "OppView", "make_governor", "resolve"]

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from socsim.errors import UsageError
 from socsim.schedulers.catalogue import Catalogue
 from socsim.schedulers.governors.base import TRIGGERS, Governor
 from socsim.schedulers.governors.opps import RELATIONS
 from socsim.schedulers.governors.options import choice, seconds
-from socsim.schedulers.specs import options_of
-from socsim.schedulers.spelling import describe_spec, located, module_files, write_spec
 
-__all__ = [
-    "GROUP",
-    "Spec",
-    "broken_governors",
-    "common_options",
-    "describe_governor",
-    "governor_class",
-    "governor_files",
-    "governor_names",
-    "locate_governor",
-    "make_governor",
-    "write_governor",
-]
+__all__ = ["GOVERNORS", "GROUP", "Spec", "make_governor"]
 
 GROUP = "socsim.governors"
 """Entry point group in which packages offer governors: ``name = "module:Class"``."""
@@ -46,31 +30,16 @@ _BUILT_IN = {
     "adreno_tz": f"{_HOME}.adreno:AdrenoTz",
     "nvhost_podgov": f"{_HOME}.podgov:NvhostPodgov",
 }
-_CATALOGUE = Catalogue("governor", Governor, GROUP, _BUILT_IN)
-
 Spec = Governor | type[Governor] | str | Mapping[str, Any]
 
 
-def governor_names() -> tuple[str, ...]:
-    """Names of the governors that come with socsim, then of those that installed packages offer."""
-    return _CATALOGUE.names()
-
-
-def broken_governors() -> dict[str, str]:
-    """Governors that installed packages offer but that cannot be loaded, with what is wrong."""
-    return _CATALOGUE.broken()
-
-
-def governor_class(name: str) -> type[Governor]:
-    """The class that a name, or ``module:Class``, stands for; raises as :func:`make_governor`."""
-    cls, _ = _CATALOGUE.find(name)
-    _CATALOGUE.check(cls, name)
-    return cast(type[Governor], cls)
-
-
-def common_options(cls: type[Governor]) -> tuple[str, ...]:
+def _common(cls: type) -> tuple[str, ...]:
     """Options that a class takes because it is a governor of its kind: `period`, if it is asked by the timer."""
-    return ("period",) if cls.trigger == "timer" else ()
+    return ("period",) if issubclass(cls, Governor) and cls.trigger == "timer" else ()
+
+
+GOVERNORS: Catalogue[Governor] = Catalogue("governor", Governor, GROUP, _BUILT_IN, common=_common)
+"""All that have names."""
 
 
 def make_governor(spec: Spec, kind: str = "") -> Governor:
@@ -93,25 +62,11 @@ def make_governor(spec: Spec, kind: str = "") -> Governor:
     UsageError
         An unknown or missing option, something that is no governor, or one for other kinds of domains.
     """
-    governor = _made(spec)
+    governor = GOVERNORS.make(spec)
     _check(governor)
     if kind and kind not in governor.kinds:
         fitting = ", ".join(governor.kinds)
         raise UsageError(f"governor {governor.title!r} is for domains of kind {fitting}, got {kind!r}")
-    return governor
-
-
-def _made(spec: Spec) -> Governor:
-    if isinstance(spec, Governor):
-        return copy.deepcopy(spec)
-    if isinstance(spec, type):
-        return cast(Governor, _CATALOGUE.make(spec, {}, spec.__name__))
-    name, options = _CATALOGUE.unpack(spec)
-    cls, given = _CATALOGUE.find(name)
-    _CATALOGUE.check(cls, name)
-    governor = cast(Governor, _CATALOGUE.make(cls, given | options, name, common_options(cls)))
-    if options:
-        governor.written = write_governor(spec)
     return governor
 
 
@@ -122,47 +77,3 @@ def _check(governor: Governor) -> None:
     own_interval = type(governor).interval is not Governor.interval
     if governor.trigger == "timer":
         seconds(governor.title, "period", governor.period, zero=own_interval)
-
-
-# --- specs as texts -----------------------------------------------------------------------------------------
-
-
-def write_governor(spec: Spec) -> str:
-    """How tables call what names a governor: as it was written, modules and files without their folders.
-
-    An object is written as its class with the options that differ from their defaults, as far as it has attributes
-    of their names.
-    """
-    return write_spec("governor", Governor, spec, _differing)
-
-
-def describe_governor(spec: Spec) -> Any:
-    """What names a governor, as an experiment file has it; an object becomes its class with its options."""
-    return describe_spec(Governor, spec, _differing)
-
-
-def _differing(governor: Governor) -> dict[str, Any]:
-    """Options of an object that can be written and are not what its class has without them."""
-    cls = type(governor)
-    defaults = {name: p.default for name, p in options_of(cls).items()}
-    needed = any(p.default is p.empty for p in options_of(cls).values())
-    plain = None if needed else cls()
-    defaults |= {name: getattr(cls, name) for name in common_options(cls)}
-    values = {name: getattr(governor, name, default) for name, default in defaults.items()}
-    usual = {name: getattr(plain, name, default) for name, default in defaults.items()}
-    writable = (bool, int, float, str)
-    return {
-        name: value
-        for name, value in values.items()
-        if isinstance(value, writable) and value not in (defaults[name], usual[name])
-    }
-
-
-def locate_governor(spec: Any, folder: Path) -> Any:
-    """The same, with the absolute path of the file in `folder` that its class is in."""
-    return located(spec, folder)
-
-
-def governor_files(spec: Any) -> list[Path]:
-    """The files that a governor comes from, where `spec` tells their paths."""
-    return module_files(spec)

@@ -9,14 +9,8 @@ from typing import Any
 
 from socsim.errors import UsageError
 from socsim.schedulers.governors.base import Governor
-from socsim.schedulers.governors.registry import (
-    Spec,
-    describe_governor,
-    governor_files,
-    locate_governor,
-    make_governor,
-    write_governor,
-)
+from socsim.schedulers.governors.registry import GOVERNORS, Spec, make_governor
+from socsim.schedulers.spelling import located, module_files
 
 __all__ = ["GovernorSet", "as_sets", "locate_governors", "make_set", "set_files", "split_set"]
 
@@ -44,7 +38,7 @@ class GovernorSet:
     @property
     def described(self) -> dict[str, Any]:
         """As an experiment file has it: clock domain -> governor."""
-        return {name: describe_governor(spec) for name, spec in self.governors.items()}
+        return {name: GOVERNORS.describe(spec) for name, spec in self.governors.items()}
 
 
 def as_sets(given: Any) -> list[str | Mapping[str, Spec]]:
@@ -87,11 +81,11 @@ def make_set(given: str | Mapping[str, Spec], domains: Sequence[str]) -> Governo
         Two governors for the same domain, or one for none; a wrong option.
     """
     if isinstance(given, Mapping):
-        title = ", ".join(f"{name}={write_governor(spec)}" for name, spec in given.items()) or "none"
-        return GovernorSet(title, {name: describe_governor(spec) for name, spec in given.items()}, given)
+        title = ", ".join(f"{name}={GOVERNORS.write(spec)}" for name, spec in given.items()) or "none"
+        return GovernorSet(title, {name: GOVERNORS.describe(spec) for name, spec in given.items()}, given)
     parts = split_set(given)
     made = dict(enumerate(make_governor(part) for part in parts))
-    title = "+".join(map(write_governor, parts))
+    title = "+".join(map(GOVERNORS.write, parts))
     chosen = {name: _fitting(title, made, _kind(name), parts) for name in domains}
     for number, governor in made.items():
         if number not in chosen.values():
@@ -154,16 +148,16 @@ def _superfluous(governor: Governor, domains: Sequence[str]) -> str:
 def locate_governors(given: Any, folder: Path) -> Any:
     """Governors of an experiment or sets of a comparison, with absolute paths of the files in `folder` they are in."""
     if isinstance(given, Mapping):
-        return {name: locate_governor(spec, folder) for name, spec in given.items()}
+        return {name: located(spec, folder) for name, spec in given.items()}
     if isinstance(given, str) and all(part.strip() for part in given.split("+")):
-        return "+".join(locate_governor(part, folder) for part in split_set(given))
+        return "+".join(located(part, folder) for part in split_set(given))
     return [locate_governors(one, folder) for one in given] if isinstance(given, list) else given
 
 
 def set_files(given: Any) -> list[Path]:
     """The files that governors of an experiment, or sets of a comparison, come from."""
     if isinstance(given, Mapping):
-        return [file for spec in given.values() for file in governor_files(spec)]
+        return [file for spec in given.values() for file in module_files(spec)]
     if isinstance(given, str) and all(part.strip() for part in given.split("+")):
-        return [file for part in split_set(given) for file in governor_files(part)]
+        return [file for part in split_set(given) for file in module_files(part)]
     return [file for one in given for file in set_files(one)] if isinstance(given, list) else []

@@ -2,12 +2,7 @@
 
 from socsim.schedulers.managers.base import Manager
 from socsim.schedulers.managers.device import DeviceManager, Range, Setting
-from socsim.schedulers.managers.registry import (
-    make_app_manager,
-    make_device_manager,
-    make_manager,
-    manager_names,
-)
+from socsim.schedulers.managers.registry import make_app_manager, make_device_manager, make_manager
 from socsim.schedulers.managers.view import ManagerView
 
 __all__ = [
@@ -19,5 +14,4 @@ __all__ = [
     "make_app_manager",
     "make_device_manager",
     "make_manager",
-    "manager_names",
 ]

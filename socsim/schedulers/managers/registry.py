@@ -6,34 +6,24 @@ There are two kinds: managers of one application (:class:`Manager`) pick its lev
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from socsim.errors import UsageError
 from socsim.schedulers.catalogue import Catalogue
 from socsim.schedulers.managers.base import Manager
 from socsim.schedulers.managers.device import DeviceManager
 from socsim.schedulers.managers.options import seconds
-from socsim.schedulers.specs import options_of
-from socsim.schedulers.spelling import describe_spec, located, module_files, write_spec
 
 __all__ = [
     "GROUP",
+    "MANAGERS",
     "AnyManager",
     "Spec",
-    "broken_managers",
-    "describe_manager",
     "is_manager_class",
-    "locate_manager",
     "make_app_manager",
     "make_device_manager",
     "make_manager",
-    "manager_class",
-    "manager_files",
-    "manager_names",
-    "write_manager",
 ]
 
 GROUP = "socsim.managers"
@@ -47,30 +37,24 @@ _BUILT_IN = {
     "pinned": "socsim.schedulers.managers.pinned:Pinned",
 }
 _BASES = (Manager, DeviceManager)
-_CATALOGUE = Catalogue("manager", _BASES, GROUP, _BUILT_IN)
-
-_DEVICE = ("period",)
-"""Attributes of every manager of a device that may be given as options."""
 
 AnyManager = Manager | DeviceManager
 Spec = AnyManager | type[AnyManager] | str | Mapping[str, Any]
 
 
-def manager_names() -> tuple[str, ...]:
-    """Names of the managers that come with socsim, then of those that installed packages offer."""
-    return _CATALOGUE.names()
+def _common(cls: type) -> tuple[str, ...]:
+    """Options that a class takes because it is a manager of its kind."""
+    return ("period",) if issubclass(cls, DeviceManager) else ()
 
 
-def broken_managers() -> dict[str, str]:
-    """Managers that installed packages offer but that cannot be loaded, with what is wrong."""
-    return _CATALOGUE.broken()
+def _check(name: str, options: Mapping[str, Any]) -> None:
+    for setting, value in options.items():
+        if value is not None:
+            seconds(name, setting, value)
 
 
-def manager_class(name: str) -> type[AnyManager]:
-    """The class that a name, or ``module:Class``, stands for; raises as :func:`make_manager`."""
-    cls, _ = _CATALOGUE.find(name)
-    _CATALOGUE.check(cls, name)
-    return cast(type[AnyManager], cls)
+MANAGERS: Catalogue[AnyManager] = Catalogue("manager", _BASES, GROUP, _BUILT_IN, common=_common, check=_check)
+"""All that have names."""
 
 
 def is_manager_class(cls: object) -> bool:
@@ -96,16 +80,7 @@ def make_manager(spec: Spec) -> AnyManager:
     UsageError
         An unknown or missing option, or something that is no manager.
     """
-    if isinstance(spec, _BASES):
-        return copy.deepcopy(spec)
-    if isinstance(spec, type):
-        return _instance(spec, {}, spec.__name__)
-    name, options = _CATALOGUE.unpack(spec)
-    cls, given = _CATALOGUE.find(name)
-    manager = _instance(cls, given | options, name)
-    if options:
-        manager.written = write_manager(spec)
-    return manager
+    return MANAGERS.make(spec)
 
 
 def make_app_manager(spec: Spec) -> Manager:
@@ -124,60 +99,3 @@ def make_device_manager(spec: Spec) -> DeviceManager:
         wrong = "picks the levels of one application; give it to that as its manager"
         raise UsageError(f"manager {manager.title!r} {wrong}")
     return manager
-
-
-def _instance(cls: type, options: Mapping[str, Any], name: str) -> AnyManager:
-    common = _DEVICE if issubclass(cls, DeviceManager) else ()
-
-    def check(attributes: Mapping[str, Any]) -> None:
-        for setting in attributes:
-            if attributes[setting] is not None:
-                seconds(name, setting, attributes[setting])
-
-    return cast(AnyManager, _CATALOGUE.make(cls, options, name, common, check))
-
-
-# --- specs as texts -----------------------------------------------------------------------------------------
-
-
-def write_manager(spec: Spec) -> str:
-    """How messages call what names a manager: as it was written, modules and files without their folders.
-
-    An object is written as its class with the options that differ from their defaults, as far as it has attributes
-    of their names.
-    """
-    return write_spec("manager", _BASES, spec, _differing)
-
-
-def describe_manager(spec: Spec) -> Any:
-    """What names a manager, as an experiment file has it; an object becomes its class with its options."""
-    return describe_spec(_BASES, spec, _differing)
-
-
-def _differing(manager: AnyManager) -> dict[str, Any]:
-    """Options of an object that can be written and are not its class's defaults."""
-    cls = type(manager)
-    defaults = {name: p.default for name, p in options_of(cls).items()}
-    if isinstance(manager, DeviceManager):
-        defaults = {name: getattr(cls, name) for name in _DEVICE} | defaults
-    values = {name: getattr(manager, name, default) for name, default in defaults.items()}
-    return {name: v for name, v in values.items() if _plain(v) and v != defaults[name]}
-
-
-def _plain(value: object) -> bool:
-    """Whether a file can have a value as it is."""
-    if isinstance(value, Mapping):
-        return all(isinstance(key, str) for key in value) and all(map(_plain, value.values()))
-    if type(value) in (list, tuple):
-        return all(map(_plain, cast(list[object], value)))
-    return value is None or isinstance(value, (bool, int, float, str))
-
-
-def locate_manager(spec: Any, folder: Path) -> Any:
-    """The same, with the absolute path of the file in `folder` that its class is in."""
-    return located(spec, folder)
-
-
-def manager_files(spec: Any) -> list[Path]:
-    """The files that a manager comes from, where `spec` tells their paths."""
-    return module_files(spec)

@@ -1,6 +1,6 @@
 """What of the frame before is used again."""
 
 from socsim.schedulers.reuse.base import ReusePolicy
-from socsim.schedulers.reuse.registry import make_reuse, reuse_names
+from socsim.schedulers.reuse.registry import make_reuse
 
-__all__ = ["ReusePolicy", "make_reuse", "reuse_names"]
+__all__ = ["ReusePolicy", "make_reuse"]

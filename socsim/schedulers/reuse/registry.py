@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from socsim.schedulers.catalogue import Catalogue
 from socsim.schedulers.reuse.base import ReusePolicy
-from socsim.schedulers.specs import options_of
-from socsim.schedulers.spelling import describe_spec, located, module_files, write_spec
 
-__all__ = [
-    "GROUP",
-    "broken_reuse",
-    "describe_reuse",
-    "locate_reuse",
-    "make_reuse",
-    "reuse_files",
-    "reuse_names",
-]
+__all__ = ["GROUP", "REUSE", "Spec", "make_reuse"]
 
 GROUP = "socsim.reuse"
 """Entry point group in which packages offer policies: ``name = "module:Class"``."""
 
-_KIND = "reuse policy"
 _BUILT_IN = {
     "none": "socsim.schedulers.reuse.policies:NoReuse",
     "frame": "socsim.schedulers.reuse.policies:FrameReuse",
     "layer": "socsim.schedulers.reuse.policies:LayerReuse",
 }
-_CATALOGUE = Catalogue(_KIND, ReusePolicy, GROUP, _BUILT_IN)
+REUSE: Catalogue[ReusePolicy] = Catalogue("reuse policy", ReusePolicy, GROUP, _BUILT_IN)
+"""All that have names."""
 
 Spec = ReusePolicy | type[ReusePolicy] | str | Mapping[str, Any]
-
-
-def reuse_names() -> tuple[str, ...]:
-    """Names of the policies that come with socsim, then of those that installed packages offer."""
-    return _CATALOGUE.names()
-
-
-def broken_reuse() -> dict[str, str]:
-    """Policies that installed packages offer but that cannot be loaded, with what is wrong."""
-    return _CATALOGUE.broken()
 
 
 def make_reuse(spec: Spec) -> ReusePolicy:
@@ -63,36 +41,4 @@ def make_reuse(spec: Spec) -> ReusePolicy:
     UsageError
         An unknown or missing option, or something that is no policy.
     """
-    if isinstance(spec, ReusePolicy):
-        return copy.deepcopy(spec)
-    if isinstance(spec, type):
-        return cast(ReusePolicy, _CATALOGUE.make(spec, {}, spec.__name__))
-    name, options = _CATALOGUE.unpack(spec)
-    cls, given = _CATALOGUE.find(name)
-    policy = cast(ReusePolicy, _CATALOGUE.make(cls, given | options, name))
-    if options:
-        policy.written = write_spec(_KIND, ReusePolicy, spec, _differing)
-    return policy
-
-
-def describe_reuse(spec: Spec) -> Any:
-    """What names a policy, as an experiment file has it; an object becomes its class with its options."""
-    return describe_spec(ReusePolicy, spec, _differing)
-
-
-def _differing(policy: ReusePolicy) -> dict[str, Any]:
-    """Options of an object that can be written and are not its class's defaults."""
-    defaults = {name: p.default for name, p in options_of(type(policy)).items()}
-    values = {name: getattr(policy, name, default) for name, default in defaults.items()}
-    plain = (bool, int, float, str)
-    return {name: v for name, v in values.items() if isinstance(v, plain) and v != defaults[name]}
-
-
-def locate_reuse(spec: Any, folder: Path) -> Any:
-    """The same, with the absolute path of the file in `folder` that its class is in."""
-    return located(spec, folder)
-
-
-def reuse_files(spec: Any) -> list[Path]:
-    """The files that a policy comes from, where `spec` tells their paths."""
-    return module_files(spec)
+    return REUSE.make(spec)
