@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from socsim.simulation.inferencelog import InferenceRecord
 from socsim.simulation.records import (
     AppRecord,
     ClockRecord,
     ComponentPower,
     EnergyRecord,
     IdleRecord,
-    InferenceRecord,
     KernelRecord,
     Outcome,
     PredictionRecord,

@@ -9,8 +9,9 @@ from results_samples import app_record, kernel, many_inferences, mixed_outcome
 from socsim.results import frames
 from socsim.results.result import Result
 from socsim.simulation.framelog import FrameRecord
+from socsim.simulation.inferencelog import InferenceRecord
 from socsim.simulation.processlog import ProcessRecord
-from socsim.simulation.records import ClockRecord, InferenceRecord, TemperatureRecord
+from socsim.simulation.records import ClockRecord, TemperatureRecord
 
 TABLES = frames.TABLES
 

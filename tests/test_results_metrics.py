@@ -12,7 +12,8 @@ from results_samples import app_record, many_inferences, mixed_outcome, strict_j
 
 from socsim.errors import UnknownNameError, UsageError
 from socsim.results.metrics import METRICS, device_row, latencies_ms, metrics
-from socsim.simulation.records import InferenceRecord, PredictionRecord
+from socsim.simulation.inferencelog import InferenceRecord
+from socsim.simulation.records import PredictionRecord
 
 
 def test_all_values_of_a_small_run():

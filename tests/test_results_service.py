@@ -17,7 +17,8 @@ from socsim.errors import UnknownNameError, UsageError
 from socsim.results.render import render_applications
 from socsim.results.result import Result
 from socsim.results.service import SERVICE, outrun, service
-from socsim.simulation.records import InferenceRecord, Outcome
+from socsim.simulation.inferencelog import InferenceRecord
+from socsim.simulation.records import Outcome
 from socsim.workloads.apps import Inference
 
 

@@ -13,8 +13,8 @@ from results_samples import kernel, long_outcome, many_inferences, mixed_outcome
 
 from socsim.results.trace import trace_document, write_trace
 from socsim.results.trace_check import read_trace, trace_faults
+from socsim.simulation.inferencelog import InferenceRecord
 from socsim.simulation.processlog import ProcessRecord, SpanRecord
-from socsim.simulation.records import InferenceRecord
 
 
 def names(document):

@@ -32,7 +32,8 @@ from socsim.devices.device import Device
 from socsim.errors import SimulationError, SocsimError, UsageError
 from socsim.schedulers.base import OnlineScheduler, StaticScheduler
 from socsim.schedulers.registry import SCHEDULERS
-from socsim.simulation.records import InferenceLog, InferenceRecord, Outcome
+from socsim.simulation.inferencelog import InferenceLog, InferenceRecord
+from socsim.simulation.records import Outcome
 from socsim.simulation.simulation import Simulation
 from socsim.simulation.stream import host_core
 from socsim.workloads.apps import Inference

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 import socsim
 from socsim.errors import FileError, SimulationError, UnknownNameError, UsageError
 from socsim.schedulers.base import OnlineScheduler
-from socsim.simulation.records import InferenceLog, InferenceRecord, Outcome
+from socsim.simulation.inferencelog import InferenceLog, InferenceRecord
+from socsim.simulation.records import Outcome
 from socsim.simulation.simulation import Simulation
 from socsim.workloads.apps import Inference
 from socsim.workloads.arrivals import Arrivals

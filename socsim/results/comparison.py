@@ -11,6 +11,7 @@ from socsim.errors import UsageError
 from socsim.results.frames import TABLES
 from socsim.results.metrics import transforms_of
 from socsim.results.plots import save_utilisation
+from socsim.results.printed import Printed
 from socsim.results.result import Result, file_name, flat_row
 from socsim.results.store import output_directory, write_table
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Comparison"]
 
 
-class Comparison:
+class Comparison(Printed):
     """Results of the same work under several schedulers, and governors; speedups are over the first.
 
     Parameters
@@ -56,14 +57,6 @@ class Comparison:
 
     def __repr__(self) -> str:
         return f"Comparison({', '.join(map(self._full_title, self.rows))})"
-
-    def __str__(self) -> str:
-        from rich.console import Console
-
-        console = Console(width=120, color_system=None)
-        with console.capture() as capture:
-            console.print(self.render())
-        return capture.get()
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:

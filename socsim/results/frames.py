@@ -11,7 +11,8 @@ import numpy as np
 from socsim.results.attribution import energy_rows
 from socsim.results.timeline import metered_steps
 from socsim.simulation.framelog import FrameRecord
-from socsim.simulation.records import InferenceRecord, KernelRecord, Outcome, ReuseRecord
+from socsim.simulation.inferencelog import InferenceRecord
+from socsim.simulation.records import KernelRecord, Outcome, ReuseRecord
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,9 @@ from socsim.errors import UsageError
 from socsim.results.lanes import assign_lanes, merge_intervals
 from socsim.results.palette import KIND_COLOURS, class_colours
 from socsim.results.tracks import is_sharing
+from socsim.simulation.inferencelog import InferenceRecord
 from socsim.simulation.processlog import SpanRecord
-from socsim.simulation.records import InferenceRecord, KernelRecord, Outcome
+from socsim.simulation.records import KernelRecord, Outcome
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

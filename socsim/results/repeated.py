@@ -12,6 +12,7 @@ from socsim.results.comparison import Comparison
 from socsim.results.means import Mean, mean
 from socsim.results.metrics import transforms_of
 from socsim.results.pairs import Paired, compare_pairs
+from socsim.results.printed import Printed
 from socsim.results.result import Result, flat_row
 from socsim.results.store import output_directory, write_table
 from socsim.words import counted
@@ -41,7 +42,7 @@ _TOP1 = ("top-1\n%", "top1_mean", ".2f")
 _DROP = ("top-1\ndrop", "top1_drop", ".2f")
 
 
-class RepeatedComparison:
+class RepeatedComparison(Printed):
     """The same comparison with several seeds.
 
     Runs of one seed have the same random numbers in every row, so that rows are compared seed by seed.
@@ -73,14 +74,6 @@ class RepeatedComparison:
 
     def __repr__(self) -> str:
         return f"Repeated{self.comparisons[0]!r}, {counted(len(self.seeds), 'seed')}"
-
-    def __str__(self) -> str:
-        from rich.console import Console
-
-        console = Console(width=120, color_system=None)
-        with console.capture() as capture:
-            console.print(self.render())
-        return capture.get()
 
     @property
     def results(self) -> tuple[Result, ...]:

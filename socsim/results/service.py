@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from socsim.errors import UnknownNameError
-from socsim.simulation.records import STATUSES, Inferences, Outcome
+from socsim.simulation.inferencelog import STATUSES, Inferences
+from socsim.simulation.records import Outcome
 
 __all__ = ["SERVICE", "backlog_growth_per_s", "outrun", "service"]
 

@@ -11,8 +11,9 @@ import numpy as np
 from socsim.errors import SimulationError
 from socsim.simulation.display import Display
 from socsim.simulation.framelog import FRAME_STATUSES, FrameRecord
+from socsim.simulation.inferencelog import STATUSES
 from socsim.simulation.processlog import ProcessRecord, SpanRecord
-from socsim.simulation.records import STATUSES, Outcome
+from socsim.simulation.records import Outcome
 from socsim.simulation.stream import Stream
 
 __all__ = [

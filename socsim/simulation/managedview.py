@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -10,6 +9,7 @@ from socsim.devices.domain import ClockDomain
 from socsim.errors import UnknownNameError, UsageError, nearest
 from socsim.schedulers.governors.opps import OppView
 from socsim.schedulers.managers.device import Cost, Range, Rehearsal, Setting
+from socsim.schedulers.managers.view import Served
 from socsim.simulation.clocks import Clocks
 from socsim.simulation.costing import CostTable, Work
 from socsim.simulation.levels import Choice, LevelStream
@@ -22,7 +22,7 @@ MANAGER = "manager"
 """Whose limits of clocks a manager's ranges are."""
 
 
-class AppView:
+class AppView(Served):
     """A managed application.
 
     Parameters
@@ -36,6 +36,7 @@ class AppView:
     """
 
     def __init__(self, stream: LevelStream, places: tuple[str, ...], work: Callable[[Choice], Work]) -> None:
+        super().__init__()
         self.stream, self.places, self.work = stream, places, work
         self.name = stream.name
         self.top1: Mapping[int, float] = MappingProxyType(stream.levels.top1)
@@ -44,14 +45,8 @@ class AppView:
         self.period = source.period if isinstance(source, Periodic) else None
         self.targets: Targets = stream.app.wanted
         self.switch_s = stream.levels.family.switch.seconds
-        self._latencies, self._services = array("d"), array("d")
         self.ending = 0
         """Inferences that have finished and are still on the stream's books: 1 while the manager is told of one."""
-
-    def finished(self, latency: float, service: float) -> None:
-        """An inference has finished; times in s."""
-        self._latencies.append(latency)
-        self._services.append(service)
 
     @property
     def level(self) -> int:
@@ -81,16 +76,6 @@ class AppView:
     def waiting(self) -> int:
         """Inferences that have arrived and not begun."""
         return len(self.stream.admission.waiting)
-
-    @property
-    def latencies(self) -> Sequence[float]:
-        """Times in s from arrival to finish of all finished inferences."""
-        return self._latencies
-
-    @property
-    def services(self) -> Sequence[float]:
-        """Times in s from first operator to finish of the same."""
-        return self._services
 
     @property
     def _now(self) -> float:

@@ -9,7 +9,8 @@ from typing import Any
 
 from socsim.schedulers.base import Scheduler
 from socsim.schedulers.managers.device import Rehearsal
-from socsim.simulation.records import InferenceRecord, Outcome
+from socsim.simulation.inferencelog import InferenceRecord
+from socsim.simulation.records import Outcome
 from socsim.workloads.apps import Inference
 
 __all__ = ["copied", "rehearsal_of"]

@@ -31,6 +31,7 @@ from socsim.simulation.governing import (
     wants_utilisation,
 )
 from socsim.simulation.heating import Heating
+from socsim.simulation.inferencelog import InferenceLog
 from socsim.simulation.instruments import KernelRecorder
 from socsim.simulation.invariants import (
     check_busy,
@@ -47,7 +48,7 @@ from socsim.simulation.mechanisms import ALL_MECHANISMS, Mechanisms
 from socsim.simulation.mode_changes import device_for, start_modes
 from socsim.simulation.processlog import ProcessLog
 from socsim.simulation.processnames import ProcessNames
-from socsim.simulation.records import IdleRecord, InferenceLog, Outcome
+from socsim.simulation.records import IdleRecord, Outcome
 from socsim.simulation.rehearsing import copied, rehearsal_of
 from socsim.simulation.replayer import Replayer
 from socsim.simulation.reusing import reuse_records

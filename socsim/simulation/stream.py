@@ -14,11 +14,12 @@ from socsim.simulation.admission import Admission, Ticket
 from socsim.simulation.context import Context
 from socsim.simulation.executor import Executor, Fragment
 from socsim.simulation.feeds import Feed, StageFeed
+from socsim.simulation.inferencelog import InferenceLog, InferenceRecord
 from socsim.simulation.kernelgraph import Entry, KernelGraph
 from socsim.simulation.pacing import Pacing
 from socsim.simulation.partial import Changed
 from socsim.simulation.planning import Planner
-from socsim.simulation.records import AppRecord, InferenceLog, InferenceRecord
+from socsim.simulation.records import AppRecord
 from socsim.simulation.reusing import Reusing
 from socsim.workloads.apps import Inference
 from socsim.workloads.lifetimes import RELEASED
