@@ -50,10 +50,7 @@ def write_page(found: Validation, folder: str | Path) -> Path:
     """
     from socsim.results.store import output_directory
 
-    about = {
-        "experiment": {"measurements": sorted({one.table for one in found.compared})},
-        "command": "socsim validate",
-    }
+    about = {"measurements": sorted({one.table for one in found.compared})}
     with output_directory(folder, about) as partial:
         (partial / "index.html").write_text(page_text(found), encoding="utf-8")
         (partial / "models.csv").write_text("".join(_csv(found)), encoding="utf-8")

@@ -13,6 +13,7 @@ from socsim.calibration.features import FloatArray
 from socsim.calibration.metrics import Accuracy, accuracy
 from socsim.calibration.validation import CALIBRATED, Compared, Validation
 from socsim.devices.device import Calibration
+from socsim.words import counted
 
 __all__ = ["COLUMNS", "Group", "Quantity", "basis", "groups", "json_rows", "left_out_lines", "summary"]
 
@@ -162,8 +163,16 @@ def summary(found: Sequence[Group]) -> list[tuple[str, ...]]:
 def left_out_lines(found: Validation) -> list[str]:
     """How many rows there were, and why some were not compared."""
     rows = len(found.compared)
-    lines = [f"{found.total} rows: {rows} compared"]
+    lines = [f"{counted(found.total, 'row')}: {rows} compared"]
     if found.merged:
         lines[0] += f", {found.merged} merged with others that measure the same"
     lines[0] += f", {sum(found.left_out.values())} left out"
-    return lines + [f"  {number:5d}  {why}" for why, number in found.left_out.items()]
+    return lines + [f"  {number:5d}  {why}{_place(found, why)}" for why, number in found.left_out.items()]
+
+
+def _place(found: Validation, why: str) -> str:
+    """Where the rows that were left out for a reason begin."""
+    place = found.places.get(why)
+    if place is None:
+        return ""
+    return f" ({place})" if found.left_out[why] == 1 else f" ({place} and others)"
