@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from socsim.calibration.features import FloatArray
 from socsim.calibration.metrics import Accuracy, accuracy
@@ -67,6 +68,15 @@ class Group:
     def seen(self) -> int:
         """Measurements that the parameter set was fitted to."""
         return sum(one.seen for one in self.compared)
+
+    @property
+    def inside(self) -> npt.NDArray[np.bool_] | None:
+        """Which measurements the set's 90 % interval holds; None where there is none, and of energies."""
+        error = self.calibration.error
+        if error is None or self.quantity != "latency":
+            return None
+        ratios = self.measured / self.predicted
+        return (error.low <= ratios) & (ratios <= error.high)
 
     @property
     def held_out(self) -> float | None:
@@ -152,8 +162,8 @@ def summary(found: Sequence[Group]) -> list[tuple[str, ...]]:
         (
             group.device, group.library, f"{group.processor} {group.precision}", group.cores or "-", str(error.n),
             f"{100 * error.mape:.1f} %", f"{100 * unseen:.1f} %" if unseen is not None else "-",
-            "-" if np.isnan(error.spearman) else f"{error.spearman:.3f}", f"{100 * error.within_10:.0f} %",
-            group.calibration.grade, basis(group),
+            "-" if error.n < 3 or np.isnan(error.spearman) else f"{error.spearman:.3f}",
+            f"{100 * error.within_10:.0f} %", group.calibration.grade, basis(group),
         )
         for group in found
         for error, unseen in [(group.accuracy, group.held_out if group.quantity == "latency" else None)]
