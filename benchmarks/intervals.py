@@ -79,7 +79,7 @@ def held(device: str, found: Calibrated) -> Held:
         inside += int(((low <= own) & (own <= high)).sum())
         low, high = np.quantile(others, 0.05, method="lower"), np.quantile(others, 0.95, method="higher")
         in_span += int(((low <= own) & (own <= high)).sum())
-    return Held(device, "/".join(found.key), len(set(models)), len(ratios), inside, in_span)
+    return Held(device, "/".join(filter(None, found.key)), len(set(models)), len(ratios), inside, in_span)
 
 
 def summary(found: Sequence[Held]) -> Iterator[dict[str, Any]]:
