@@ -172,7 +172,8 @@ def test_places_to_write_to(folder, tmp_path, capsys) -> None:
     assert "a device file ends in .yaml" in fails(capsys, table, "-d", "xiaomi-9", "-o", tmp_path / "x.json")
     assert "there is no folder" in fails(capsys, table, "-d", "xiaomi-9", "-o", tmp_path / "no" / "x.yaml")
     assert "unknown device 'xiaomi-7'" in fails(capsys, table, "-d", "xiaomi-7")
-    assert "unknown table of measurements" in fails(capsys, "nothing.csv", "-d", "xiaomi-9")
+    assert "nothing.csv: there is no such file" in fails(capsys, "nothing.csv", "-d", "xiaomi-9")
+    assert "did you mean 'qed'" in fails(capsys, "qedd", "-d", "xiaomi-9")
 
 
 # --- how far off ----------------------------------------------------------------------------------------------
@@ -193,10 +194,25 @@ def test_ranks_of_equals() -> None:
 
 
 def test_an_interval_holds_what_it_says() -> None:
-    ratios = np.linspace(0.5, 1.5, 101)
-    low, high = interval(ratios, np.ones(101))
-    assert (low, high) == (pytest.approx(0.55, abs=0.011), pytest.approx(1.45, abs=0.011))
-    assert np.mean((ratios >= low) & (ratios <= high)) >= 0.9
+    """Of many networks 1.645 standard deviations, as of a normal distribution; of one, 6.31 sqrt(2)."""
+    errors = np.exp([0.1, -0.1] * 200)
+    low, high = interval(errors, np.ones(400), 400)
+    assert high == pytest.approx(np.exp(0.1645), rel=1e-3) and low == pytest.approx(1.0 / high)
+    assert interval(errors[:1], np.ones(1), 1)[1] == pytest.approx(
+        np.exp(6.3138 * np.sqrt(2.0) * 0.1), rel=1e-4
+    )
+
+
+@pytest.mark.parametrize("networks", [2, 3, 5, 15, 47])
+def test_an_interval_of_few_networks_holds_the_next_one(networks) -> None:
+    """Nine in ten or a little more, where the span of what was seen would hold (n - 1) / (n + 1)."""
+    errors = np.exp(np.random.default_rng(networks).normal(0.0, 0.2, (4000, networks + 1)))
+    held = [
+        low <= row[-1] <= high
+        for row in errors
+        for low, high in [interval(row[:-1], np.ones(networks), networks)]
+    ]
+    assert 0.885 <= np.mean(held) <= 0.955
 
 
 def test_unusual_rows_are_far_and_alone() -> None:

@@ -34,9 +34,19 @@ def names(directory):
 
 
 def test_a_directory_holds_what_was_written_the_experiment_and_the_manifest(tmp_path):
-    fill(tmp_path / "out")
+    fill(tmp_path / "out", about={"experiment": {"device": "toy"}})
     assert names(tmp_path) == ["out"]
     assert names(tmp_path / "out") == ["data.txt", "deep", "experiment.yaml", "manifest.json"]
+
+
+def test_an_output_of_no_experiment_has_none(tmp_path):
+    fill(tmp_path / "out", about={"seeds": 3})
+    assert names(tmp_path / "out") == ["data.txt", "deep", "manifest.json"]
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert "experiment" not in manifest and manifest["seeds"] == 3
+    assert manifest["files"] == ["data.txt", "deep/more.txt"]
+    fill(tmp_path / "out", "y")  # and is one of socsim's, that may be replaced
+    assert (tmp_path / "out" / "data.txt").read_text() == "y"
 
 
 def test_the_manifest_says_what_is_needed_to_run_again(tmp_path, monkeypatch):
@@ -97,7 +107,7 @@ def test_an_earlier_output_is_replaced_as_a_whole(tmp_path):
     with output_directory(tmp_path / "out", {}) as directory:
         assert (tmp_path / "out" / "data.txt").read_text() == "old"
         (directory / "new.txt").write_text("new")
-    assert names(tmp_path / "out") == ["experiment.yaml", "manifest.json", "new.txt"]
+    assert names(tmp_path / "out") == ["manifest.json", "new.txt"]
     assert names(tmp_path) == ["out"]
 
 

@@ -85,10 +85,30 @@ def test_every_row_is_accounted_for(tmp_path) -> None:
         "no rates for tflite on the cpu in int8",
     ):  # fmt: skip
         assert reason in told
-    assert (
-        left_out_lines(found)[0]
-        == "14 rows: 8 compared, 1 merged with others that measure the same, 5 left out"
-    )
+    lines = left_out_lines(found)
+    assert lines[0] == "14 rows: 8 compared, 1 merged with others that measure the same, 5 left out"
+    assert "      1  no library 'caffe' (t.csv:11)" in lines
+    assert "      1  xiaomi-9 has no processor 'npu'; it has cpu, gpu, dsp (t.csv:12)" in lines
+    assert "      1  excluded by the table: an older version" in lines  # the table's own, wherever it stands
+
+
+def test_the_first_of_several_rows_is_named(tmp_path) -> None:
+    lines = rows(("prime:1",))
+    extra = [
+        {**lines[0], "model": "resnet_50"},
+        {**lines[0], "library": "tflit"},
+        {**lines[1], "library": "tflit"},
+    ]
+    found = validate([write(tmp_path / "t.csv", [*lines, *extra])], device())
+    assert left_out_lines(found)[1:] == [
+        "      2  no library 'tflit'; did you mean 'tflite'? (t.csv:11 and others)",
+        "      1  unknown model 'resnet_50'; did you mean 'resnet50'? (t.csv:10)",
+    ]
+
+
+def test_names_in_tables_that_ship_are_no_misspellings() -> None:
+    found = validate(["aihub"])
+    assert "no profile of 'qcs8550-board'" in found.left_out and not found.places
 
 
 def test_energies_are_groups_of_their_own(tmp_path) -> None:
@@ -137,8 +157,37 @@ def test_a_table_that_cannot_be_read(tmp_path) -> None:
 def test_nothing_to_compare(tmp_path) -> None:
     with pytest.raises(UsageError, match="no row can be compared: 1 row: no library 'caffe'"):
         validate([write(tmp_path / "t.csv", [{**rows()[0], "library": "caffe"}])], device())
-    with pytest.raises(UsageError, match="the tables have none"):
+    with pytest.raises(UsageError, match="the tables have none of 'xiaomi-9'; they have other"):
         validate([write(tmp_path / "u.csv", [{**rows()[0], "device": "other"}])], device())
+    with pytest.raises(UsageError, match="the tables have none of 'xiaomi-9'; did you mean 'xiaomi9'"):
+        validate([write(tmp_path / "v.csv", [{**rows()[0], "device": "xiaomi9"}])], device())
+    with pytest.raises(UsageError, match=r"no row can be compared: the tables have none$"):
+        validate([write(tmp_path / "w.csv", [])], device())
+    with pytest.raises(UsageError, match="no profile of 'xiaomi9'; did you mean 'xiaomi-9'"):
+        validate([tmp_path / "v.csv"])
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (";".join(COLUMNS).encode(), "1:1: a table .* to be separated by commas, not by ';'"),
+        ((",".join(COLUMNS) + ",model\n").encode(), "1:8: column 'model' stands twice"),
+        (b"device\nb\xe9\n", "2:2: is no CSV file in UTF-8: byte 0xe9"),
+        (",".join(COLUMNS).encode("utf-16"), "1:1: is no CSV file in UTF-8: byte 0xff"),
+        (b"", "1:1: a table of measurements needs the columns"),
+    ],
+)
+def test_files_of_other_kinds(tmp_path, data, message) -> None:
+    (tmp_path / "t.csv").write_bytes(data)
+    with pytest.raises(FileError, match=f"t.csv:{message}"):
+        validate([tmp_path / "t.csv"], device())
+
+
+def test_what_is_no_file(tmp_path) -> None:
+    with pytest.raises(FileError, match="is a directory; name a CSV file"):
+        validate([tmp_path])
+    with pytest.raises(FileError, match=r"none\.csv: there is no such file"):
+        validate([tmp_path / "none.csv"])
 
 
 def test_the_page_needs_nothing_beside_it(table) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import exp, sqrt
 
 import numpy as np
 
 from socsim.calibration.features import FloatArray, IntArray
+from socsim.results.means import t_quantile
 
 __all__ = ["Accuracy", "accuracy", "interval", "ranks", "unusual"]
 
@@ -54,15 +56,23 @@ def ranks(values: FloatArray) -> FloatArray:
     return means
 
 
-def interval(measured: FloatArray, predicted: FloatArray, share: float = 0.9) -> tuple[float, float]:
-    """Factors of a prediction between which a share of the measurements lie.
+def interval(
+    measured: FloatArray, predicted: FloatArray, networks: int, share: float = 0.9
+) -> tuple[float, float]:
+    """Factors of a prediction between which a share of the measurements of other networks are expected.
 
-    With few measurements the quantiles are taken outward: at worst the lowest and the highest.
+    The logarithms of the errors are taken for normal about 0, so the interval is as wide either way:
+    ``t sqrt(1 + 1 / networks)`` times their root mean square, with Student's t of as many degrees of freedom. Few
+    networks make it wide; the span of what was seen would not hold the next one.
+
+    Parameters
+    ----------
+    networks
+        How many there are, at least one: rows of one network on several sets of cores err alike.
     """
-    ratios = measured / predicted
-    tail = (1.0 - share) / 2.0
-    low = np.quantile(ratios, tail, method="lower")
-    return float(low), float(np.quantile(ratios, 1.0 - tail, method="higher"))
+    scatter = float(np.sqrt(np.mean(np.log(measured / predicted) ** 2)))
+    half = t_quantile(networks, (1.0 + share) / 2.0) * sqrt(1.0 + 1.0 / networks) * scatter
+    return exp(-half), exp(half)
 
 
 def unusual(measured: FloatArray, predicted: FloatArray) -> IntArray:

@@ -125,11 +125,13 @@ def held_out_accuracy(found: Calibrated) -> Accuracy | None:
 
 
 def range_of(found: Calibrated) -> tuple[float, float]:
-    """Factors of a prediction between which nine in ten measurements lie, of unknown families where there are some."""
+    """Factors of a prediction between which nine in ten measurements of other networks are expected.
+
+    By the errors on families that were left out of a fit; where there is one family only, by those of the fit.
+    """
     crossed = held_out_accuracy(found) is not None
-    return interval(
-        _gathered(found.parts, "measured"), _gathered(found.parts, "predicted" if crossed else "fitted")
-    )
+    predicted = _gathered(found.parts, "predicted" if crossed else "fitted")
+    return interval(_gathered(found.parts, "measured"), predicted, len(found.families))
 
 
 def kind_of_cores(cores: str) -> str:

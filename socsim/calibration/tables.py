@@ -91,12 +91,24 @@ class Table:
 
 
 def find_table(name: str | Path) -> Path:
-    """The file of a table: a path, or the name of one that comes with socsim."""
+    """The file of a table: a path, or the name of one that comes with socsim.
+
+    Raises
+    ------
+    UnknownNameError
+        Neither.
+    FileError
+        A directory, or the path of a CSV file that is not there.
+    """
     path = Path(name)
     if path.is_file():
         return path
     if str(name) in TABLES:
         return table_path(str(name))
+    if path.is_dir():
+        raise FileError(str(name), [Fault(0, 0, "", "is a directory; name a CSV file")])
+    if path.suffix.lower() == ".csv":
+        raise FileError(str(name), [Fault(0, 0, "", "there is no such file")])
     raise UnknownNameError("table of measurements", str(name), TABLES, "(or give the path of a .csv file)")
 
 
@@ -140,20 +152,28 @@ def table_lines(path: str | Path) -> tuple[list[str], list[tuple[int, list[str]]
     Raises
     ------
     FileError
-        The file cannot be read, or columns are missing.
+        The file cannot be read, or columns are missing or stand twice.
     """
     lines = csv_rows(path)
     header = [cell.strip() for cell in lines[0][1]] if lines else []
     missing = [column for column in COLUMNS if column not in header]
     if missing:
-        raise FileError(str(path), [Fault(1, 1, "", _missing(missing, header))])
+        raise FileError(str(path), [Fault(lines[0][0] if lines else 1, 1, "", _missing(missing, header))])
+    twice = [i for i, column in enumerate(header) if column and column in header[:i]]
+    if twice:
+        faults = [Fault(lines[0][0], i + 1, "", f"column {header[i]!r} stands twice") for i in twice]
+        raise FileError(str(path), faults)
     return header, lines[1:]
 
 
 def _missing(missing: Sequence[str], header: Sequence[str]) -> str:
     guesses = [f"{column!r} (is it {guess!r}?)" for column in missing if (guess := nearest(column, header))]
     named = [repr(column) for column in missing if not nearest(column, header)]
-    return f"a table of measurements needs the columns {', '.join(COLUMNS)}; missing: {', '.join([*named, *guesses])}"
+    told = f"a table of measurements needs the columns {', '.join(COLUMNS)}; "
+    other = next((mark for mark in (";", "\t", "|") if len(header) == 1 and mark in header[0]), "")
+    if other:
+        return f"{told}its cells are to be separated by commas, not by {other!r}"
+    return f"{told}missing: {', '.join([*named, *guesses])}"
 
 
 def _no_rows(reader: _Reader) -> str:

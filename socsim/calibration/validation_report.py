@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from socsim.calibration.features import FloatArray
 from socsim.calibration.metrics import Accuracy, accuracy
 from socsim.calibration.validation import CALIBRATED, Compared, Validation
 from socsim.devices.device import Calibration
+from socsim.words import counted
 
 __all__ = ["COLUMNS", "Group", "Quantity", "basis", "groups", "json_rows", "left_out_lines", "summary"]
 
@@ -66,6 +68,15 @@ class Group:
     def seen(self) -> int:
         """Measurements that the parameter set was fitted to."""
         return sum(one.seen for one in self.compared)
+
+    @property
+    def inside(self) -> npt.NDArray[np.bool_] | None:
+        """Which measurements the set's 90 % interval holds; None where there is none, and of energies."""
+        error = self.calibration.error
+        if error is None or self.quantity != "latency":
+            return None
+        ratios = self.measured / self.predicted
+        return (error.low <= ratios) & (ratios <= error.high)
 
     @property
     def held_out(self) -> float | None:
@@ -151,8 +162,8 @@ def summary(found: Sequence[Group]) -> list[tuple[str, ...]]:
         (
             group.device, group.library, f"{group.processor} {group.precision}", group.cores or "-", str(error.n),
             f"{100 * error.mape:.1f} %", f"{100 * unseen:.1f} %" if unseen is not None else "-",
-            "-" if np.isnan(error.spearman) else f"{error.spearman:.3f}", f"{100 * error.within_10:.0f} %",
-            group.calibration.grade, basis(group),
+            "-" if error.n < 3 or np.isnan(error.spearman) else f"{error.spearman:.3f}",
+            f"{100 * error.within_10:.0f} %", group.calibration.grade, basis(group),
         )
         for group in found
         for error, unseen in [(group.accuracy, group.held_out if group.quantity == "latency" else None)]
@@ -162,8 +173,16 @@ def summary(found: Sequence[Group]) -> list[tuple[str, ...]]:
 def left_out_lines(found: Validation) -> list[str]:
     """How many rows there were, and why some were not compared."""
     rows = len(found.compared)
-    lines = [f"{found.total} rows: {rows} compared"]
+    lines = [f"{counted(found.total, 'row')}: {rows} compared"]
     if found.merged:
         lines[0] += f", {found.merged} merged with others that measure the same"
     lines[0] += f", {sum(found.left_out.values())} left out"
-    return lines + [f"  {number:5d}  {why}" for why, number in found.left_out.items()]
+    return lines + [f"  {number:5d}  {why}{_place(found, why)}" for why, number in found.left_out.items()]
+
+
+def _place(found: Validation, why: str) -> str:
+    """Where the rows that were left out for a reason begin."""
+    place = found.places.get(why)
+    if place is None:
+        return ""
+    return f" ({place})" if found.left_out[why] == 1 else f" ({place} and others)"

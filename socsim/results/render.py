@@ -15,8 +15,7 @@ from socsim import units
 from socsim.results.attribution import energy_by_app
 from socsim.results.metrics import device_row, transforms_of
 from socsim.results.shown import frame_apps
-from socsim.results.uncertainty import difference_error
-from socsim.simulation.records import Basis
+from socsim.results.uncertainty import Timed, difference_error, needs_less
 from socsim.words import counted
 from socsim.workloads.transforms import split_transforms
 
@@ -109,22 +108,26 @@ def render_comparison(comparison: Comparison) -> Group:
 
 def _close(comparison: Comparison) -> Iterator[str]:
     """Which rows are as fast as the fastest, as far as the model can tell."""
-    pairs = zip(comparison.rows, comparison.labels, comparison.results, strict=True)
     timed = [
-        (row["latency_ms_mean"], label, _bases(own)) for row, label, own in pairs if row["latency_ms_mean"]
+        (_who(row, label), Timed(row["latency_ms_mean"] * 1e-3, next(iter(own.outcome.apps.values())).bases))
+        for row, label, own in zip(comparison.rows, comparison.labels, comparison.results, strict=True)
+        if row["latency_ms_mean"]
     ]
     if not timed:
         return
-    best, first, bases = min(timed, key=lambda one: one[0])
-    for latency, label, others in timed:
-        error = difference_error(bases, others)
-        if label != first and error is not None and 1.0 < latency / best < error:
-            apart = f"{first} is {latency / best - 1.0:.0%} faster than {label}"
+    first, best = min(timed, key=lambda one: one[1].seconds)
+    for who, other in timed:
+        error = difference_error(best.bases, other.bases)
+        if error is None or not best.seconds < other.seconds < error * best.seconds:
+            continue
+        if not needs_less(best, other):
+            apart = f"{first} is {other.seconds / best.seconds - 1.0:.0%} faster than {who}"
             yield f"{apart}, less than the model's own error for the two ({error - 1.0:.0%})"
 
 
-def _bases(result: Result) -> Mapping[str, Basis]:
-    return next(iter(result.outcome.apps.values())).bases
+def _who(row: Mapping[str, Any], label: str) -> str:
+    """A row's scheduler, and its governors where those are compared."""
+    return f"{label}, {row['governors']}" if "governors" in row else label
 
 
 def render_applications(result: Result, *, slowdown: bool = False) -> Group:

@@ -35,7 +35,7 @@ MANIFEST = "manifest.json"
 """Written last: a directory without it is not a finished output."""
 
 EXPERIMENT = "experiment.yaml"
-"""The resolved experiment; ``socsim run`` reads it."""
+"""The resolved experiment, in the outputs of one; ``socsim run`` reads it."""
 
 
 @contextmanager
@@ -47,8 +47,8 @@ def output_directory(target: str | Path, about: Mapping[str, Any]) -> Iterator[P
     target
         Where it shall be. A directory that socsim wrote before is replaced, with everything in it.
     about
-        ``experiment``: the resolved experiment; ``command``, ``overrides``, ``seed`` and more, for the
-        manifest.
+        ``experiment``: the resolved experiment, if the output is of one; ``command``, ``overrides``, ``seed`` and
+        more, for the manifest.
 
     Yields
     ------
@@ -142,7 +142,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def write_about(directory: Path, about: Mapping[str, Any]) -> None:
-    """Write the resolved experiment, and then the manifest, into a directory that is complete otherwise.
+    """Write the resolved experiment, if there is one, and then the manifest, into a directory that is complete.
 
     Parameters
     ----------
@@ -154,8 +154,9 @@ def write_about(directory: Path, about: Mapping[str, Any]) -> None:
     import yaml
 
     experiment = plain(about.get("experiment", {}))
-    text = yaml.safe_dump(experiment, sort_keys=False, allow_unicode=True, width=110)
-    (directory / EXPERIMENT).write_text(text, encoding="utf-8")
+    if experiment:
+        text = yaml.safe_dump(experiment, sort_keys=False, allow_unicode=True, width=110)
+        (directory / EXPERIMENT).write_text(text, encoding="utf-8")
     files, inputs = _files(directory), input_hashes(experiment)
     found = versions(
         onnx=any(name.endswith(".onnx") for name in inputs), pyarrow=any(map(_is_parquet, files))
@@ -167,7 +168,7 @@ def write_about(directory: Path, about: Mapping[str, Any]) -> None:
         "command": list(sys.argv),
         "overrides": [],
         **plain(about),
-        "experiment": experiment,
+        **({"experiment": experiment} if experiment else {}),
         "inputs": inputs,
         "versions": found,
         "files": files,

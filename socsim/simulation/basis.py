@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from socsim.devices.device import CalibrationError
 from socsim.simulation.kernelgraph import KernelGraph
 from socsim.simulation.records import Basis
 from socsim.workloads.pricing import Pricer
@@ -13,7 +15,8 @@ __all__ = ["added", "bases"]
 
 def bases(graph: KernelGraph, pricer: Pricer) -> dict[str, Basis]:
     """Parameter set (``"gpu/fp16/image"``) -> what of a lowered plan rests on it."""
-    found: dict[str, Basis] = {}
+    times: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    errors: dict[str, CalibrationError | None] = {}
     for segment in graph.segments:
         for entry in segment.entries:
             place = entry.placement
@@ -21,18 +24,26 @@ def bases(graph: KernelGraph, pricer: Pricer) -> dict[str, Basis]:
                 continue
             own = pricer.calibration(place.processor, place.layout, place.dtype)
             key = "/".join(filter(None, own.key[1:]))
-            time = entry.overhead + max(entry.compute, entry.bytes / entry.reach)
-            before = found[key].seconds if key in found else 0.0
-            error = own.error
-            found[key] = Basis(before + time, error.low if error else None, error.high if error else None)
-    return found
+            errors[key] = own.error
+            times[key][entry.operator] += entry.overhead + max(entry.compute, entry.bytes / entry.reach)
+    return {key: _basis(errors[key], dict(found)) for key, found in times.items()}
+
+
+def _basis(error: CalibrationError | None, times: Mapping[str, float]) -> Basis:
+    low, high = (error.low, error.high) if error else (None, None)
+    return Basis(sum(times.values()), low, high, times)
 
 
 def added(parts: Iterable[tuple[float, Mapping[str, Basis]]]) -> dict[str, Basis]:
     """Bases of several plans, each with its weight."""
-    total: dict[str, Basis] = {}
+    times: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    ones: dict[str, Basis] = {}
     for weight, own in parts:
         for key, one in own.items():
-            before = total[key].seconds if key in total else 0.0
-            total[key] = one._replace(seconds=before + weight * one.seconds)
-    return total
+            ones[key] = one
+            for operator, seconds in one.operators.items():
+                times[key][operator] += weight * seconds
+    return {
+        key: one._replace(seconds=sum(times[key].values()), operators=dict(times[key]))
+        for key, one in ones.items()
+    }

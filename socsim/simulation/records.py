@@ -111,12 +111,15 @@ class Basis(NamedTuple):
     seconds
         Their time alone at the highest clocks, per inference.
     low, high
-        Factors of a prediction between which nine in ten measurements lay; None where nobody compared.
+        Factors of a prediction between which nine in ten measurements are expected; None where nobody compared.
+    operators
+        How much of that time is whose.
     """
 
     seconds: float
     low: float | None
     high: float | None
+    operators: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
