@@ -23,7 +23,7 @@ from socsim.workloads.mode_schedule import ModeChange
 from socsim.workloads.process_trace import read_process_trace
 from socsim.workloads.replays import Replay
 from socsim.workloads.scenes import ChangeTrace, read_changes
-from socsim.workloads.transforms import canonical, parse_transform
+from socsim.workloads.transforms import parse_transform
 from socsim.workloads.transforms.accuracy import load_drops
 
 __all__ = ["named_things", "phrase"]
@@ -96,7 +96,7 @@ def _in_first_mode(experiment: Experiment) -> str:
 
 
 def _check_accuracy(path: str) -> None:
-    load_drops(path, canonical)
+    load_drops(path)
 
 
 def _check_transform(model: str, step: str) -> None:

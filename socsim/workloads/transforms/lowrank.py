@@ -45,7 +45,8 @@ def low_rank(
 
     Fully connected layers, and products with a constant matrix, become two, of rank `rank` min(inputs, outputs),
     whatever the form (truncated singular values). The last part keeps the operator's name, output, bias and activation;
-    the others are named ``NAME/1``, ``NAME/2`` (and ``NAME/1_2`` where that name is taken) and have neither. Strides, padding and dilation go with the kernel.
+    the others are named ``NAME/1``, ``NAME/2`` (``NAME/1_2``
+    where that name is taken) and have neither. Strides, padding and dilation go with the kernel.
 
     Parameters
     ----------
@@ -90,9 +91,7 @@ def low_rank(
     return graph.changed(operators, tensors, lineage=lineage)
 
 
-def _parts(
-    graph: ModelGraph, op: Operator, rank: float, form: str, least: int, taken: set[str]
-) -> Parts:
+def _parts(graph: ModelGraph, op: Operator, rank: float, form: str, least: int, taken: set[str]) -> Parts:
     """What an operator becomes, and the activations between; nothing where it cannot be decomposed."""
     if op.type not in ("conv2d", "fully_connected", "matmul") or len(op.inputs) != 1:
         return [], []

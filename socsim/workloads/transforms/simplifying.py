@@ -19,7 +19,17 @@ _SAME_WHERE_SHAPE_IS = frozenset(
 _IDEMPOTENT = frozenset({"relu", "relu6"})
 
 _TOLD_BY_SHAPES = frozenset(
-    {"max_pool", "avg_pool", "softmax", "concat", "split", "reshape", "squeeze", "transpose", "channel_shuffle"}
+    {
+        "max_pool",
+        "avg_pool",
+        "softmax",
+        "concat",
+        "split",
+        "reshape",
+        "squeeze",
+        "transpose",
+        "channel_shuffle",
+    }
     | {"depth_to_space", "space_to_depth", "resize", "reduce", "matmul"}
     | {"batch_norm", "layer_norm", "instance_norm", "group_norm"}
 )

@@ -14,8 +14,8 @@ __all__ = ["unfuse"]
 def unfuse(graph: ModelGraph) -> ModelGraph:
     """Give every fused activation an operator of its own: the opposite of fusing them, to see what that is worth.
 
-    The activation is named ``NAME/FUNCTION`` (``NAME/FUNCTION_2`` where that name is taken). Batch normalisations that were folded into weights are not brought back,
-    because a graph does not know of them.
+    The activation is named ``NAME/FUNCTION`` (``NAME/FUNCTION_2`` where that name is taken). Batch normalisations
+    that were folded into weights are not brought back, because a graph does not know of them.
 
     Parameters
     ----------
