@@ -67,13 +67,17 @@ def _governors() -> list[Row]:
 
 
 def _managers() -> list[Row]:
-    from socsim.schedulers.managers.registry import broken_managers, manager_class, manager_names
+    from socsim.schedulers.managers.registry import broken_managers, managed, manager_class, manager_names
 
     faults = broken_managers()
     return [
-        {"name": name, "description": "", "fault": faults[name]}
+        {"name": name, "for": "", "description": "", "fault": faults[name]}
         if name in faults
-        else {"name": name, "description": _first_line(manager_class(name))}
+        else {
+            "name": name,
+            "for": managed(manager_class(name)),
+            "description": _first_line(manager_class(name)),
+        }
         for name in manager_names()
     ]
 
@@ -156,7 +160,8 @@ def list_things(kind: str, as_json: bool) -> None:
             "Sizes follow the name: mobilenet_v1_0.5_160 has half the channels, and images of 160 pixels."
         )
     elif kind in _DESCRIBED:
-        emit_table(("name", _DESCRIBED[kind]), [_described_cells(row) for row in rows])
+        whom = ("for",) if kind == "managers" else ()
+        emit_table(("name", *whom, _DESCRIBED[kind]), [_described_cells(row, *whom) for row in rows])
     else:
         click.echo(
             "\n".join(
@@ -166,8 +171,9 @@ def list_things(kind: str, as_json: bool) -> None:
         )
 
 
-def _described_cells(row: Row) -> tuple[str, ...]:
-    return (row["name"], f"(unusable: {row['fault']})" if "fault" in row else row["description"])
+def _described_cells(row: Row, *more: str) -> tuple[str, ...]:
+    own = (row["name"], *(row[key] for key in more))
+    return (*own, f"(unusable: {row['fault']})" if "fault" in row else row["description"])
 
 
 def _model_cells(row: Row) -> tuple[str, ...]:

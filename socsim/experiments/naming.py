@@ -11,6 +11,7 @@ from socsim import yamlfile
 from socsim.devices.modes import MODE, split_mode
 from socsim.errors import SocsimError, UsageError
 from socsim.experiments.experiment import Experiment
+from socsim.experiments.managed import check_manager
 from socsim.simulation.governing import check_limits, governors_by_domain
 from socsim.simulation.mode_changes import device_for
 from socsim.words import counted
@@ -40,7 +41,7 @@ def named_things(
     """Whatever an experiment names: its place in the file, who loads it, and its name."""
     from socsim.api import load_model
     from socsim.devices.profile import load_device
-    from socsim.schedulers.managers import make_app_manager, make_device_manager
+    from socsim.schedulers.managers import make_app_manager
     from socsim.schedulers.registry import make_scheduler
     from socsim.schedulers.reuse import make_reuse
     from socsim.workloads.dynamic import load_family
@@ -56,7 +57,7 @@ def named_things(
     for name, own in experiment.limits.items():
         yield from _limits(experiment.device, experiment.power_mode, name, own)
     if experiment.manager is not None:
-        yield ("manager",), make_device_manager, experiment.manager
+        yield ("manager",), partial(check_manager, experiment), experiment.manager
     for i, app in enumerate(experiment.apps):
         if not isinstance(app, Inference):
             yield ("apps", i), partial(_check_fit, device), app

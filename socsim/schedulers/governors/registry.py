@@ -12,7 +12,7 @@ from socsim.schedulers.catalogue import Catalogue
 from socsim.schedulers.governors.base import TRIGGERS, Governor
 from socsim.schedulers.governors.opps import RELATIONS
 from socsim.schedulers.governors.options import choice, seconds
-from socsim.schedulers.specs import options_of
+from socsim.schedulers.specs import check_units, options_of, with_units
 from socsim.schedulers.spelling import describe_spec, located, module_files, write_spec
 
 __all__ = [
@@ -109,7 +109,9 @@ def _made(spec: Spec) -> Governor:
     name, options = _CATALOGUE.unpack(spec)
     cls, given = _CATALOGUE.find(name)
     _CATALOGUE.check(cls, name)
-    governor = cast(Governor, _CATALOGUE.make(cls, given | options, name, common_options(cls)))
+    common = common_options(cast(type[Governor], cls))
+    check_units(f"governor {name!r}", given | options, options_of(cls), common)
+    governor = cast(Governor, _CATALOGUE.make(cls, given | options, name, common))
     if options:
         governor.written = write_governor(spec)
     return governor
@@ -151,11 +153,12 @@ def _differing(governor: Governor) -> dict[str, Any]:
     values = {name: getattr(governor, name, default) for name, default in defaults.items()}
     usual = {name: getattr(plain, name, default) for name, default in defaults.items()}
     writable = (bool, int, float, str)
-    return {
+    own = {
         name: value
         for name, value in values.items()
         if isinstance(value, writable) and value not in (defaults[name], usual[name])
     }
+    return with_units(own, options_of(cls), common_options(cls))
 
 
 def locate_governor(spec: Any, folder: Path) -> Any:

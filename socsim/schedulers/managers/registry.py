@@ -16,7 +16,7 @@ from socsim.schedulers.catalogue import Catalogue
 from socsim.schedulers.managers.base import Manager
 from socsim.schedulers.managers.device import DeviceManager
 from socsim.schedulers.managers.options import seconds
-from socsim.schedulers.specs import options_of
+from socsim.schedulers.specs import check_units, options_of, with_units
 from socsim.schedulers.spelling import describe_spec, located, module_files, write_spec
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "make_app_manager",
     "make_device_manager",
     "make_manager",
+    "managed",
     "manager_class",
     "manager_files",
     "manager_names",
@@ -73,6 +74,11 @@ def manager_class(name: str) -> type[AnyManager]:
     return cast(type[AnyManager], cls)
 
 
+def managed(cls: type) -> str:
+    """What managers of a class manage, in words."""
+    return "a whole device" if issubclass(cls, DeviceManager) else "one application"
+
+
 def is_manager_class(cls: object) -> bool:
     """Whether something is a class of managers, of either kind."""
     return isinstance(cls, type) and issubclass(cls, _BASES)
@@ -102,7 +108,9 @@ def make_manager(spec: Spec) -> AnyManager:
         return _instance(spec, {}, spec.__name__)
     name, options = _CATALOGUE.unpack(spec)
     cls, given = _CATALOGUE.find(name)
-    manager = _instance(cls, given | options, name)
+    told = given | options
+    check_units(f"manager {name!r}", told, options_of(cls), _DEVICE if issubclass(cls, DeviceManager) else ())
+    manager = _instance(cls, told, name)
     if options:
         manager.written = write_manager(spec)
     return manager
@@ -161,7 +169,8 @@ def _differing(manager: AnyManager) -> dict[str, Any]:
     if isinstance(manager, DeviceManager):
         defaults = {name: getattr(cls, name) for name in _DEVICE} | defaults
     values = {name: getattr(manager, name, default) for name, default in defaults.items()}
-    return {name: v for name, v in values.items() if _plain(v) and v != defaults[name]}
+    own = {name: v for name, v in values.items() if _plain(v) and v != defaults[name]}
+    return with_units(own, options_of(cls), _DEVICE if isinstance(manager, DeviceManager) else ())
 
 
 def _plain(value: object) -> bool:

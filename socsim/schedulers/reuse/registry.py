@@ -9,7 +9,8 @@ from typing import Any, cast
 
 from socsim.schedulers.catalogue import Catalogue
 from socsim.schedulers.reuse.base import ReusePolicy
-from socsim.schedulers.specs import options_of
+from socsim.schedulers.reuse.policies import LayerReuse
+from socsim.schedulers.specs import check_units, options_of, with_units
 from socsim.schedulers.spelling import describe_spec, located, module_files, write_spec
 
 __all__ = [
@@ -69,6 +70,7 @@ def make_reuse(spec: Spec) -> ReusePolicy:
         return cast(ReusePolicy, _CATALOGUE.make(spec, {}, spec.__name__))
     name, options = _CATALOGUE.unpack(spec)
     cls, given = _CATALOGUE.find(name)
+    check_units(f"{_KIND} {name!r}", given | options, {}, _times(cls))
     policy = cast(ReusePolicy, _CATALOGUE.make(cls, given | options, name))
     if options:
         policy.written = write_spec(_KIND, ReusePolicy, spec, _differing)
@@ -85,7 +87,13 @@ def _differing(policy: ReusePolicy) -> dict[str, Any]:
     defaults = {name: p.default for name, p in options_of(type(policy)).items()}
     values = {name: getattr(policy, name, default) for name, default in defaults.items()}
     plain = (bool, int, float, str)
-    return {name: v for name, v in values.items() if isinstance(v, plain) and v != defaults[name]}
+    own = {name: v for name, v in values.items() if isinstance(v, plain) and v != defaults[name]}
+    return with_units(own, {}, _times(type(policy)))
+
+
+def _times(cls: type) -> tuple[str, ...]:
+    """Options that are times, which a class of the user's own reads as it likes."""
+    return ("boundary",) if issubclass(cls, LayerReuse) else ()
 
 
 def locate_reuse(spec: Any, folder: Path) -> Any:
