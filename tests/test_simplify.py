@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from graphkit import networks, sound
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import socsim
-from socsim.devices.profile import load_device
+from socsim.devices.profile import device_names, load_device
 from socsim.errors import UsageError
 from socsim.workloads.builder import GraphBuilder
 from socsim.workloads.graph import ModelGraph
@@ -287,6 +289,34 @@ def test_a_fused_network_is_never_slower_on_the_same_processor(graph: ModelGraph
                 for net in (apart, fuse(apart))
             )
             assert after["latency_ms_mean"] <= before["latency_ms_mean"] * (1 + 1e-12)
+
+
+@cache
+def _pairs() -> list[tuple[str, str, str]]:
+    """Every processor of every library that every device is calibrated for."""
+    found = []
+    for name in device_names():
+        device = load_device(name)
+        for library in sorted({key[0] for key in device.calibrations}):
+            own = Pricer(device, load_library(library), build_model("squeezenet_1.1"))
+            found += [(name, library, processor) for processor in own.processors]
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), networks())
+def test_fusing_is_never_slower_wherever_a_network_runs(data: st.DataObject, graph: ModelGraph) -> None:
+    device, library, processor = data.draw(st.sampled_from(_pairs()))
+    apart = unfuse(graph)
+    try:
+        before, after = (
+            socsim.compare(device, net, [processor], library=library, inferences=1).rows[0]
+            for net in (apart, fuse(apart))
+        )
+    except UsageError as error:
+        assert "does not fall back" in str(error)
+        return
+    assert after["latency_ms_mean"] <= before["latency_ms_mean"] * (1 + 1e-12)
 
 
 @settings(max_examples=15, deadline=None)
