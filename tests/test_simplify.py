@@ -361,6 +361,25 @@ def test_quantised_runs_say_so() -> None:
     assert rows[0]["peak_memory_mb"] == plain[0]["peak_memory_mb"]
 
 
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v1"])
+def test_where_a_processor_has_no_such_kernels_nothing_is_gained(name: str) -> None:
+    """MACE's GPU computes in fp32, and the CPU hands it fp32: quantising is worth nothing there."""
+    plain, small = (
+        socsim.compare("xiaomi-9", net, ["gpu"], inferences=1).rows[0] for net in (name, f"{name}+quantise")
+    )
+    for column in ("latency_ms_mean", "energy_mj", "transfer_mb", "peak_memory_mb"):
+        assert small[column] == plain[column]
+
+
+def test_what_processors_of_two_types_share_has_the_width_of_the_wider() -> None:
+    graph = between(lambda b, x: x)
+    device, mace = load_device("xiaomi-9"), load_library("mace")
+    small = Pricer(device, mace, graph, "int8")
+    assert {p: small.shared_width(p) for p in ("cpu", "gpu", "dsp")} == {"cpu": 1, "gpu": 4, "dsp": 1}
+    plain = Pricer(device, mace, graph)
+    assert {p: plain.shared_width(p) for p in ("cpu", "gpu", "dsp")} == {"cpu": 4, "gpu": 4, "dsp": 4}
+
+
 def test_only_some_types() -> None:
     with pytest.raises(UsageError, match="must be int8 or fp16, got 'int4'"):
         quantise(between(lambda b, x: x), "int4")
