@@ -36,8 +36,8 @@ from socsim.workloads.library import load_library
 from socsim.workloads.mode_schedule import make_mode_schedule
 from socsim.workloads.pricing import Pricer
 from socsim.workloads.replays import Replay
+from socsim.workloads.transforms import check_steps, split_transforms, transformed
 from socsim.workloads.transforms import fuse as fused
-from socsim.workloads.transforms import split_transforms, transformed
 from socsim.workloads.zoo import build_model
 
 __all__ = ["hertz", "load_model", "profile", "simulate"]
@@ -83,9 +83,10 @@ def load_model(
     if isinstance(model, ModelGraph):
         return transformed(model, transforms, accuracy) if transforms or accuracy else model
     base, steps = split_transforms(str(model))
-    if not steps and not transforms:
+    if not (steps or transforms or accuracy):
         return _written(model, shapes, fuse)
     source = Path(base) if isinstance(model, Path) else base
+    check_steps(transforms)
     return transformed(_written(source, shapes, fuse), (*steps, *transforms), accuracy)
 
 

@@ -108,7 +108,8 @@ def test_a_file_of_no_kind_is_told_its_keys(here: Path, text: str, keys: str) ->
         check_file("x.yaml")
     assert str(caught.value) == (
         "x.yaml: neither a device (clusters, soc, extends), a library (processors, kernel_classes), "
-        f"a family (levels, skeleton) nor an experiment (device, apps or schedulers); its keys: {keys}"
+        "a family (levels, skeleton), a table of accuracy costs (drops) nor "
+        f"an experiment (device, apps or schedulers); its keys: {keys}"
     )
 
 
@@ -139,7 +140,7 @@ def test_a_file_with_another_suffix(here: Path, name: str, shown: str) -> None:
     (here / name).write_text(DEVICE)
     with pytest.raises(UsageError) as caught:
         check_file(name)
-    assert str(caught.value) == f"{name}: socsim reads .yaml, .json and .onnx files, got {shown}"
+    assert str(caught.value) == f"{name}: check reads .yaml, .json and .onnx files, got {shown}"
 
 
 def test_every_file_has_a_line_and_faults_go_elsewhere(cli: Cli, here: Path) -> None:

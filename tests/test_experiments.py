@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import socsim
 from socsim.errors import FileError, SocsimError, UsageError
 from socsim.experiments import describe_experiment, experiment_names, load_experiment
 from socsim.sweeps import load_sweep
@@ -497,3 +498,16 @@ def test_a_run_that_nothing_ends_needs_a_duration(tmp_path: Path) -> None:
     file.write_text("device: xiaomi-9\napps:\n  - {kind: competitor, count: 3}\n")
     with pytest.raises(FileError, match="needs a duration; no application infers, so nothing ends the run"):
         load_experiment(file)
+
+
+def test_utilisation_and_frames_says_what_its_header_does() -> None:
+    runs = socsim.sweep("utilisation-and-frames")
+    net = runs[runs["app"] == "net"].set_index(["placed", "frames"])["latency_ms_mean"]
+    lost = runs[runs["app"] == "ui"].set_index(["placed", "frames"])["frame_drop_share"]
+    plain, polite = "as they come", "short kernels, low priority"
+    found = {place: (round(net[place, plain]), round(lost[place, plain], 2)) for place in net.index.levels[0]}
+    assert found == {
+        "gpu": (61, pytest.approx(0.72, abs=0.02)), "codl": (67, 0.25), "heft": (70, pytest.approx(0.09, abs=0.02)),
+        "cpu": (93, pytest.approx(0.0, abs=0.01)), "two cores": (136, 0.0), "mulayer": (217, 0.0),
+    }  # fmt: skip
+    assert (round(net["gpu", polite]), lost["gpu", polite]) == (72, 0.0)

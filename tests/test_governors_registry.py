@@ -206,7 +206,7 @@ def test_objects_become_their_class_with_what_differs():
     described = GOVERNORS.describe(make_governor("interactive(min_sample_time=80 ms, period=10 ms)"))
     assert described == {
         "name": f"{home}.interactive:Interactive",
-        "min_sample_time": 0.08,
+        "min_sample_time": "0.08 s",
         "period": "10 ms",
     }
     again = make_governor(described)

@@ -83,6 +83,26 @@ def test_releasing_is_between_the_largest_working_set_and_holding(
     )
 
 
+def alive(graph: ModelGraph, order: tuple[str, ...], now: int) -> int:
+    """Elements that have been made and that somebody still has to read, while operator number `now` runs."""
+    at = {name: i for i, name in enumerate(order)}
+    total = 0
+    for name, tensor in graph.tensors.items():
+        born = at[graph.producer[name]] if name in graph.producer else -1
+        reads = [at[op.name] for op in graph if name in op.inputs]
+        last = len(order) if name in graph.outputs or (born < 0 and not reads) else max([born, *reads])
+        total += tensor.elements if born <= now <= last else 0
+    return total
+
+
+@given(networks(), st.data())
+def test_the_peak_is_what_a_count_of_every_moment_gives(graph: ModelGraph, data: st.DataObject) -> None:
+    order = orders(graph, data.draw)
+    peak = max(alive(graph, order, now) for now in range(len(order)))
+    assert RELEASED.peak_bytes(graph, "int8", order) == graph.parameters + peak
+    assert RELEASED.peak_bytes(graph, "fp16", order) == 2 * (graph.parameters + peak)
+
+
 def peak(graph: ModelGraph, plan: Plan, **options: str) -> float:
     app = Inference(graph, Fixed(plan), library=LIBRARY, count=1, **options)  # type: ignore[arg-type]
     return Simulation(toy(), [app]).run().apps[graph.name].peak_memory_bytes

@@ -173,6 +173,31 @@ def test_random_networks_never_cost_more(graph: ModelGraph, form: str, rank: flo
     assert low_rank(graph, 1.0, form=form, least=1, always=True).macs >= graph.macs
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_decomposed_can_be_decomposed_again(form: str) -> None:
+    """64 -> 64 features by 16, and each of both by 8: names that are taken get a number."""
+    b = GraphBuilder("net")
+    graph = b.build(b.dense(b.input(1, 64), 64, name="fc"))
+    twice = low_rank(low_rank(graph, 0.25, form=form), 0.5, form=form)
+    assert [(op.name, op.inputs, twice.output_shape(op)) for op in twice] == [
+        ("fc/1/1", ("input",), (1, 8)),
+        ("fc/1", ("fc/1/1",), (1, 16)),
+        ("fc/1_2", ("fc/1",), (1, 8)),
+        ("fc", ("fc/1_2",), (1, 64)),
+    ]
+    assert twice.macs == 64 * 8 + 8 * 16 + 16 * 8 + 8 * 64
+
+
+@given(networks(), st.sampled_from(tuple(FORMS)), st.integers(2, 3))
+def test_again_and_again(graph: ModelGraph, form: str, times: int) -> None:
+    small = graph
+    for _ in range(times):
+        smaller = low_rank(small, 0.5, form=form, least=2, always=True)
+        sound(graph, smaller)
+        small = smaller
+    assert len(small) == len(set(small.operators))
+
+
 @given(networks())
 def test_what_is_decomposed_can_still_be_pruned(graph: ModelGraph) -> None:
     small = low_rank(graph, 0.5, least=1, always=True)

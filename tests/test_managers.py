@@ -334,8 +334,8 @@ def test_specs_as_texts(own: Path) -> None:
     assert MANAGERS.write(Highest(0.7)) == "Highest(share=0.7)"
     assert MANAGERS.describe("fixed") == "fixed"
     described = MANAGERS.describe(LatencyWindow(target=0.05))
-    assert described == {"name": "socsim.schedulers.managers.window:LatencyWindow", "target": 0.05}
-    assert make_manager(described).target == 0.05  # type: ignore[attr-defined]
+    assert described == {"name": "socsim.schedulers.managers.window:LatencyWindow", "target": "0.05 s"}
+    assert make_manager(described).target == "0.05 s"  # type: ignore[attr-defined]
     found = located("own_managers:Mine(share=0.7)", own.parent)
     assert found == f"{own}:Mine(share=0.7)"
     assert module_files(found) == [own]

@@ -107,6 +107,17 @@ def test_a_gate_of_one_channel_is_left_alone() -> None:
     assert [s[1] for s in shapes(prune(graph, 0.5, multiple=1))] == [16, 1, 16, 10]
 
 
+def test_a_gate_along_another_axis_keeps_what_it_gates() -> None:
+    """One weight for each channel, made from its pixels: (1, 16, 64) x (1, 16, 1)."""
+    b, x = image()
+    flat = b.reshape(b.conv(x, 16, 3, name="made"), 1, 16, 16)
+    graph = b.build(b.conv(b.reshape(b.mul(flat, b.linear(flat, 1)), 1, 16, 4, 4), 10, name="last"))
+    pruned = prune(graph, 0.5, multiple=1)
+    sound(graph, pruned)
+    assert pruned.output_shape(pruned["made"]) == (1, 16, 4, 4)
+    assert pruned.output_shape(pruned["eltwise_1"]) == (1, 16, 16)
+
+
 def test_joins_count_what_each_branch_gives() -> None:
     b, x = image()
     joined = b.concat(b.conv(x, 16), b.conv(x, 32), x)

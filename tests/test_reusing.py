@@ -33,7 +33,7 @@ from socsim.workloads.apps import Inference
 from socsim.workloads.graph import ModelGraph
 
 CONV = net("a:8:conv2d x")
-EVERY_ROW = {"block": 1, "boundary": 0.5}
+EVERY_ROW = {"block": 1, "boundary": "0.5 s"}
 """Options of reuse in layers: the changed region is told row by row; each operator in part takes half a second more."""
 
 

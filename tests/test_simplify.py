@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 from graphkit import networks, sound
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import socsim
-from socsim.devices.profile import load_device
+from socsim.devices.profile import device_names, load_device
 from socsim.errors import UsageError
 from socsim.workloads.builder import GraphBuilder
 from socsim.workloads.graph import ModelGraph
@@ -137,6 +141,63 @@ def test_operators_with_weights_are_never_taken_for_the_same() -> None:
     assert len(simplify(graph)) == 3
 
 
+@pytest.mark.parametrize(
+    "branches",
+    [
+        lambda b, x: (b.reshape(x, 1, 8, 16), b.reshape(x, 1, 16, 8)),
+        lambda b, x: (b.resize(x, 2), b.resize(x, 4)),
+        lambda b, x: (b.pad(x, (1, 0, 0, 1)), b.pad(x, (0, 1, 1, 0))),
+        lambda b, x: (b.max_pool(x, 3, 2), b.max_pool(x, 3, 2, ceil=True)),
+        lambda b, x: tuple(b.add("slice", [x], (1, 4, 4, 4), axis=1) for _ in range(2)),
+        lambda b, x: tuple(b.activation(x, "leaky_relu") for _ in range(2)),
+        lambda b, x: tuple(b.activation(x, "clip") for _ in range(2)),
+        lambda b, x: tuple(b.add("eltwise", [x], SHAPE, function="mul", constant="scalar") for _ in range(2)),
+        lambda b, x: tuple(b.add("cast", [x], SHAPE) for _ in range(2)),
+        lambda b, x: tuple(b.add("gather", [x], (1, 2, 4, 4), axis=1) for _ in range(2)),
+        lambda b, x: tuple(b.add("task", [x], SHAPE) for _ in range(2)),
+    ],
+)
+def test_what_a_graph_does_not_tell_in_full_is_never_taken_for_the_same(branches: Any) -> None:
+    b = GraphBuilder("net")
+    graph = b.build(*(b.activation(t, "tanh") for t in branches(b, b.input(*SHAPE))))
+    simple = simplify(graph)
+    assert list(simple.operators) == list(graph.operators)
+    sound(graph, simple)
+
+
+@pytest.mark.parametrize(
+    ("branches", "left"),
+    [
+        (lambda b, x: (b.resize(x, 2), b.resize(x, 2)), 3),
+        (lambda b, x: (b.reshape(x, 1, 8, 16), b.reshape(x, 1, 8, 16)), 3),
+        (lambda b, x: [b.add("slice", [x], (1, 4, 4, 4), axis=1, start=4) for _ in range(2)], 3),
+        (lambda b, x: [b.add("slice", [x], (1, 4, 4, 4), axis=1, start=at) for at in (0, 4)], 4),
+        (lambda b, x: [b.add("eltwise", [x], SHAPE, function="mul", constant="scalar", value=2.0)] * 1
+         + [b.add("eltwise", [x], SHAPE, function="mul", constant="scalar", value=2.0)], 3),
+    ],
+)  # fmt: skip
+def test_what_it_tells_is(branches: Any, left: int) -> None:
+    """The results leave the network, so that their last operators stay."""
+    b = GraphBuilder("net")
+    assert len(simplify(b.build(*(b.activation(t, "tanh") for t in branches(b, b.input(*SHAPE)))))) == left
+
+
+def test_halves_of_an_onnx_file_s_channels_are_not_the_same(tmp_path: Path) -> None:
+    """Slices of a file do not keep where they begin: both halves have the same attributes."""
+    from onnx import parser, save
+
+    text = """
+        <ir_version: 9, opset_import: ["" : 17]>
+        halves (float[1, 8, 4, 4] x) => (float[1, 4, 4, 4] y)
+        <int64[1] a = {0}, int64[1] b = {4}, int64[1] c = {8}, int64[1] axis = {1}>
+        { first = Slice(x, a, b, axis)  second = Slice(x, b, c, axis)  y = Mul(first, second) }
+    """
+    save(parser.parse_model(text), str(tmp_path / "halves.onnx"))
+    simple = socsim.load_model(f"{tmp_path / 'halves.onnx'}+simplify")
+    assert [op.type for op in simple] == ["slice", "slice", "eltwise"]
+    assert len(set(simple["y"].inputs if "y" in simple.operators else list(simple)[2].inputs)) == 2
+
+
 def test_both_parts_of_a_split_that_is_made_twice() -> None:
     b = GraphBuilder("net")
     x = b.input(1, 8, 4, 4)
@@ -199,6 +260,16 @@ def test_an_activation_of_its_own() -> None:
     assert fuse(apart).digest() == graph.digest()
 
 
+def test_a_name_that_is_taken_gets_a_number() -> None:
+    b = GraphBuilder("net")
+    x = b.conv(b.input(1, 8, 4, 4), 8, activation="relu", name="a")
+    x = b.conv(b.conv(x, 8, activation="tanh", name="a/relu"), 8, name="a/plain")
+    graph = b.build(x)
+    assert list(unfuse(graph).operators) == ["a", "a/relu_2", "a/relu", "a/relu/tanh", "a/plain"]
+    assert unfuse(graph)["a"].outputs == ("a/plain_2",)
+    assert fuse(unfuse(graph)).digest() == graph.digest()
+
+
 @given(networks())
 def test_fusing_undoes_it(graph: ModelGraph) -> None:
     whole = fuse(graph)
@@ -218,6 +289,34 @@ def test_a_fused_network_is_never_slower_on_the_same_processor(graph: ModelGraph
                 for net in (apart, fuse(apart))
             )
             assert after["latency_ms_mean"] <= before["latency_ms_mean"] * (1 + 1e-12)
+
+
+@cache
+def _pairs() -> list[tuple[str, str, str]]:
+    """Every processor of every library that every device is calibrated for."""
+    found = []
+    for name in device_names():
+        device = load_device(name)
+        for library in sorted({key[0] for key in device.calibrations}):
+            own = Pricer(device, load_library(library), build_model("squeezenet_1.1"))
+            found += [(name, library, processor) for processor in own.processors]
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), networks())
+def test_fusing_is_never_slower_wherever_a_network_runs(data: st.DataObject, graph: ModelGraph) -> None:
+    device, library, processor = data.draw(st.sampled_from(_pairs()))
+    apart = unfuse(graph)
+    try:
+        before, after = (
+            socsim.compare(device, net, [processor], library=library, inferences=1).rows[0]
+            for net in (apart, fuse(apart))
+        )
+    except UsageError as error:
+        assert "does not fall back" in str(error)
+        return
+    assert after["latency_ms_mean"] <= before["latency_ms_mean"] * (1 + 1e-12)
 
 
 @settings(max_examples=15, deadline=None)
@@ -260,6 +359,25 @@ def test_quantised_runs_say_so() -> None:
     assert (rows[0]["dtype"], rows[0]["top1_drop"]) == ("int8", 0.264)
     assert rows[0]["latency_ms_mean"] == plain[0]["latency_ms_mean"]
     assert rows[0]["peak_memory_mb"] == plain[0]["peak_memory_mb"]
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v1"])
+def test_where_a_processor_has_no_such_kernels_nothing_is_gained(name: str) -> None:
+    """MACE's GPU computes in fp32, and the CPU hands it fp32: quantising is worth nothing there."""
+    plain, small = (
+        socsim.compare("xiaomi-9", net, ["gpu"], inferences=1).rows[0] for net in (name, f"{name}+quantise")
+    )
+    for column in ("latency_ms_mean", "energy_mj", "transfer_mb", "peak_memory_mb"):
+        assert small[column] == plain[column]
+
+
+def test_what_processors_of_two_types_share_has_the_width_of_the_wider() -> None:
+    graph = between(lambda b, x: x)
+    device, mace = load_device("xiaomi-9"), load_library("mace")
+    small = Pricer(device, mace, graph, "int8")
+    assert {p: small.shared_width(p) for p in ("cpu", "gpu", "dsp")} == {"cpu": 1, "gpu": 4, "dsp": 1}
+    plain = Pricer(device, mace, graph)
+    assert {p: plain.shared_width(p) for p in ("cpu", "gpu", "dsp")} == {"cpu": 4, "gpu": 4, "dsp": 4}
 
 
 def test_only_some_types() -> None:

@@ -17,7 +17,8 @@ __all__ = ["check", "check_file"]
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but faults.")
 def check(files: tuple[str, ...], quiet: bool) -> None:
-    """Check device, library, family and experiment files (YAML) and networks (ONNX), and tell all their faults."""
+    """Check files of devices, libraries, families, experiments and accuracy costs (YAML) and networks (ONNX), and tell
+    all their faults."""
     failed = 0
     for file in files:
         try:
@@ -52,7 +53,7 @@ def check_file(file: str) -> str:
         return _network(file)
     if path.suffix not in (".yaml", ".yml", ".json"):
         raise UsageError(
-            f"{file}: socsim reads .yaml, .json and .onnx files, got {path.suffix or 'no suffix'!r}"
+            f"{file}: check reads .yaml, .json and .onnx files, got {path.suffix or 'no suffix'!r}"
         )
     return _KINDS[_kind(path)](file)
 
@@ -120,12 +121,21 @@ def _comparison(file: str) -> str:
     return check_comparison(file)
 
 
+def _accuracy(file: str) -> str:
+    from socsim.workloads.transforms import load_drops
+
+    rows = load_drops(file).rows
+    networks = len({row.model for row in rows})
+    return f"table of accuracy costs, {counted(len(rows), 'row')} on {counted(networks, 'network')}"
+
+
 _KINDS = {
     "device": _device,
     "library": _library,
     "family": _family,
     "experiment": _experiment,
     "comparison": _comparison,
+    "accuracy": _accuracy,
 }
 
 
@@ -142,6 +152,8 @@ def _kind(path: Path) -> str:
     from socsim import yamlfile
 
     keys = set(yamlfile.read(path).root.value)
+    if keys == {"drops"}:
+        return "accuracy"
     if "schedulers" in keys:
         return "comparison"
     if "apps" in keys:
@@ -154,6 +166,6 @@ def _kind(path: Path) -> str:
         return "device"
     raise UsageError(
         f"{path}: neither a device (clusters, soc, extends), a library (processors, kernel_classes), "
-        "a family (levels, skeleton) nor "
+        "a family (levels, skeleton), a table of accuracy costs (drops) nor "
         f"an experiment (device, apps or schedulers); its keys: {', '.join(sorted(keys)) or 'none'}"
     )

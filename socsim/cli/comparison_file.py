@@ -203,7 +203,7 @@ def check_comparison(path: str | Path) -> str:
         _check_level(network, spec.level)
     make_targets(spec.targets, units=True)
     if spec.accuracy:
-        load_drops(spec.accuracy, canonical)
+        load_drops(spec.accuracy)
     load_library(spec.library)
     for scheduler in spec.schedulers:
         make_decider(scheduler)

@@ -64,9 +64,9 @@ def _governors() -> list[Row]:
 
 
 def _managers() -> list[Row]:
-    from socsim.schedulers.managers.registry import MANAGERS
+    from socsim.schedulers.managers.registry import MANAGERS, managed
 
-    return _offered(MANAGERS)
+    return _offered(MANAGERS, lambda cls: {"for": managed(cls) if cls else ""})
 
 
 def _reuse() -> list[Row]:
@@ -75,14 +75,18 @@ def _reuse() -> list[Row]:
     return _offered(REUSE)
 
 
-def _offered(catalogue: Catalogue[Any]) -> list[Row]:
+def _offered(catalogue: Catalogue[Any], more: Callable[[type | None], Row] = lambda cls: {}) -> list[Row]:
     """Names with what their classes say of themselves, or why they cannot be loaded."""
     faults = catalogue.broken()
+    classes = {name: None if name in faults else catalogue.class_of(name) for name in catalogue.names()}
     return [
-        {"name": name, "description": "", "fault": faults[name]}
-        if name in faults
-        else {"name": name, "description": _first_line(catalogue.class_of(name))}
-        for name in catalogue.names()
+        {
+            "name": name,
+            **more(cls),
+            "description": _first_line(cls) if cls else "",
+            **({} if cls else {"fault": faults[name]}),
+        }
+        for name, cls in classes.items()
     ]
 
 
@@ -152,7 +156,8 @@ def list_things(kind: str, as_json: bool) -> None:
             "Sizes follow the name: mobilenet_v1_0.5_160 has half the channels, and images of 160 pixels."
         )
     elif kind in _DESCRIBED:
-        emit_table(("name", _DESCRIBED[kind]), [_described_cells(row) for row in rows])
+        whom = ("for",) if kind == "managers" else ()
+        emit_table(("name", *whom, _DESCRIBED[kind]), [_described_cells(row, *whom) for row in rows])
     else:
         click.echo(
             "\n".join(
@@ -162,8 +167,9 @@ def list_things(kind: str, as_json: bool) -> None:
         )
 
 
-def _described_cells(row: Row) -> tuple[str, ...]:
-    return (row["name"], f"(unusable: {row['fault']})" if "fault" in row else row["description"])
+def _described_cells(row: Row, *more: str) -> tuple[str, ...]:
+    own = (row["name"], *(row[key] for key in more))
+    return (*own, f"(unusable: {row['fault']})" if "fault" in row else row["description"])
 
 
 def _model_cells(row: Row) -> tuple[str, ...]:

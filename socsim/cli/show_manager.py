@@ -28,6 +28,7 @@ def show_manager(name: str, as_json: bool) -> None:
 
 def _manager(name: str) -> dict[str, Any]:
     from socsim.schedulers.managers import DeviceManager, make_manager
+    from socsim.schedulers.managers.registry import managed
 
     manager = make_manager(name)
     cls, whole = type(manager), isinstance(manager, DeviceManager)
@@ -37,7 +38,7 @@ def _manager(name: str) -> dict[str, Any]:
         defaults.setdefault("period", None)
     return {
         "name": name,
-        "for": "a whole device" if whole else "one application",
+        "for": managed(cls),
         "class": f"{cls.__module__}:{cls.__qualname__}",
         "options": {key: _plain(getattr(manager, key, default)) for key, default in defaults.items()},
         "description": inspect.cleandoc(cls.__doc__ or ""),

@@ -45,7 +45,7 @@ def show_model(
             ("inputs", _shapes(summary["inputs"])),
             ("outputs", _shapes(summary["outputs"])),
             ("peak memory", f"{summary['peak_memory_mb']:,.1f} MB in {graph.dtype or 'fp32'}"),
-            *([("accuracy", _cost(graph))] if graph.lineage else []),
+            *([("accuracy", _cost(graph, accuracy))] if graph.lineage else []),
         ]
     )
     if graph.lineage:
@@ -126,10 +126,14 @@ def _print_steps(steps: list[dict[str, Any]]) -> None:
     )
 
 
-def _cost(graph: ModelGraph) -> str:
+def _cost(graph: ModelGraph, accuracy: str) -> str:
     """What transforms cost in accuracy, in words."""
+    from socsim.workloads.transforms.catalogue import lossy
+
     drop, lineage = graph.top1_drop, graph.lineage
     if drop != drop:
+        if accuracy and lineage:
+            return f"cost not known; {accuracy} has no row for {lineage.base} with {'+'.join(lossy(lineage.steps))}"
         return "cost not known; a table given with --accuracy may say"
     source = lineage.source if lineage else ""
     return f"{drop:g} points of Top-1 lost ({source})" if source else f"{drop:g} points of Top-1 lost"

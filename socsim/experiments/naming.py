@@ -11,6 +11,7 @@ from socsim import yamlfile
 from socsim.devices.modes import MODE, split_mode
 from socsim.errors import SocsimError, UsageError
 from socsim.experiments.experiment import Experiment
+from socsim.experiments.managed import check_manager
 from socsim.simulation.governing import check_limits, governors_by_domain
 from socsim.simulation.mode_changes import device_for
 from socsim.words import counted
@@ -23,7 +24,7 @@ from socsim.workloads.mode_schedule import ModeChange
 from socsim.workloads.process_trace import read_process_trace
 from socsim.workloads.replays import Replay
 from socsim.workloads.scenes import ChangeTrace, read_changes
-from socsim.workloads.transforms import canonical, parse_transform
+from socsim.workloads.transforms import parse_transform
 from socsim.workloads.transforms.accuracy import load_drops
 
 __all__ = ["named_things", "phrase"]
@@ -38,13 +39,7 @@ def named_things(
     experiment: Experiment,
 ) -> Iterator[tuple[yamlfile.Loc, Callable[[Any], object], Any]]:
     """Whatever an experiment names: its place in the file, who loads it, and its name."""
-    from socsim.api import load_model
     from socsim.devices.profile import load_device
-    from socsim.schedulers.managers import make_app_manager, make_device_manager
-    from socsim.schedulers.registry import make_scheduler
-    from socsim.schedulers.reuse import make_reuse
-    from socsim.workloads.dynamic import load_family
-    from socsim.workloads.library import load_library
 
     yield ("device",), load_device, experiment.device
     device = experiment.device
@@ -56,34 +51,48 @@ def named_things(
     for name, own in experiment.limits.items():
         yield from _limits(experiment.device, experiment.power_mode, name, own)
     if experiment.manager is not None:
-        yield ("manager",), make_device_manager, experiment.manager
+        yield ("manager",), partial(check_manager, experiment), experiment.manager
     for i, app in enumerate(experiment.apps):
-        if not isinstance(app, Inference):
+        if isinstance(app, Inference):
+            yield from _inference_things(i, app, device)
+        else:
             yield ("apps", i), partial(_check_fit, device), app
-            continue
-        yield ("apps", i, "model"), load_family if app.dynamic else load_model, app.model
-        if app.accuracy:
-            yield ("apps", i, "accuracy"), _check_accuracy, app.accuracy
-        for number, step in enumerate(app.transforms):
-            yield ("apps", i, "transforms", number), partial(_check_transform, str(app.model)), step
-        yield ("apps", i, "library"), load_library, app.library
-        yield ("apps", i, "scheduler"), _check_planning if app.dynamic else make_scheduler, app.scheduler
-        if app.level is not None:
-            yield ("apps", i, "level"), partial(_check_level, str(app.model)), app.level
-        if app.manager is not None:
-            yield ("apps", i, "manager"), make_app_manager, app.manager
-        for number, place in enumerate(app.places or ()):
-            yield ("apps", i, "places", number), _check_place, place
-        if app.cpuset:
-            yield ("apps", i, "cpuset"), partial(_check_cores, device), app
-        elif app.cores:
-            yield ("apps", i, "cores"), partial(_check_cores, device), app
-        if isinstance(app.source, TraceFile):
-            yield ("apps", i, "arrivals"), read_trace, app.source.file
-        if isinstance(app.scenery, ChangeTrace):
-            yield ("apps", i, "scene"), read_changes, app.scenery.file
-        if app.reuse is not None:
-            yield ("apps", i, "reuse"), make_reuse, app.reuse
+
+
+def _inference_things(
+    i: int, app: Inference, device: str
+) -> Iterator[tuple[yamlfile.Loc, Callable[[Any], object], Any]]:
+    """The same of one application that infers."""
+    from socsim.api import load_model
+    from socsim.schedulers.managers import make_app_manager
+    from socsim.schedulers.registry import make_scheduler
+    from socsim.schedulers.reuse import make_reuse
+    from socsim.workloads.dynamic import load_family
+    from socsim.workloads.library import load_library
+
+    yield ("apps", i, "model"), load_family if app.dynamic else load_model, app.model
+    if app.accuracy:
+        yield ("apps", i, "accuracy"), _check_accuracy, app.accuracy
+    for number, step in enumerate(app.transforms):
+        yield ("apps", i, "transforms", number), partial(_check_transform, str(app.model)), step
+    yield ("apps", i, "library"), load_library, app.library
+    yield ("apps", i, "scheduler"), _check_planning if app.dynamic else make_scheduler, app.scheduler
+    if app.level is not None:
+        yield ("apps", i, "level"), partial(_check_level, str(app.model)), app.level
+    if app.manager is not None:
+        yield ("apps", i, "manager"), make_app_manager, app.manager
+    for number, place in enumerate(app.places or ()):
+        yield ("apps", i, "places", number), _check_place, place
+    if app.cpuset:
+        yield ("apps", i, "cpuset"), partial(_check_cores, device), app
+    elif app.cores:
+        yield ("apps", i, "cores"), partial(_check_cores, device), app
+    if isinstance(app.source, TraceFile):
+        yield ("apps", i, "arrivals"), read_trace, app.source.file
+    if isinstance(app.scenery, ChangeTrace):
+        yield ("apps", i, "scene"), read_changes, app.scenery.file
+    if app.reuse is not None:
+        yield ("apps", i, "reuse"), make_reuse, app.reuse
 
 
 def _in_first_mode(experiment: Experiment) -> str:
@@ -96,7 +105,7 @@ def _in_first_mode(experiment: Experiment) -> str:
 
 
 def _check_accuracy(path: str) -> None:
-    load_drops(path, canonical)
+    load_drops(path)
 
 
 def _check_transform(model: str, step: str) -> None:

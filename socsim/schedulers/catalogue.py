@@ -11,12 +11,14 @@ from typing import Any, Generic, TypeVar, cast
 from socsim.errors import SocsimError, UnknownNameError, UsageError
 from socsim.schedulers.specs import (
     check_options,
+    check_units,
     clear_failure,
     import_class,
     options_of,
     parse_spec,
     respelled,
     unpack_spec,
+    with_units,
 )
 from socsim.schedulers.spelling import class_path, described, listed, shortened, spec_text
 
@@ -48,6 +50,9 @@ class Catalogue(Generic[Made]):
         Attributes that may be given as options of a class beside its constructor's parameters; none by default.
     check
         Called with a name and those of them that are given, before anything is made.
+    times
+        Options of a class that are times whatever their defaults, so that a text or a mapping needs a unit; so do
+        parameters whose default has one. None (default): bare numbers are s.
     """
 
     def __init__(
@@ -60,10 +65,11 @@ class Catalogue(Generic[Made]):
         bases: str = "",
         common: Callable[[type], tuple[str, ...]] = lambda cls: (),
         check: Callable[[str, Mapping[str, Any]], None] = lambda name, options: None,
+        times: Callable[[type], tuple[str, ...]] | None = None,
     ) -> None:
         self.kind, self.group, self.common = kind, group, common
         own = base if isinstance(base, tuple) else (base,)
-        self._base, self._built_in, self._check_common = own, built_in, check
+        self._base, self._built_in, self._check_common, self._times = own, built_in, check, times
         self._bases = bases or " or ".join(cls.__name__ for cls in own)
 
     def names(self) -> tuple[str, ...]:
@@ -128,6 +134,8 @@ class Catalogue(Generic[Made]):
             return self._instance(spec, {}, spec.__name__)
         name, options = self._unpacked(spec)
         cls, implied = self.find(name)
+        if self._times:
+            check_units(f"{self.kind} {name!r}", implied | options, options_of(cls), self._times(cls))
         made = self._instance(cls, implied | options, name)
         if options:
             cast(Any, made).written = self.write(spec)
@@ -189,10 +197,10 @@ class Catalogue(Generic[Made]):
         if "predictor" in values:
             values["predictor"] = respelled(values["predictor"], described)
         changed = {n: v for n, v in values.items() if _is_plain(v) and v != defaults[n]}
-        if not changed or any(default is inspect.Parameter.empty for default in parameters.values()):
-            return changed
-        usual = cls()  # options may be kept in another form than they are given
-        return {name: value for name, value in changed.items() if value != getattr(usual, name, None)}
+        if changed and not any(default is inspect.Parameter.empty for default in parameters.values()):
+            usual = cls()  # options may be kept in another form than they are given
+            changed = {name: value for name, value in changed.items() if value != getattr(usual, name, None)}
+        return with_units(changed, options_of(cls), self._times(cls)) if self._times else changed
 
 
 def _is_plain(value: object) -> bool:

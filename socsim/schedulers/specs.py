@@ -8,14 +8,17 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from socsim.errors import SocsimError, UnknownNameError, UsageError, nearest
+from socsim import units
+from socsim.errors import SocsimError, UnitError, UnknownNameError, UsageError, nearest
 from socsim.schedulers import modules
 
 __all__ = [
     "check_options",
+    "check_units",
     "clear_failure",
     "import_class",
     "options_of",
@@ -23,6 +26,7 @@ __all__ = [
     "respelled",
     "short_name",
     "unpack_spec",
+    "with_units",
 ]
 
 _SPEC = re.compile(r"\s*(?P<name>(?:/.*/)?[^()\s]+)\s*(?:\((?P<options>.*)\))?\s*", re.DOTALL)
@@ -189,6 +193,66 @@ def check_options(
     missing = [n for n in named if parameters[n].default is inspect.Parameter.empty and n not in given]
     if missing:
         raise UsageError(f"{subject} needs the option {missing[0]!r}")
+
+
+def check_units(
+    subject: str,
+    options: Mapping[str, Any],
+    parameters: Mapping[str, inspect.Parameter],
+    times: Iterable[str],
+) -> None:
+    """Refuse bare numbers, in a text or a file, for options that are times: ``period=50`` may mean 50 s or 50 ms.
+
+    Parameters
+    ----------
+    subject
+        For messages: ``"manager 'hierarchical'"``.
+    options
+        What was written.
+    parameters
+        Those of the class; one whose default is a time with a unit is a time.
+    times
+        Options that are times whatever their defaults.
+
+    Raises
+    ------
+    UsageError
+        The first such number; 0 and infinity are the same in every unit.
+    """
+    for name, value in options.items():
+        if _is_time(name, parameters, times) and _is_bare(value):
+            try:
+                units.parse(value, "time")
+            except UnitError as error:
+                raise UsageError(f"{subject}: {name}: {error}, such as {value} ms") from None
+
+
+def with_units(
+    options: Mapping[str, Any], parameters: Mapping[str, inspect.Parameter], times: Iterable[str]
+) -> dict[str, Any]:
+    """Options of an object as a file has them: times that are numbers, in s, with their unit."""
+    return {
+        name: f"{value!r} s" if _is_time(name, parameters, times) and _is_bare(value) else value
+        for name, value in options.items()
+    }
+
+
+def _is_time(name: str, parameters: Mapping[str, inspect.Parameter], times: Iterable[str]) -> bool:
+    if name in times:
+        return True
+    default = parameters[name].default if name in parameters else None
+    if not isinstance(default, str):
+        return False
+    try:
+        units.parse(default, "time")
+    except UnitError:
+        return False
+    return True
+
+
+def _is_bare(value: Any) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and isfinite(value) and value > 0
 
 
 # --- classes of modules -------------------------------------------------------------------------------------

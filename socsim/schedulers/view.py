@@ -11,7 +11,7 @@ from socsim.devices.sharing import handover_time
 from socsim.errors import UsageError
 from socsim.schedulers.plan import Placement
 from socsim.schedulers.prediction import Predictor
-from socsim.workloads.graph import DTYPE_BYTES, ModelGraph, Operator
+from socsim.workloads.graph import ModelGraph, Operator
 from socsim.workloads.kernels import WHOLE, Part
 from socsim.workloads.pricing import Pricer
 
@@ -256,7 +256,7 @@ class View:
         if source != target and "cpu" not in (source, target):
             out = self.transfer(elements, source, "cpu", layout=layout)
             return out + self.transfer(elements, "cpu", target, layout=target_layout)
-        width = DTYPE_BYTES[self._pricer.dtype]
+        width = self._pricer.shared_width(source if target == "cpu" else target)
         return handover_time(
             self._pricer.device, elements * width, source, target, self._image(source, target, layout)
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
+from math import inf
 from typing import Any
 
 from socsim.devices.domain import ClockDomain
@@ -92,8 +92,8 @@ def _range(name: str, domain: ClockDomain, value: Any) -> Range | None:
         return None
     if not _is_range(value):
         raise UsageError(f"clocks of {name!r} must be Range(low, high) in Hz, or None, got {value!r}")
-    low, high = (float(clock) for clock in value)
     lowest, highest = domain.frequencies[0], domain.frequencies[-1]
+    low, high = float(value[0]) or lowest, highest if value[1] == inf else float(value[1])
     for clock in (low, high):
         if not lowest * (1 - 1e-9) <= clock <= highest * (1 + 1e-9):
             close = lowest if clock < lowest else highest
@@ -112,7 +112,7 @@ def _range(name: str, domain: ClockDomain, value: Any) -> Range | None:
 def _is_range(value: Any) -> bool:
     numbers = isinstance(value, (tuple, list)) and len(value) == 2
     return numbers and all(
-        isinstance(x, (int, float)) and not isinstance(x, bool) and isfinite(x) for x in value
+        isinstance(x, (int, float)) and not isinstance(x, bool) and x == x and x != -inf for x in value
     )
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from socsim.devices.sharing import Handover, from_accelerator, to_accelerator
 from socsim.schedulers.plan import Placement
 from socsim.simulation.kernelgraph import DELAY, Entry, KernelGraph, Step
-from socsim.workloads.graph import DTYPE_BYTES
 from socsim.workloads.pricing import Pricer
 
 __all__ = ["CPU", "NOTHING", "Handovers", "Place"]
@@ -75,7 +74,9 @@ class Handovers:
         if source.processor != "cpu" and target.processor != "cpu" and source.processor != target.processor:
             self._move(tensors, source, CPU, reader)
             source = CPU
-        size = self._bytes(sum(self.graph.tensors[t].elements * self.moved.get(t, 1) for t in tensors))
+        accelerator = source.processor if target == CPU else target.processor
+        elements = sum(self.graph.tensors[t].elements * self.moved.get(t, 1) for t in tensors)
+        size = self._bytes(elements, accelerator)
         deps = {self.places[t][source] for t in tensors} - {NOTHING}
         if source.processor == target.processor:
             per_byte = self.device.sharing[source.processor].transform_per_byte
@@ -148,5 +149,6 @@ class Handovers:
         calibration = self.pricer.calibration(placement.processor, placement.layout, placement.dtype)
         return Place(placement.processor, calibration.layout)
 
-    def _bytes(self, elements: float) -> float:
-        return elements * DTYPE_BYTES[self.pricer.dtype]
+    def _bytes(self, elements: float, processor: str) -> float:
+        """Size of what the CPU shares with a processor."""
+        return elements * self.pricer.shared_width(processor)

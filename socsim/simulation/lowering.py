@@ -213,13 +213,17 @@ class _Lowering(Handovers):
             return {p: set(deps) for p in parts}
         entries, before = [], here
         if not there:
-            size = self._bytes(self.graph.input_elements(op)) * input_share(self.graph, op, parts[cpu])
+            size = self._bytes(self.graph.input_elements(op), place.processor) * input_share(
+                self.graph, op, parts[cpu]
+            )
             handover = from_accelerator(
                 self.device.sharing[place.processor], size, image=place.layout == "image"
             )
             entries = self._to_cpu(handover, op.name, place.processor, size)
             before = self._transform(handover, op.name, place, size, deps)
-        written = self._bytes(self.graph.output_elements(op)) * output_share(self.graph, op, parts[cpu])
+        written = self._bytes(self.graph.output_elements(op), place.processor) * output_share(
+            self.graph, op, parts[cpu]
+        )
         mapping = self.device.sharing[place.processor].map_per_byte * written
         entries.append(self._map_entry(mapping, op.name, place.processor, "cpu", written))
         entries.append(self._dispatch_entry(op, accelerator))
@@ -251,7 +255,9 @@ class _Lowering(Handovers):
         cpu = next((p for p in parts if p.processor == "cpu"), None)
         if cpu is not None and place != CPU:
             own = Part(parts[cpu].share, parts[cpu].dimension)
-            size = self._bytes(self.graph.output_elements(op)) * output_share(self.graph, op, own)
+            size = self._bytes(self.graph.output_elements(op), place.processor) * output_share(
+                self.graph, op, own
+            )
             handover = to_accelerator(
                 self.device.sharing[place.processor], size, image=place.layout == "image"
             )

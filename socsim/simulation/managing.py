@@ -54,7 +54,8 @@ class Managing:
         self._places = {name: app.places for name, app in view.apps.items()}
 
     def start(self) -> None:
-        """Ask for what holds at once, and set timers for the rest."""
+        """Check what the manager was told, ask for what holds at once, and set timers for the rest."""
+        self._check()
         self._ask("start", at_once=True)
         for name, stream in self._streams.items():
             stream.on_finish = partial(self._finished, name)
@@ -62,6 +63,17 @@ class Managing:
             self._wait()
         for at in _checked_instants(self._manager):
             self._call_at(at, self._instant)
+
+    def _check(self) -> None:
+        """Refuse what the manager was told beforehand where the run does not have it."""
+        manager = self._manager
+        with blamed(manager, "foreseen", self._clocks.device.name, "manager"):
+            told = list(manager.foreseen(self._view))
+        for setting in told:
+            try:
+                checked_setting(setting, self._streams, self._places, self._clocks.domains)
+            except SocsimError as error:
+                raise UsageError(f"manager {manager.title!r}: {error}") from None
 
     def _finished(self, name: str, latency: float, service: float) -> None:
         app = self._view.apps[name]

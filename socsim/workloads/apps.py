@@ -19,7 +19,7 @@ from socsim.workloads.scene_spec import make_scene
 from socsim.workloads.scenes import Scene
 from socsim.workloads.stages import After, make_after
 from socsim.workloads.targets import Targets, make_targets
-from socsim.workloads.transforms import parse_transform
+from socsim.workloads.transforms import check_steps, parse_transform
 from socsim.workloads.uclamp import make_uclamp
 
 __all__ = ["QUEUES", "Inference"]
@@ -184,8 +184,7 @@ class Inference:
             raise UsageError(
                 "an application after another has its arrivals from there; leave out arrivals and period"
             )
-        if isinstance(self.transforms, str) or not isinstance(self.transforms, Sequence):
-            raise UsageError(f"transforms are a list, such as ['prune(0.5)'], got {self.transforms!r}")
+        check_steps(self.transforms)
         for step in self.transforms:
             if isinstance(step, str):
                 parse_transform(step)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from socsim.devices.device import Calibration, Device
 from socsim.errors import PlanError, UnknownNameError, UsageError
-from socsim.workloads.graph import ModelGraph, Operator
+from socsim.workloads.graph import DTYPE_BYTES, ModelGraph, Operator
 from socsim.workloads.kernels import WHOLE, KernelCost, Part, accelerator_cost, cpu_cost
 
 if TYPE_CHECKING:
@@ -88,6 +88,13 @@ class Pricer:
             kind = f"processor of library {self.library.name!r} on {self.device.name!r}:"
             raise UnknownNameError(kind, processor, self.processors)
         return self._wanted if self._wanted in has else has[0]
+
+    def shared_width(self, processor: str) -> int:
+        """Bytes of an element that the CPU and a processor share: the wider of both data types.
+
+        An accelerator without kernels of the wanted type reads and writes its own.
+        """
+        return max(DTYPE_BYTES[self.dtype], DTYPE_BYTES[self.dtype_on(processor)])
 
     def layouts(self, processor: str, dtype: str = "") -> tuple[str, ...]:
         """Layouts to choose from on a processor; ``("",)`` on the CPU."""

@@ -38,7 +38,9 @@ def _common(cls: type) -> tuple[str, ...]:
     return ("period",) if issubclass(cls, Governor) and cls.trigger == "timer" else ()
 
 
-GOVERNORS: Catalogue[Governor] = Catalogue("governor", Governor, GROUP, _BUILT_IN, common=_common)
+GOVERNORS: Catalogue[Governor] = Catalogue(
+    "governor", Governor, GROUP, _BUILT_IN, common=_common, times=_common
+)
 """All that have names."""
 
 

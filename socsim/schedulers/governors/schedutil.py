@@ -57,7 +57,7 @@ class Schedutil(Governor):
 
     def __init__(
         self,
-        rate_limit: str | float = 0.0,
+        rate_limit: str | float = "0 s",
         util_est: bool = True,
         margin: float = 1.25,
         invariant: bool = True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -23,7 +23,10 @@ __all__ = [
 
 
 class Range(NamedTuple):
-    """Clocks in Hz that a manager lets a domain have; both the same pins it."""
+    """Clocks in Hz that a manager lets a domain have; both the same pins it.
+
+    0 and infinity are the domain's own ends.
+    """
 
     low: float
     high: float
@@ -270,6 +273,14 @@ class DeviceManager(ABC):
     @abstractmethod
     def start(self, state: DeviceState) -> Setting:
         """A run begins: what holds for the first inferences."""
+
+    def foreseen(self, state: DeviceState) -> Iterable[Setting]:
+        """Settings that it was told beforehand; by default none.
+
+        They are checked against the run before it begins, and by ``socsim check``. UsageErrors for options that do not
+        fit the device or its applications are raised here too.
+        """
+        return ()
 
     def tick(self, state: DeviceState) -> Setting | None:
         """A period has passed, or one of the instants has come; None changes nothing."""

@@ -145,6 +145,11 @@ class Hierarchical(DeviceManager):
 
     # --- when it is asked -----------------------------------------------------------------------------------
 
+    def foreseen(self, state: DeviceState) -> tuple[Setting, ...]:
+        """Nothing but the rail is told beforehand."""
+        check_rail(self.name, self.rail, state.rails)
+        return ()
+
     def start(self, state: DeviceState) -> Setting:
         """Levels, places and clocks of all applications: those that are active first, then those to come."""
         table = Table(state, check_rail(self.name, self.rail, state.rails))

@@ -91,6 +91,11 @@ class Oracle(DeviceManager):
         self._plan: list[tuple[float, Setting]] = []
         self.report: Sequence[PhaseReport] = ()
 
+    def foreseen(self, state: DeviceState) -> tuple[Setting, ...]:
+        """Nothing but the rail is told beforehand."""
+        check_rail(self.name, self.rail, state.rails)
+        return ()
+
     def start(self, state: DeviceState) -> Setting:
         """Search everything."""
         self._table = Table(state, check_rail(self.name, self.rail, state.rails))

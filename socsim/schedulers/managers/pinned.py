@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 from socsim import units
@@ -30,7 +30,7 @@ class Pinned(DeviceManager):
         Application -> where it runs (``"gpu"``).
     clocks
         Clock domain, or ``"cpu"`` for all CPU policies, -> clock (``"510 MHz"``, or a number in Hz), a range of it
-        (``{"min": "204 MHz", "max": "510 MHz"}``), or None for no limit.
+        (``{"min": "204 MHz", "max": "510 MHz"}``, or one end of it), or None for no limit.
     settings
         The same at instants, ascending: ``[{"at": "2 s", "levels": {...}, "clocks": {...}}, ...]``, or pairs of an
         instant in s and a :class:`~socsim.schedulers.managers.device.Setting`.
@@ -66,6 +66,11 @@ class Pinned(DeviceManager):
         """What is told of the whole run, then what is told of its beginning."""
         begin = [self._first, *(setting for at, setting in self._due if at <= 0.0)]
         return Setting(*({k: v for own in begin for k, v in getattr(own, key).items()} for key in _KEYS))
+
+    def foreseen(self, state: DeviceState) -> Iterator[Setting]:
+        """All that is told beforehand."""
+        yield self._first
+        yield from (setting for _, setting in self._due)
 
     def tick(self, state: DeviceState) -> Setting | None:
         """What is told of this instant."""
@@ -111,10 +116,11 @@ def _range(owner: str, domain: str, value: Any) -> Range | None:
     if value is None:
         return None
     if isinstance(value, Mapping):
-        if sorted(value) != sorted(_RANGE):
+        if not value or not set(value) <= set(_RANGE):
             got = ", ".join(map(str, value)) or "none"
-            raise UsageError(f"{place} has the keys min and max, got {got}")
-        return Range(*(_quantity(f"{place}.{key}", value[key], "frequency") for key in _RANGE))
+            raise UsageError(f"{place} has the keys min and max, or one of them, got {got}")
+        ends = {key: _quantity(f"{place}.{key}", value[key], "frequency") for key in value}
+        return Range(ends.get("min", 0.0), ends.get("max", inf))
     if isinstance(value, (tuple, list)) and len(value) == 2:
         return Range(*(_quantity(place, one, "frequency") for one in value))
     clock = _quantity(place, value, "frequency")

@@ -24,6 +24,7 @@ __all__ = [
     "make_app_manager",
     "make_device_manager",
     "make_manager",
+    "managed",
 ]
 
 GROUP = "socsim.managers"
@@ -53,8 +54,15 @@ def _check(name: str, options: Mapping[str, Any]) -> None:
             seconds(name, setting, value)
 
 
-MANAGERS: Catalogue[AnyManager] = Catalogue("manager", _BASES, GROUP, _BUILT_IN, common=_common, check=_check)
+MANAGERS: Catalogue[AnyManager] = Catalogue(
+    "manager", _BASES, GROUP, _BUILT_IN, common=_common, check=_check, times=_common
+)
 """All that have names."""
+
+
+def managed(cls: type) -> str:
+    """What managers of a class manage, in words."""
+    return "a whole device" if issubclass(cls, DeviceManager) else "one application"
 
 
 def is_manager_class(cls: object) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from socsim.schedulers.catalogue import Catalogue
 from socsim.schedulers.reuse.base import ReusePolicy
+from socsim.schedulers.reuse.policies import LayerReuse
 
 __all__ = ["GROUP", "REUSE", "Spec", "make_reuse"]
 
@@ -18,7 +19,14 @@ _BUILT_IN = {
     "frame": "socsim.schedulers.reuse.policies:FrameReuse",
     "layer": "socsim.schedulers.reuse.policies:LayerReuse",
 }
-REUSE: Catalogue[ReusePolicy] = Catalogue("reuse policy", ReusePolicy, GROUP, _BUILT_IN)
+
+
+def _times(cls: type) -> tuple[str, ...]:
+    """Options that are times, which a class of the user's own reads as it likes."""
+    return ("boundary",) if issubclass(cls, LayerReuse) else ()
+
+
+REUSE: Catalogue[ReusePolicy] = Catalogue("reuse policy", ReusePolicy, GROUP, _BUILT_IN, times=_times)
 """All that have names."""
 
 Spec = ReusePolicy | type[ReusePolicy] | str | Mapping[str, Any]

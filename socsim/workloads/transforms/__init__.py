@@ -1,14 +1,15 @@
 """Transforms of networks: each takes a graph and returns another, and leaves the first as it was."""
 
-from socsim.workloads.transforms.accuracy import Drop, DropTable, load_drops
+from socsim.workloads.transforms.accuracy import DropTable, load_drops, transformed
+from socsim.workloads.transforms.accuracy_rows import Drop
 from socsim.workloads.transforms.catalogue import (
     TRANSFORMS,
     Transform,
     canonical,
+    check_steps,
     parse_transform,
     split_transforms,
     transform_set,
-    transformed,
 )
 from socsim.workloads.transforms.fusing import FUSABLE_ACTIVATIONS, fuse
 from socsim.workloads.transforms.lowrank import FORMS, low_rank
@@ -25,6 +26,7 @@ __all__ = [
     "DropTable",
     "Transform",
     "canonical",
+    "check_steps",
     "fuse",
     "load_drops",
     "low_rank",

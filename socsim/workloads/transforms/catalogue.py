@@ -5,16 +5,17 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from socsim.errors import UnknownNameError, UsageError, nearest
-from socsim.workloads.graph import Lineage, ModelGraph
-from socsim.workloads.transforms.accuracy import DropTable, load_drops, published_drops
+from socsim import units
+from socsim.errors import UnitError, UnknownNameError, UsageError, nearest
+from socsim.workloads.builder import GraphBuilder
+from socsim.workloads.graph import ModelGraph
 from socsim.workloads.transforms.fusing import fuse
 from socsim.workloads.transforms.lowrank import low_rank
 from socsim.workloads.transforms.pruning import prune
@@ -28,10 +29,11 @@ __all__ = [
     "TRANSFORMS",
     "Transform",
     "canonical",
+    "check_steps",
+    "lossy",
     "parse_transform",
     "split_transforms",
     "transform_set",
-    "transformed",
 ]
 
 TRANSFORMS: Mapping[str, Callable[..., ModelGraph]] = MappingProxyType(
@@ -51,6 +53,7 @@ FREE = frozenset({"simplify", "fuse", "unfuse"})
 
 _STEP = r"\+\s*[A-Za-z_]\w*\s*(?:\([^()]*\))?\s*"
 _SPEC = re.compile(rf"(?P<base>.+?)(?P<steps>(?:{_STEP})+)", re.DOTALL)
+_NAMED = re.compile(r"\+\s*(?P<name>\w+)")
 _CALL = re.compile(r"\s*(?P<name>[^()\s,=]+)\s*(?:\((?P<options>[^()]*)\))?\s*")
 
 
@@ -96,7 +99,7 @@ def parse_transform(text: str) -> Transform:
     UnknownNameError
         No such transform.
     UsageError
-        A text of another form; an option that it does not have, has twice, or needs.
+        A text of another form; an option that it does not have, has twice, or needs, or whose value it refuses.
     """
     match = _CALL.fullmatch(text) if isinstance(text, str) else None
     if match is None:
@@ -119,7 +122,16 @@ def parse_transform(text: str) -> Transform:
     for key, parameter in parameters.items():
         if parameter.default is parameter.empty and key not in options:
             raise UsageError(f"transform {name!r} needs its {key}, such as {name}(0.5)")
-    return Transform(name, options)
+    transform = Transform(name, options)
+    transform(_probe())  # which refuses options outside their rules
+    return transform
+
+
+@cache
+def _probe() -> ModelGraph:
+    """A network of one operator."""
+    builder = GraphBuilder("probe")
+    return builder.build(builder.dense(builder.input(1, 1), 1))
 
 
 def _check_option(name: str, key: str, known: Mapping[str, Any], given: Mapping[str, Any]) -> None:
@@ -135,8 +147,8 @@ def _value(text: str) -> Any:
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+        return units.parse(text, "ratio") if text.endswith("%") else ast.literal_eval(text)
+    except (ValueError, SyntaxError, UnitError):
         return text
 
 
@@ -144,9 +156,21 @@ def split_transforms(model: str) -> tuple[str, tuple[str, ...]]:
     """``("resnet50", ("prune(0.5)", "quantise"))`` of ``"resnet50+prune(0.5)+quantise"``.
 
     A name without transforms comes back alone, and so does the path of a file that exists.
+
+    Raises
+    ------
+    UsageError
+        Something like a transform in no form that one has.
     """
     match = _SPEC.fullmatch(model)
-    if match is None or Path(model).is_file():
+    if Path(model).is_file():
+        return model, ()
+    if match is None:
+        if any(found["name"] in TRANSFORMS for found in _NAMED.finditer(model, 1)):
+            raise UsageError(
+                f"{model!r}: transforms are written 'name' or 'name(value, option=value)' after a network's name, "
+                "each after a +, such as 'resnet50+prune(0.5)+quantise'"
+            )
         return model, ()
     return match["base"].strip(), tuple(step.strip() for step in match["steps"].split("+")[1:])
 
@@ -156,43 +180,20 @@ def transform_set(text: str) -> tuple[str, ...]:
     return () if text.strip() in ("", "none") else tuple(step.strip() for step in text.split("+"))
 
 
+def check_steps(steps: Any) -> None:
+    """UsageError unless transforms are a list of texts and functions."""
+    if isinstance(steps, str) or not isinstance(steps, Sequence):
+        raise UsageError(f"transforms are a list, such as ['prune(0.5)'], got {steps!r}")
+    for step in steps:
+        if not (isinstance(step, str) or callable(step)):
+            raise UsageError(f"a transform is a text, such as 'prune(0.5)', or a function, got {step!r}")
+
+
 def canonical(steps: Iterable[str]) -> tuple[str, ...]:
     """Transforms in the one way in which lineages write them: ``prune(share=.50)`` as ``prune(0.5)``."""
     return tuple(parse_transform(step).written for step in steps)
 
 
-def transformed(
-    graph: ModelGraph,
-    steps: Iterable[str | Transform | Callable[[ModelGraph], ModelGraph]],
-    accuracy: str | Path = "",
-) -> ModelGraph:
-    """A network after some transforms, with what they cost in accuracy where a table says so.
-
-    Parameters
-    ----------
-    graph
-        Any network.
-    steps
-        Transforms in order: texts, objects, or functions of a network.
-    accuracy
-        The path of a table (see :func:`~socsim.workloads.transforms.accuracy.load_drops`), which goes before the one
-        that comes with socsim; ``""`` (default) for that alone.
-    """
-    for step in steps:
-        transform = parse_transform(step) if isinstance(step, str) else step
-        graph = transform(graph)
-    if graph.lineage is None:
-        return graph
-    tables = ([load_drops(accuracy, canonical)] if accuracy else []) + [published_drops(canonical)]
-    return graph.changed(lineage=_priced(graph.lineage, tables))
-
-
-def _priced(lineage: Lineage, tables: list[DropTable]) -> Lineage:
-    """A lineage with what its steps cost, as far as the first table that knows says so."""
-    lossy = tuple(step for step in lineage.steps if step.partition("(")[0] not in FREE)
-    if not lossy:
-        return replace(lineage, top1_drop=0.0, source="")
-    for table in tables:
-        if (found := table.find(lineage.base, lossy)) is not None:
-            return replace(lineage, top1_drop=found.top1_drop, source=found.origin)
-    return lineage
+def lossy(steps: Iterable[str]) -> tuple[str, ...]:
+    """Those of some transforms that may cost accuracy."""
+    return tuple(step for step in steps if step.partition("(")[0] not in FREE)

@@ -103,16 +103,20 @@ def _elementwise(channels: ChannelMap, op: Operator) -> None:
     """Channels at the same place become one; what is broadcast along them is left alone."""
     out = channels.shape(op.outputs[0])
     read = [channels.axes.get(t) for t in op.inputs]
-    places = {
-        len(out) - len(channels.shape(t)) + axis.place
+    aligned = [
+        len(out) - len(channels.shape(t)) + axis.place if axis and len(axis.ids) > 1 else None
         for t, axis in zip(op.inputs, read, strict=True)
-        if axis and len(axis.ids) > 1
-    }
+    ]
+    places = {own for own in aligned if own is not None}
     if len(places) != 1:
         channels.keep(op)
         return
     place = places.pop()
-    wide = [axis for t, axis in zip(op.inputs, read, strict=True) if _size(channels, t, place, out) > 1]
+    wide = [
+        axis if own == place else None
+        for t, axis, own in zip(op.inputs, read, aligned, strict=True)
+        if _size(channels, t, place, out) > 1
+    ]
     first, *others = [axis.ids for axis in wide if axis]
     for ids in others:
         channels.tie(first, ids)

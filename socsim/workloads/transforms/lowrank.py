@@ -12,7 +12,7 @@ from socsim.errors import UsageError, nearest
 from socsim.workloads.graph import ModelGraph, Operator, Tensor
 from socsim.workloads.operators import operator_macs
 from socsim.workloads.transforms.resizing import matrix_size
-from socsim.workloads.transforms.steps import next_step, share_of, whole
+from socsim.workloads.transforms.steps import fresh, next_step, share_of, whole
 
 __all__ = ["FORMS", "low_rank"]
 
@@ -45,7 +45,8 @@ def low_rank(
 
     Fully connected layers, and products with a constant matrix, become two, of rank `rank` min(inputs, outputs),
     whatever the form (truncated singular values). The last part keeps the operator's name, output, bias and activation;
-    the others are named ``NAME/1``, ``NAME/2`` and have neither. Strides, padding and dilation go with the kernel.
+    the others are named ``NAME/1``, ``NAME/2`` (``NAME/1_2``
+    where that name is taken) and have neither. Strides, padding and dilation go with the kernel.
 
     Parameters
     ----------
@@ -75,8 +76,9 @@ def low_rank(
         raise UsageError(f"low_rank: always must be true or false, got {always!r}")
     operators: list[Operator] = []
     tensors = list(graph.tensors.values())
+    taken = {*graph.tensors, *graph.operators}
     for op in graph:
-        parts, between = _parts(graph, op, rank, form, least)
+        parts, between = _parts(graph, op, rank, form, least, taken)
         saves = sum(part.macs for part in parts) < op.macs
         if not parts or not (saves or always):
             operators.append(op)
@@ -89,7 +91,7 @@ def low_rank(
     return graph.changed(operators, tensors, lineage=lineage)
 
 
-def _parts(graph: ModelGraph, op: Operator, rank: float, form: str, least: int) -> Parts:
+def _parts(graph: ModelGraph, op: Operator, rank: float, form: str, least: int, taken: set[str]) -> Parts:
     """What an operator becomes, and the activations between; nothing where it cannot be decomposed."""
     if op.type not in ("conv2d", "fully_connected", "matmul") or len(op.inputs) != 1:
         return [], []
@@ -98,46 +100,47 @@ def _parts(graph: ModelGraph, op: Operator, rank: float, form: str, least: int) 
         return [], []
     if op.type != "conv2d":
         inputs = prod(read[1:]) if op.type == "fully_connected" else read[-1]
-        return _matrix(graph, op, rank, inputs) if min(inputs, given[-1]) >= least else ([], [])
+        return _matrix(graph, op, rank, inputs, taken) if min(inputs, given[-1]) >= least else ([], [])
     if min(read[1], given[1]) < least or len(read) != 4:
         return [], []
-    return _FORM_PARTS[form](graph, op, rank)
+    return _FORM_PARTS[form](graph, op, rank, taken)
 
 
-def _matrix(graph: ModelGraph, op: Operator, rank: float, inputs: int) -> Parts:
+def _matrix(graph: ModelGraph, op: Operator, rank: float, inputs: int, taken: set[str]) -> Parts:
     given = graph.output_shape(op)
     size = _rank(rank, min(inputs, given[-1]))
-    return _chain(graph, op, [((*given[:-1], size), {})], {})
+    return _chain(graph, op, taken, [((*given[:-1], size), {})], {})
 
 
-def _tucker(graph: ModelGraph, op: Operator, rank: float) -> Parts:
+def _tucker(graph: ModelGraph, op: Operator, rank: float, taken: set[str]) -> Parts:
     n, channels, height, width = graph.input_shapes(op)[0]
     given = graph.output_shape(op)
     if prod(op.get("kernel")) == 1:
         return [], []
     inner, outer = _rank(rank, channels), _rank(rank, given[1])
     core = {key: op.get(key) for key in _WINDOW if op.get(key) is not None}
-    return _chain(graph, op, [((n, inner, height, width), _POINT), ((n, outer, *given[2:]), core)], _POINT)
+    steps = [((n, inner, height, width), _POINT), ((n, outer, *given[2:]), core)]
+    return _chain(graph, op, taken, steps, _POINT)
 
 
-def _spatial(graph: ModelGraph, op: Operator, rank: float) -> Parts:
+def _spatial(graph: ModelGraph, op: Operator, rank: float, taken: set[str]) -> Parts:
     n, channels, _, width = graph.input_shapes(op)[0]
     given, kernel = graph.output_shape(op), op.get("kernel")
     if 1 in kernel:
         return [], []
     inner = _rank(rank, min(channels * kernel[0], given[1] * kernel[1]))
     between = (n, inner, given[2], width)
-    return _chain(graph, op, [(between, _line(op, 0))], _line(op, 1))
+    return _chain(graph, op, taken, [(between, _line(op, 0))], _line(op, 1))
 
 
-def _channel(graph: ModelGraph, op: Operator, rank: float) -> Parts:
+def _channel(graph: ModelGraph, op: Operator, rank: float, taken: set[str]) -> Parts:
     channels, given = graph.input_shapes(op)[0][1], graph.output_shape(op)
     inner = _rank(rank, min(channels * prod(op.get("kernel")), given[1]))
     core = {key: op.get(key) for key in _WINDOW if op.get(key) is not None}
-    return _chain(graph, op, [((given[0], inner, *given[2:]), core)], _POINT)
+    return _chain(graph, op, taken, [((given[0], inner, *given[2:]), core)], _POINT)
 
 
-_FORM_PARTS: Mapping[str, Callable[[ModelGraph, Operator, float], Parts]] = MappingProxyType(
+_FORM_PARTS: Mapping[str, Callable[[ModelGraph, Operator, float, set[str]], Parts]] = MappingProxyType(
     {"tucker": _tucker, "spatial": _spatial, "channel": _channel}
 )
 
@@ -163,15 +166,19 @@ def _rank(share: float, full: int) -> int:
 def _chain(
     graph: ModelGraph,
     op: Operator,
+    taken: set[str],
     steps: list[tuple[tuple[int, ...], Mapping[str, Any]]],
     last: Mapping[str, Any],
 ) -> Parts:
-    """Operators one after the other: each of `steps` gives a shape, and the last one is the operator itself."""
+    """Operators one after the other: each of `steps` gives a shape, and the last one is the operator itself.
+
+    Their names are such as are not `taken`, and are from then on.
+    """
     read, given = graph.input_shapes(op)[0], graph.output_shape(op)
     bias = op.weights - matrix_size(op, read, given)
     source, operators, tensors = op.inputs[0], list[Operator](), list[Tensor]()
     for number, (shape, window) in enumerate(steps, 1):
-        name = f"{op.name}/{number}"
+        name = fresh(f"{op.name}/{number}", taken)
         part = Operator(name, op.type, (source,), (name,), dict(window) | _groups(op))
         operators.append(_counted(part, read, shape, 0))
         tensors.append(Tensor(name, shape))

@@ -18,6 +18,31 @@ _SAME_WHERE_SHAPE_IS = frozenset(
 
 _IDEMPOTENT = frozenset({"relu", "relu6"})
 
+_TOLD_BY_SHAPES = frozenset(
+    {
+        "max_pool",
+        "avg_pool",
+        "softmax",
+        "concat",
+        "split",
+        "reshape",
+        "squeeze",
+        "transpose",
+        "channel_shuffle",
+    }
+    | {"depth_to_space", "space_to_depth", "resize", "reduce", "matmul"}
+    | {"batch_norm", "layer_norm", "instance_norm", "group_norm"}
+)
+"""Types of which two with the same inputs, attributes and shapes, and without weights, compute the same."""
+
+_WITHOUT_PARAMETERS = frozenset(
+    {"abs", "ceil", "cos", "erf", "exp", "floor", "hswish", "log", "mish", "neg", "not", "reciprocal", "relu"}
+    | {"relu6", "round", "sigmoid", "sign", "sin", "softplus", "softsign", "sqrt", "swish", "tanh"}
+)
+"""Functions of an activation that their name tells; others have a slope or a bound, which a graph does not know."""
+
+_ARITHMETIC = frozenset({"add", "sub", "mul", "div", "max", "min"})
+
 
 def simplify(graph: ModelGraph) -> ModelGraph:
     """Remove redundant operators; the network computes the same.
@@ -25,9 +50,10 @@ def simplify(graph: ModelGraph) -> ModelGraph:
     - What changes nothing goes: reshapes, paddings, slices, resizes, concatenations and splits to the shape that was,
       transpositions and shuffles that leave all in place, 1x1 pooling without stride, reductions over axes of size 1,
       sums with 0 and products with 1, identities, and a ReLU of what a ReLU gives.
-    - What is computed twice is computed once: operators without weights of one type with the same attributes and
-      inputs, one after another, and so whole branches. Operators with weights are never taken for the same, because
-      only shapes are known.
+    - What is computed twice is computed once: operators without weights of one type with the same attributes, inputs
+      and shapes, one after another, and so whole branches. Operators with weights are never taken for the same, because
+      only shapes are known; nor are others of which a graph does not tell all that they do: slices and look-ups from
+      nobody knows where, paddings, arithmetic with constants of unknown value, functions with a slope or a bound.
     - What leads to no output of the network goes.
 
     Parameters
@@ -47,13 +73,14 @@ def simplify(graph: ModelGraph) -> ModelGraph:
     for old in graph:
         op = replace(old, inputs=tuple(stands_for.get(t, t) for t in old.inputs))
         leaves = any(t in graph.outputs for t in op.outputs)
-        twin = known.get(_key(op))
+        key = _key(graph, op)
+        twin = known.get(key) if _is_told(op) else None
         if not leaves and _is_identity(graph, op, makers):
             stands_for[op.outputs[0]] = op.inputs[0]
-        elif not leaves and twin and not op.weights and op.inputs:
+        elif not leaves and twin:
             stands_for.update(zip(op.outputs, twin.outputs, strict=True))
         else:
-            known[_key(op)] = op
+            known[key] = op
             makers.update(dict.fromkeys(op.outputs, op))
             left.append(op)
     alive = _alive(left, graph.outputs)
@@ -62,8 +89,24 @@ def simplify(graph: ModelGraph) -> ModelGraph:
     return graph.changed(alive, tensors, lineage=next_step(graph, "simplify", free=True))
 
 
-def _key(op: Operator) -> tuple[Any, ...]:
-    return op.type, op.inputs, len(op.outputs), tuple(sorted(op.attributes.items(), key=lambda item: item[0]))
+def _key(graph: ModelGraph, op: Operator) -> tuple[Any, ...]:
+    shapes = tuple(graph.tensors[t].shape for t in op.outputs)
+    return op.type, op.inputs, shapes, tuple(sorted(op.attributes.items(), key=lambda item: item[0]))
+
+
+def _is_told(op: Operator) -> bool:
+    """Whether type, inputs, attributes and shapes tell all that an operator computes."""
+    if op.weights or not op.inputs:
+        return False
+    if op.get("activation") not in (None, *_WITHOUT_PARAMETERS):
+        return False
+    if op.type == "activation":
+        return op.get("function") in _WITHOUT_PARAMETERS
+    if op.type == "eltwise":
+        return op.get("function") in _ARITHMETIC and (len(op.inputs) > 1 or op.get("value") is not None)
+    if op.type == "slice":
+        return isinstance(op.get("start"), int)
+    return op.type in _TOLD_BY_SHAPES
 
 
 def _alive(operators: list[Operator], outputs: Iterable[str]) -> list[Operator]:

@@ -9,7 +9,7 @@ from typing import Any
 from socsim.errors import UsageError
 from socsim.workloads.graph import Lineage, ModelGraph
 
-__all__ = ["next_step", "share_of", "spelled", "whole"]
+__all__ = ["fresh", "next_step", "share_of", "spelled", "whole"]
 
 
 def spelled(name: str, values: tuple[Any, ...] = (), **options: tuple[Any, Any]) -> str:
@@ -31,7 +31,7 @@ def _word(value: Any) -> str:
     return (
         str(value).lower()
         if isinstance(value, bool)
-        else f"{value:g}"
+        else repr(value).removesuffix(".0")  # to the last digit, so that a name makes the same network again
         if isinstance(value, float)
         else str(value)
     )
@@ -58,6 +58,16 @@ def next_step(
     if free:
         return Lineage(old.base, (*old.steps, step), old.top1_drop, old.source)
     return Lineage(old.base, (*old.steps, step), nan)
+
+
+def fresh(name: str, taken: set[str]) -> str:
+    """A name like `name` that is not taken; it is from now on."""
+    found, number = name, 1
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    taken.add(found)
+    return found
 
 
 def share_of(transform: str, name: str, value: Any, *, below: float) -> None:
