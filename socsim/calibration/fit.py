@@ -116,6 +116,9 @@ def fit(space: Space, series: Sequence[Series]) -> Fit:
 def _deviations(jacobian: FloatArray, residuals: FloatArray, kinds: FloatArray) -> FloatArray:
     """Standard deviations of an M-estimate (Huber and Ronchetti, Robust Statistics, section 7.6).
 
+    Errors of a network on several sets of cores count as independent, and parameters as acting in proportion: where
+    measurements scatter widely, deviations are somewhat too small.
+
     Parameters
     ----------
     jacobian, residuals
