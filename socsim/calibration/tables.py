@@ -252,7 +252,7 @@ class _Reader:
         if row["processor"] != "cpu":
             if text:
                 self.ignored[
-                    f"name cores, which the {row['processor']} does not run on: not looked at"
+                    f"with cores, which the {row['processor']} does not run on: they are not looked at"
                 ].append(line)
             return ""
         if not text:
@@ -282,7 +282,7 @@ class _Reader:
         deviation = self._number(line, "latency_std_ms", text)
         if deviation is None or deviation < latency:
             return deviation and deviation / latency
-        self.ignored["have a latency_std_ms above their latency: that is not looked at"].append(line)
+        self.ignored["with a latency_std_ms above the latency: it is not looked at"].append(line)
         return None
 
     def _fault(self, line: int, column: str, message: str) -> None:

@@ -6,7 +6,6 @@ was no part of the fit, and would change what it predicts. Everything else stays
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -269,7 +268,13 @@ def _coefficient(coefficient: float, factor: float, rows: int) -> str:
 
 def _quoted(text: str) -> str:
     """A text that YAML reads as it is, whatever is in it."""
-    return json.dumps(text, ensure_ascii=False)
+    return f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
 
 
 def _plain(text: str) -> str:
@@ -277,8 +282,8 @@ def _plain(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """A text on one line."""
-    return " ".join(text.split())
+    """A text on one line, for a comment."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def _number(value: float) -> str:
