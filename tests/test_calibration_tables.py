@@ -158,7 +158,9 @@ def test_spread_between_runs(tmp_path) -> None:
 def test_cores_of_an_accelerator_are_told_and_not_looked_at(tmp_path) -> None:
     read = read_table(table(tmp_path, "xiaomi-9,tflite,gpu,prime:1,fp16,mobilenet_v1,6"), phone())
     assert read.rows[0].cores == ""
-    assert read.warnings == ("1 row (line 2) with cores, which the gpu does not run on: they are not looked at",)
+    assert read.warnings == (
+        "1 row (line 2) with cores, which the gpu does not run on: they are not looked at",
+    )
 
 
 @pytest.mark.parametrize("sign", [";", "\t", "|"])
