@@ -485,6 +485,11 @@ def test_from_a_file_on_the_command_line(cli: Cli, tmp_path: Path) -> None:
     assert "rk3588" not in out.read_text()
 
 
+def without(kept: str = "") -> list[str]:
+    """Options that exclude all devices, or all but one."""
+    return [option for name in device_names() if name != kept for option in ("-x", name)]
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
@@ -505,12 +510,11 @@ def test_from_a_file_on_the_command_line(cli: Cli, tmp_path: Path) -> None:
             "gpu.macs_per_cycle: Input should be greater than 0, got '-3'",
         ),
         (
-            ("--cpu", CPU[0], "--memory", MEMORY, *(a for n in device_names() for a in ("-x", n))),
+            ("--cpu", CPU[0], "--memory", MEMORY, *without()),
             "nothing is left that what is not told of the cores could be taken from; exclude fewer devices",
         ),
         (
-            ("--cpu", CPU[0], "--memory", MEMORY, "--gpu", GPU)
-            + tuple(a for n in device_names() if n != "raspberry-pi-4" for a in ("-x", n)),
+            ("--cpu", CPU[0], "--memory", MEMORY, "--gpu", GPU, *without("raspberry-pi-4")),
             "nothing is left that what is not told of the GPU could be taken from; exclude fewer devices",
         ),
     ],
