@@ -146,7 +146,7 @@ def text(file: str, outcomes: Sequence[Outcome], others: Mapping[str, Any]) -> s
         for one in outcome.calibrated:
             library, processor, dtype, layout = one.key
             own = sets.setdefault(library, {}).setdefault(processor, {})
-            own.setdefault(dtype, {})[layout] = list(set_lines(one, outcome.table))
+            own.setdefault(dtype, {})[layout] = list(set_lines(one, outcome.table, outcome.device))
     lines = [HEAD.format(file), "sources:", *source_lines(outcome.table for outcome in outcomes)]
     if others:
         lines.append(f"  family: '{FAMILY}'")

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import socsim
 from socsim.calibration.metrics import accuracy, interval, ranks, unusual
+from socsim.calibration.operators import COLUMNS as OPERATOR_COLUMNS
 from socsim.calibration.tables import COLUMNS
 from socsim.cli.main import BAD_INPUT, _run, cli
 from socsim.devices.profile import load_device, provenance
@@ -156,7 +157,7 @@ def test_what_cannot_be_calibrated(tmp_path, capsys) -> None:
     one = write(tmp_path / "one.csv", [line for line in rows() if line["model"] == "resnet18"])
     assert "rows of 1 network, at least 3 are needed: 3 rows left out" in fails(capsys, one, "-d", "xiaomi-9")
     named = write(tmp_path / "named.csv", [{**line, "model": "no_such_net"} for line in rows()])
-    assert "unknown networks no_such_net: 3 rows left out" in fails(capsys, named, "-d", "xiaomi-9")
+    assert "unknown network 'no_such_net', line 2: 3 rows left out" in fails(capsys, named, "-d", "xiaomi-9")
     fp16 = write(tmp_path / "fp16.csv", [{**line, "precision": "fp16"} for line in rows()])
     assert "TensorFlow Lite has no fp16 kernels on the cpu" in fails(capsys, fp16, "-d", "xiaomi-9")
 
@@ -174,6 +175,67 @@ def test_places_to_write_to(folder, tmp_path, capsys) -> None:
     assert "unknown device 'xiaomi-7'" in fails(capsys, table, "-d", "xiaomi-7")
     assert "nothing.csv: there is no such file" in fails(capsys, "nothing.csv", "-d", "xiaomi-9")
     assert "did you mean 'qed'" in fails(capsys, "qedd", "-d", "xiaomi-9")
+    (tmp_path / "taken.yaml").mkdir()
+    assert "it is a directory" in fails(capsys, table, "-d", "xiaomi-9", "-o", tmp_path / "taken.yaml")
+    own = folder / "own.yaml"
+    before = own.read_bytes()
+    assert "is what the device would be made of" in fails(
+        capsys, table, "-d", own, "--rows", "xiaomi-9", "-o", own
+    )
+    assert own.read_bytes() == before
+
+
+def test_what_stays_as_it_was_is_told(folder, tmp_path) -> None:
+    shown = run(folder / "table.csv", "-d", "xiaomi-9", "-o", tmp_path / "own.yaml")
+    assert "own.yaml: what was fitted, on top of xiaomi-9; its hardware stays as it was" in shown
+    assert "not fitted, and as in xiaomi-9: mace cpu fp32, " in shown
+    kept = report(folder)["kept"]
+    assert "tflite cpu int8" in kept and "tflite cpu fp32" not in kept
+    assert set(kept) == {" ".join(filter(None, key)) for key in load_device("xiaomi-9").calibrations} - {
+        "tflite cpu fp32"
+    }
+
+
+def test_networks_that_cannot_be_loaded_are_told_by_name(tmp_path) -> None:
+    (tmp_path / "broken.onnx").write_bytes(b"no network")
+    lines = [*rows(("prime:1",)), *({**rows()[0], "model": m} for m in ("mobilnet_v1", "broken"))]
+    table = write(tmp_path / "t.csv", lines)
+    document = json.loads(run(table, "-d", "xiaomi-9", "--models", tmp_path, "--json"))
+    first, second, *_ = document["warnings"]
+    assert first == (
+        "tflite/cpu/fp32: unknown network 'mobilnet_v1' (is it 'mobilenet_v1'?), line 10: 1 row left out"
+    )
+    assert second.startswith("tflite/cpu/fp32: network 'broken' cannot be used: ")
+    assert second.endswith(", line 11: 1 row left out")
+
+
+def test_operators_that_no_network_calls_for_are_told(folder, tmp_path) -> None:
+    path = tmp_path / "ops.csv"
+    path.write_text(
+        f"{','.join(OPERATOR_COLUMNS)}\nxiaomi-9,tflite,fp16,resnet18,mean,7,64,64,,,,,0.2\n",
+        encoding="utf-8",
+    )
+    document = json.loads(run(folder / "table.csv", "-d", "xiaomi-9", "--operators", path, "--json"))
+    assert document["warnings"] == [
+        "1 measured kernel of tflite/fp16: the table has no networks on the gpu that could be fitted with them: "
+        "left out"
+    ]
+
+
+def test_seconds_for_milliseconds_are_noticed(tmp_path) -> None:
+    lines = [{**line, "latency_ms": float(str(line["latency_ms"])) / 1000} for line in rows()]
+    document = json.loads(run(write(tmp_path / "t.csv", lines), "-d", "xiaomi-9", "--json"))
+    assert any("is latency_ms in milliseconds?" in told for told in document["warnings"])
+
+
+def test_parameters_at_their_bounds_are_told(tmp_path) -> None:
+    lines = [{**line, "latency_ms": float(str(line["latency_ms"])) / 5} for line in rows()]
+    document = json.loads(run(write(tmp_path / "t.csv", lines), "-d", "xiaomi-9", "--json"))
+    found = {p["name"]: p for p in document["calibrations"][0]["parameters"]}
+    assert found["efficiency.gemm"]["at_bound"] and found["efficiency.gemm"]["value"] == pytest.approx(
+        0.999, rel=1e-3
+    )
+    assert not found["efficiency.softmax"]["at_bound"]
 
 
 # --- how far off ----------------------------------------------------------------------------------------------

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from calibkit import MASKS, NETWORKS, kernels, latencies, space, team, truth
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from socsim.calibration.crossval import family_folds, held_out
-from socsim.calibration.fit import Series, fit
+from socsim.calibration.fit import Series, _deviations, fit
 from socsim.calibration.model import CpuModel
 
 FAMILIES = {name: name.partition("_")[0].rstrip("0123456789") for name in NETWORKS}
@@ -74,6 +76,67 @@ def test_bounds_hold() -> None:
     low, high = space().bounds
     assert (found.vector >= low).all() and (found.vector <= high).all()
     assert found.values.scalar("bandwidth_share") <= 1.0
+
+
+# --- how sure ------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(0, 10_000))
+def test_what_tables_were_made_of_is_found_within_the_errors_told(seed: int) -> None:
+    """Measurements without error of any parameter set near what is expected."""
+    values = truth(seed)
+    exact = [Series(CpuModel(kernels(), team(m), "fp32"), latencies(m, values)) for m in MASKS]
+    found = fit(space(), exact)
+    true = np.log([values[p.quantity][p.index] for p in space().parameters])
+    told = found.learned > 0.5
+    assert told.any()
+    assert (np.abs(found.vector - true) <= 3.0 * found.deviations).all()
+    assert max(np.abs(misses(found, part)).max() for part in exact) < 0.05
+
+
+def line(residuals: np.ndarray, spread: float = 1e3) -> float:
+    """Standard deviation of one parameter that all measurements show alike."""
+    jacobian = np.append(np.ones(len(residuals)), 1.0 / spread)[:, None]
+    return float(_deviations(jacobian, np.append(residuals, 0.0), np.full(len(residuals), 0.05))[0])
+
+
+def test_standard_errors_in_closed_form() -> None:
+    """Residuals of 1 everywhere: influence r / sqrt(1 + r^2) has the square 1/2 and the slope 2^-1.5."""
+    n = 11
+    assert line(np.ones(n)) == pytest.approx(np.sqrt(n * 0.5 / (n - 1)) / (2**-1.5 * np.sqrt(n)), rel=1e-4)
+    assert line(np.zeros(n)) == pytest.approx(1.0 / np.sqrt(n), rel=1e-4)
+    assert line(np.zeros(n), spread=0.01) == pytest.approx(0.01, rel=1e-3)
+
+
+def test_standard_errors_follow_the_scatter() -> None:
+    """A mean of normal errors is as sure as theory says, within the few percent that robustness costs."""
+    errors = np.random.default_rng(1).standard_normal(4000)
+    for scatter in (2.0, 4.0, 8.0):
+        assert line(scatter * errors) == pytest.approx(scatter / np.sqrt(4000), rel=0.2)
+    assert line(0.1 * errors) == pytest.approx(1.0 / np.sqrt(4000), rel=0.02)
+
+
+def test_standard_errors_forgive_outliers() -> None:
+    errors = np.random.default_rng(2).standard_normal(500)
+    wild = errors.copy()
+    wild[::25] = 1e3
+    assert line(wild) < 1.5 * line(errors)
+
+
+def test_kinds_of_measurements_scatter_by_themselves() -> None:
+    """Kernels that scatter do not make networks less sure."""
+    jacobian = np.vstack([np.repeat(np.eye(2), 50, axis=0), np.eye(2) * 1e-3])
+    residuals = np.concatenate([np.zeros(50), np.tile([5.0, -5.0], 25), np.zeros(2)])
+    sure, unsure = _deviations(jacobian, residuals, np.repeat([0.05, 0.2], 50))
+    assert sure == pytest.approx(1.0 / np.sqrt(50), rel=1e-4)
+    assert unsure > 5.0 * sure
+
+
+def test_measurements_that_scatter_leave_parameters_less_sure() -> None:
+    errors = np.exp(0.2 * np.random.default_rng(3).standard_normal(len(NETWORKS)))
+    exact, loose = fit(space(), series()), fit(space(), series(errors))
+    assert loose.learned.sum() < 0.8 * exact.learned.sum()
 
 
 # --- families -------------------------------------------------------------------------------------------------

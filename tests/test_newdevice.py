@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import socsim
+from socsim.devices.crosscheck import RESERVED
 from socsim.devices.device import Calibration, Device, KernelRate
 from socsim.devices.profile import device_names, load_device, provenance
 from socsim.errors import FileError, UnknownNameError, UsageError
@@ -484,17 +485,38 @@ def test_from_a_file_on_the_command_line(cli: Cli, tmp_path: Path) -> None:
     assert "rk3588" not in out.read_text()
 
 
+def without(kept: str = "") -> list[str]:
+    """Options that exclude all devices, or all but one."""
+    return [option for name in device_names() if name != kept for option in ("-x", name)]
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
         (("--cpu", "cortex-a79:2GHz:1", "--memory", MEMORY), "unknown core 'cortex-a79'; did you mean"),
-        (("spec.yaml", "--cpu", CPU[0]), "give either a file or --cpu, --gpu and --memory, not both"),
+        (
+            ("spec.yaml", "--cpu", CPU[0]),
+            "give either a file or --cpu, --gpu, --memory and --title, not both",
+        ),
         (("none.yaml",), "none.yaml"),
         (
             ("--cpu", CPU[0], "--memory", MEMORY, "-x", "pixel-44"),
             "unknown device 'pixel-44'; did you mean 'pixel-4'?",
         ),
         ((), "a device has CPU cores"),
+        (("spec.yaml", "--title", "T"), "give either a file or --cpu, --gpu, --memory and --title, not both"),
+        (
+            ("--cpu", CPU[0], "--memory", MEMORY, "--gpu", "own:500MHz:-3"),
+            "gpu.macs_per_cycle: Input should be greater than 0, got '-3'",
+        ),
+        (
+            ("--cpu", CPU[0], "--memory", MEMORY, *without()),
+            "nothing is left that what is not told of the cores could be taken from; exclude fewer devices",
+        ),
+        (
+            ("--cpu", CPU[0], "--memory", MEMORY, "--gpu", GPU, *without("raspberry-pi-4")),
+            "nothing is left that what is not told of the GPU could be taken from; exclude fewer devices",
+        ),
     ],
 )
 def test_refusals_on_the_command_line(cli: Cli, tmp_path: Path, args: tuple[str, ...], message: str) -> None:
@@ -510,7 +532,39 @@ def test_an_output_that_cannot_be_written(cli: Cli, tmp_path: Path) -> None:
         "new-device", "--cpu", CPU[0], "--memory", MEMORY, "-o", tmp_path / "no" / "phone.yaml"
     )
     assert code == 2
-    assert "cannot write" in err
+    assert "there is no folder" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("phone.txt", "a device file ends in .yaml"),
+        ("phone", "a device file ends in .yaml"),
+        ("taken.yaml", "it is a directory"),
+        ("spec.yaml", "is what the device would be made of"),
+    ],
+)
+def test_outputs_that_no_device_is_loaded_from(cli: Cli, tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "taken.yaml").mkdir()
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    code, _, err = cli("new-device", tmp_path / "spec.yaml", "-o", tmp_path / name)
+    assert code == 2
+    assert message in err
+    assert (tmp_path / "spec.yaml").read_text() == SPEC
+
+
+def test_an_output_that_the_system_refuses(cli: Cli) -> None:
+    code, _, err = cli("new-device", "--cpu", CPU[0], "--memory", MEMORY, "-o", "/proc/phone.yaml")
+    assert code == 2
+    assert "cannot write '/proc/phone.yaml'" in err
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_cores_are_not_called_what_means_something_else(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(SPEC.replace("name: fast", f"name: {name}"))
+    with pytest.raises(FileError, match=f"'{name}' means something else; call the cores by what they are"):
+        read_specification(path)
 
 
 # --- how good it is -------------------------------------------------------------------------------------------

@@ -170,11 +170,11 @@ def test_nothing_to_compare(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (";".join(COLUMNS).encode(), "1:1: a table .* to be separated by commas, not by ';'"),
+        (";".join(COLUMNS).encode(), "1:1: cells are divided by ';'; a table .* divides them by ','"),
         ((",".join(COLUMNS) + ",model\n").encode(), "1:8: column 'model' stands twice"),
         (b"device\nb\xe9\n", "2:2: is no CSV file in UTF-8: byte 0xe9"),
         (",".join(COLUMNS).encode("utf-16"), "1:1: is no CSV file in UTF-8: byte 0xff"),
-        (b"", "1:1: a table of measurements needs the columns"),
+        (b"", "1:1: the file is empty; a table of measurements needs the columns"),
     ],
 )
 def test_files_of_other_kinds(tmp_path, data, message) -> None:
@@ -184,7 +184,7 @@ def test_files_of_other_kinds(tmp_path, data, message) -> None:
 
 
 def test_what_is_no_file(tmp_path) -> None:
-    with pytest.raises(FileError, match="is a directory; name a CSV file"):
+    with pytest.raises(FileError, match=r"is a directory; give a \.csv file"):
         validate([tmp_path])
     with pytest.raises(FileError, match=r"none\.csv: there is no such file"):
         validate([tmp_path / "none.csv"])

@@ -11,6 +11,7 @@ import numpy as np
 
 from socsim.calibration.complete import complete
 from socsim.calibration.crossval import held_out
+from socsim.calibration.doubts import doubts
 from socsim.calibration.families import row_families
 from socsim.calibration.features import (
     FloatArray,
@@ -28,7 +29,7 @@ from socsim.calibration.power import PowerFit, fit_power
 from socsim.calibration.space import Space, accelerator_space, cpu_space
 from socsim.calibration.tables import Row, Table
 from socsim.devices.device import Calibration, Device, KernelRate
-from socsim.errors import SocsimError, UsageError
+from socsim.errors import SocsimError, UnknownNameError, UsageError, nearest
 from socsim.words import counted
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.library import Library, load_library
@@ -177,9 +178,22 @@ class _Calibrator:
                 done.append(self._group(group, rows))
                 self._device = with_calibration(self._device, done[-1].calibration)
         if not done:
-            raise UsageError(f"{self._table.path}: nothing can be calibrated: " + "; ".join(self._warnings))
+            why = "; ".join((*self._table.warnings, *self._warnings))
+            raise UsageError(f"{self._table.path}: nothing can be calibrated: {why}")
+        self._unused(done)
         power = fit_power(self._device, self._table.rows, self._zoo.loaded)
+        self._warnings += power.warnings if power else ()
         return Outcome(self._device, self._table, tuple(done), power, tuple(self._warnings))
+
+    def _unused(self, done: Iterable[Calibrated]) -> None:
+        """Tell of measured kernels that are of no library and precision whose networks were fitted on the GPU."""
+        used = {(found.key[0], found.key[2]) for found in done if found.key[1] == "gpu"}
+        for key, times in sorted(self._operators.times.items()):
+            if key not in used:
+                self._warnings.append(
+                    f"{counted(len(times), 'measured kernel')} of {'/'.join(key)}: the table has no networks on "
+                    "the gpu that could be fitted with them: left out"
+                )
 
     def _usable(self, group: tuple[str, str, str], rows: Sequence[Row]) -> list[Row]:
         """Rows of networks that there are, and that the library runs; none if too few."""
@@ -192,16 +206,7 @@ class _Calibrator:
         if lacking:
             self._warn(f"{title}: the profile does not tell what the {lacking} does in {dtype}", len(rows))
             return []
-        kept = []
-        for row in rows:
-            try:
-                self._zoo.load(row.model, library)
-            except SocsimError:
-                continue
-            kept.append(row)
-        lost = sorted({row.model for row in rows} - {row.model for row in kept})
-        if lost:
-            self._warn(f"{title}: unknown networks {', '.join(lost)}", len(rows) - len(kept))
+        kept = self._loaded(title, library, rows)
         networks = len({row.model for row in kept})
         if not kept:
             return []
@@ -211,6 +216,22 @@ class _Calibrator:
             return []
         if networks < ENOUGH:
             self._warnings.append(f"{title}: only {networks} networks; {ENOUGH} to 12 are enough as a rule")
+        return kept
+
+    def _loaded(self, title: str, library: Library, rows: Sequence[Row]) -> list[Row]:
+        """Rows of networks that can be loaded."""
+        kept, lost = list[Row](), defaultdict[str, list[Row]](list)
+        for row in rows:
+            try:
+                self._zoo.load(row.model, library)
+                kept.append(row)
+            except UnknownNameError as error:
+                guess = nearest(row.model, error.known)
+                lost[f"unknown network {row.model!r}" + (f" (is it {guess!r}?)" if guess else "")].append(row)
+            except SocsimError as error:
+                lost[f"network {row.model!r} cannot be used: {error}"].append(row)
+        for why, own in lost.items():
+            self._warn(f"{title}: {why}, line {own[0].line}", len(own))
         return kept
 
     def _without_peak(self, processor: str, dtype: str) -> str:
@@ -282,8 +303,12 @@ class _Calibrator:
         if times:
             kernels, seconds, families = operator_kernels(library, key, times, model.kernels.classes)
             self._families.update(families)
-            alone = OperatorModel(kernels, model.accelerator, key[2], model.memory)
-            yield Series(alone, seconds, OPERATOR_SCATTER)
+            if len(seconds) < len(times):
+                number = counted(len(times) - len(seconds), "measured kernel")
+                self._warnings.append(f"{number} of classes that no network shows, or of odd sizes: left out")
+            if len(seconds):
+                alone = OperatorModel(kernels, model.accelerator, key[2], model.memory)
+                yield Series(alone, seconds, OPERATOR_SCATTER)
 
     def _with_cpu(self, library: Library) -> Device:
         """The device with some calibration of its CPU, for operators that fall back."""
@@ -314,6 +339,10 @@ class _Calibrator:
 
         found = fit(space, series)
         step()
+        whole = series[: len(taken)]
+        self._warnings += [
+            f"{'/'.join(key[:3])}: {doubt}" for doubt in doubts(self._device, key[1], found, whole)
+        ]
         predicted = held_out(
             series, {n: self._families[n] for n in names}, lambda some: fit(space, some), done=step
         )

@@ -13,7 +13,9 @@ __all__ = ["families_of", "family_of", "row_families"]
 
 def row_families(rows: Iterable[Row]) -> Mapping[str, str]:
     """Network -> family: as a row says, else as :func:`families_of`."""
-    told = {row.model: row.family for row in rows}
+    told: dict[str, str] = {}
+    for row in rows:
+        told[row.model] = told.get(row.model) or row.family
     return {**families_of(told), **{model: family for model, family in told.items() if family}}
 
 

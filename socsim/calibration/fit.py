@@ -58,7 +58,8 @@ class Fit:
     space, vector
         What was fitted, and the logarithms found.
     deviations
-        Standard deviation of each logarithm after the measurements.
+        Standard deviation of each logarithm after the measurements: from the curvature at the end, outliers counting
+        less, and the larger the more rows miss the fit by than :data:`SCATTER`.
     """
 
     space: Space
@@ -108,11 +109,37 @@ def fit(space: Space, series: Sequence[Series]) -> Fit:
             residuals, np.clip(space.start, low, high), jac=slopes, bounds=(low, high), loss="soft_l1", x_scale=1.0,
             max_nfev=80, ftol=1e-7, xtol=1e-7, gtol=1e-7,
         )  # fmt: skip
-        return Fit(space, found.x, _deviations(slopes(found.x)))
+        kinds = np.repeat([s.scatter for s in series], [len(s.seconds) for s in series])
+        return Fit(space, found.x, _deviations(slopes(found.x), residuals(found.x), kinds))
 
 
-def _deviations(jacobian: FloatArray) -> FloatArray:
-    return np.sqrt(np.diag(np.linalg.inv(jacobian.T @ jacobian)))
+def _deviations(jacobian: FloatArray, residuals: FloatArray, kinds: FloatArray) -> FloatArray:
+    """Standard deviations of an M-estimate (Huber and Ronchetti, Robust Statistics, section 7.6).
+
+    Errors of a network on several sets of cores count as independent, and parameters as acting in proportion: where
+    measurements scatter widely, deviations are somewhat too small.
+
+    Parameters
+    ----------
+    jacobian, residuals
+        Of the measurements, then of what is expected of each parameter.
+    kinds
+        Of every measurement; residuals of one kind share what they scatter by, which is never taken for less than 1.
+    """
+    n = len(kinds)
+    rows, missed, expected = jacobian[:n], residuals[:n], jacobian[n:].T @ jacobian[n:]
+    slopes, squares = (1.0 + missed**2) ** -1.5, missed**2 / (1.0 + missed**2)  # of the loss's influence
+    slope, square = np.ones(n), np.ones(n)
+    for kind in np.unique(kinds):
+        slope[kinds == kind] = slopes[kinds == kind].mean()
+    bread = np.linalg.inv((rows.T * slope) @ rows + expected)
+    used = slope * np.einsum("ij,jk,ik->i", rows, bread, rows)
+    for kind in np.unique(kinds):
+        own = kinds == kind
+        free = max(1.0, float(own.sum() - used[own].sum()))
+        square[own] = max(slope[own][0] ** 2, float(squares[own].sum()) / free)
+    filling = (rows.T * square) @ rows + expected
+    return np.asarray(np.sqrt(np.diag(bread @ filling @ bread)))
 
 
 def _columns(space: Space) -> Mapping[tuple[str, int], list[tuple[int, tuple[int, ...]]]]:

@@ -1,16 +1,17 @@
 """Times of single kernels on an accelerator, operator by operator: they tell rates that whole networks blur.
 
-The table has the columns :data:`COLUMNS`. Of an operator it gives TensorFlow Lite's type in lower case and its sizes,
-as :class:`socsim.measurements.MeasuredOperator` describes them; rows of types that are none of :data:`TYPES` are
-counted and left out.
+The table has the columns :data:`COLUMNS`. Of an operator on the GPU it gives TensorFlow Lite's type in lower case and
+its sizes, as :class:`socsim.measurements.MeasuredOperator` describes them; rows of types that are none of
+:data:`TYPES`, and of other processors, are counted and left out.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, inf, log
 from pathlib import Path
@@ -22,7 +23,7 @@ import numpy as np
 
 from socsim.calibration.families import families_of
 from socsim.calibration.features import FloatArray, Kernels, KernelsBuilder
-from socsim.errors import Fault, FileError, ModelError
+from socsim.errors import Fault, FileError, ModelError, UsageError
 from socsim.words import counted
 from socsim.workloads.builder import GraphBuilder
 from socsim.workloads.graph import ModelGraph
@@ -95,60 +96,94 @@ NONE = OperatorTimes(MappingProxyType({}))
 """No measured kernels."""
 
 
-def read_operators(path: str | Path, device: str) -> OperatorTimes:
+def read_operators(
+    path: str | Path, device: str, families: Mapping[str, str] = MappingProxyType({})
+) -> OperatorTimes:
     """Read the kernels of one device from a CSV file, which may be compressed (``.gz``).
+
+    Parameters
+    ----------
+    device
+        What rows call the device.
+    families
+        Network -> family where something else tells it: no family is in both a fit and what is predicted with it, so
+        kernels must be of the family that their network has in the table of latencies.
 
     Raises
     ------
     FileError
         The file cannot be read, lacks columns, or has sizes or times that are no numbers.
+    UsageError
+        No row is of the device.
     """
+    lines = _lines(path)
+    named = {row["model"] for _, row in lines}
+    return _gathered(str(path), lines, device, {**families_of(named), **families})
+
+
+def _lines(path: str | Path) -> list[tuple[int, dict[str, str]]]:
+    """Rows with their lines; a cell that is not there is empty."""
     try:
         opener = gzip.open if Path(path).suffix == ".gz" else open
-        with cast("IO[str]", opener(path, "rt", encoding="utf-8", newline="")) as stream:
-            reader = csv.DictReader(stream)
+        with cast("IO[str]", opener(path, "rt", encoding="utf-8-sig", newline="")) as stream:
+            reader = csv.DictReader(stream, restval="")
             missing = [c for c in COLUMNS if c not in (reader.fieldnames or ())]
             if missing:
                 message = f"a table of operators needs the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}"
                 raise FileError(str(path), [Fault(1, 1, "", message)])
-            lines = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FileError(str(path), [Fault(0, 0, "", f"cannot be read: {error}")]) from None
-    return _gathered(str(path), lines, device)
+            return [(reader.line_num, row) for row in reader]
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from None
+    except (UnicodeDecodeError, csv.Error, EOFError, zlib.error) as error:
+        raise _unreadable(path, str(error)) from None
 
 
-def _gathered(path: str, lines: Sequence[tuple[int, dict[str, str]]], device: str) -> OperatorTimes:
+def _unreadable(path: str | Path, why: str) -> FileError:
+    return FileError(str(path), [Fault(0, 0, "", f"cannot be read: {why}")])
+
+
+def _gathered(
+    path: str, lines: Sequence[tuple[int, dict[str, str]]], device: str, families: Mapping[str, str]
+) -> OperatorTimes:
     found: dict[tuple[str, str], dict[MeasuredKernel, list[float]]] = defaultdict(lambda: defaultdict(list))
-    families = families_of({row["model"] for _, row in lines})
-    faults, unknown, others, rows = list[Fault](), Counter[str](), 0, 0
+    faults, unknown, others, rows = list[Fault](), Counter[str](), Counter[str](), 0
     for line, row in lines:
         if row["device"] != device:
-            others += 1
+            others[row["device"]] += 1
+        elif row.get("processor", "") not in ("", "gpu"):
+            unknown[f"the {row['processor']}"] += 1
         elif row["operator"] not in TYPES:
-            unknown[row["operator"]] += 1
-        elif (time := _time(row)) is None:
-            faults.append(Fault(line, 1, "", "sizes must be whole numbers, and latency_ms a positive number"))
+            unknown[f"type {row['operator']!r}"] += 1
+        elif own := list(_faults(line, row)):
+            faults += own
         else:
             sizes = tuple(int(row[size] or 0) for size in SIZES)
             kernel = MeasuredKernel(families[row["model"]], row["operator"], sizes)
-            found[row["library"], row["precision"]][kernel].append(time)
+            found[row["library"], row["precision"]][kernel].append(float(row["latency_ms"]) * 1e-3)
             rows += 1
     if faults:
         raise FileError(path, faults)
-    warnings = [f"{counted(n, 'operator')} of type {name!r}: left out" for name, n in sorted(unknown.items())]
+    if not rows and not unknown:
+        raise UsageError(
+            f"{path}: no operator is of device {device!r}; it has {', '.join(sorted(others)) or 'no rows'}"
+        )
+    warnings = [f"{counted(n, 'operator')} of {name}: left out" for name, n in sorted(unknown.items())]
     if others:
-        warnings.append(f"{counted(others, 'operator')} of other devices: left out")
+        warnings.append(f"{counted(sum(others.values()), 'operator')} of other devices: left out")
     return OperatorTimes({key: _means(own) for key, own in found.items()}, rows, tuple(warnings))
 
 
-def _time(row: Mapping[str, str]) -> float | None:
-    """Time in s of a row; None if it or a size is no number."""
+def _faults(line: int, row: Mapping[str, str]) -> Iterator[Fault]:
+    """What of a row is no size or no time."""
+    for size in SIZES:
+        if not (row[size] or "0").isdecimal():
+            yield Fault(line, 1, size, f"must be a whole number, or empty, got {row[size]!r}")
     try:
-        time = float(row["latency_ms"]) * 1e-3
+        time = float(row["latency_ms"])
     except ValueError:
-        return None
-    sound = all((row[size] or "0").isdecimal() for size in SIZES)
-    return time if sound and 0.0 < time < inf else None
+        time = 0.0
+    if not 0.0 < time < inf:
+        yield Fault(line, 1, "latency_ms", f"must be a positive number, got {row['latency_ms']!r}")
 
 
 def _means(times: Mapping[MeasuredKernel, list[float]]) -> Mapping[MeasuredKernel, float]:

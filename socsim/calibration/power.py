@@ -6,21 +6,24 @@ processor that works, and the traffic to DRAM.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
 from socsim.calibration.tables import Row
 from socsim.devices.device import Accelerator, Cluster, Device
+from socsim.words import counted
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.kernels import part_bytes
 
-__all__ = ["PowerFit", "ProcessorPower", "fit_power"]
+__all__ = ["PowerFit", "ProcessorPower", "fit_power", "known"]
 
 FEWEST = 3
 """Rows with energies below which a processor's power is not fitted."""
-_LEAST_BOARD = 0.01
-"""Power in W of the board that is left at least."""
+_LEAST_BOARD, _LEAST_FACTOR = 0.01, 0.05
+"""Power in W of the board that is left at least, and of a processor, as a share of its profile's."""
+_POOR = 0.3
+"""Error of energies beyond which a processor's power is not taken for known: what its profile says of it stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +60,25 @@ class PowerFit:
         Rows with an idle power.
     processors
         Those that have energies.
+    warnings
+        What could not be told.
     """
 
     board: float | None
     idle_rows: int
     processors: tuple[ProcessorPower, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def known(power: ProcessorPower) -> bool:
+    """Whether energies tell a processor's power: if not, what its profile says of it stays."""
+    return power.mape <= _POOR
 
 
 def fit_power(
     device: Device, rows: Sequence[Row], network: Callable[[Row], ModelGraph | None]
 ) -> PowerFit | None:
-    """Fit powers; None if no processor has rows with energies enough.
+    """Fit powers; None where no row has an energy, a power or an idle power.
 
     Parameters
     ----------
@@ -79,18 +90,39 @@ def fit_power(
         The network of a row, if there is one.
     """
     idle = [row.idle_power for row in rows if row.idle_power is not None]
-    board = max(_LEAST_BOARD, median(idle) - _idle(device)) if idle else None
+    left = median(idle) - _idle(device) if idle else None
+    board = left if left is None else max(_LEAST_BOARD, left)
     base = _idle(device) + (device.board_power if board is None else board)
     by_processor: dict[str, list[Row]] = {}
     for row in rows:
         if _power(row) is not None and network(row) is not None:
             by_processor.setdefault(row.processor, []).append(row)
-    found = [
-        _processor(device, processor, own, base, network)
-        for processor, own in sorted(by_processor.items())
-        if len(own) >= FEWEST
-    ]
-    return PowerFit(board, len(idle), tuple(p for p in found if p)) if found or idle else None
+    if not by_processor and not idle:
+        return None
+    warnings = [f"idle power: {_TOO_LOW}"] if left is not None and left < _LEAST_BOARD else []
+    found = list[ProcessorPower]()
+    for processor, own in sorted(by_processor.items()):
+        power = _processor(device, processor, own, base, network) if len(own) >= FEWEST else None
+        found += [power] if power else []
+        warnings += _doubts(processor, len(own), power)
+    return PowerFit(board, len(idle), tuple(found), tuple(warnings))
+
+
+_TOO_LOW = "less than what is modelled by itself draws when idle; nothing is left for the board"
+
+
+def _doubts(processor: str, rows: int, power: ProcessorPower | None) -> Iterable[str]:
+    """Why energies do not tell a processor's power."""
+    title = f"power of the {processor}, {counted(rows, 'row')} with energies"
+    if rows < FEWEST:
+        yield f"{title}: at least {FEWEST} are needed; left out"
+    elif power is None:
+        yield f"{title}: its profile tells no dynamic power that could be adjusted; left out"
+    elif not known(power):
+        yield (
+            f"{title}: the best fit, {power.factor:.3g} times the profile's, misses them by {100 * power.mape:.0f} % "
+            "on average, so that the profile's stays; energy_mj must be in millijoules, of the whole device"
+        )
 
 
 def _power(row: Row) -> float | None:
@@ -117,7 +149,7 @@ def _processor(
     ]
     if not all(dynamic for _, _, dynamic in parts):
         return None
-    factor = max(0.05, median((power - rest) / dynamic for power, rest, dynamic in parts))
+    factor = max(_LEAST_FACTOR, median((power - rest) / dynamic for power, rest, dynamic in parts))
     errors = [abs((rest + factor * dynamic) / power - 1.0) for power, rest, dynamic in parts]
     return ProcessorPower(processor, factor, len(rows), fmean(errors))
 

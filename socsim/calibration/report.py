@@ -11,11 +11,15 @@ import numpy as np
 from socsim.calibration.calibrate import Calibrated, Outcome, Part
 from socsim.calibration.features import FloatArray
 from socsim.calibration.metrics import Accuracy, accuracy, interval, unusual
+from socsim.calibration.power import known
+from socsim.devices.device import Device
 
-__all__ = ["IDENTIFIED", "described", "held_out_accuracy", "kind_of_cores", "range_of", "summary"]
+__all__ = ["IDENTIFIED", "described", "held_out_accuracy", "kept", "kind_of_cores", "range_of", "summary"]
 
 IDENTIFIED = 0.5
 """Share of what was unknown of a parameter that measurements must have removed to have told it."""
+_AT = 1e-3
+"""Distance in the logarithm at which a parameter counts as held back by its bound."""
 
 
 def described(outcome: Outcome) -> dict[str, Any]:
@@ -31,11 +35,17 @@ def described(outcome: Outcome) -> dict[str, Any]:
             "board_w": power.board,
             "idle_rows": power.idle_rows,
             "processors": [
-                {"processor": p.processor, "factor": p.factor, "rows": p.n, "energy_mape": p.mape}
+                {"processor": p.processor, "factor": p.factor, "rows": p.n, "energy_mape": p.mape, "told": known(p)}
                 for p in power.processors
             ],
         },
     }  # fmt: skip
+
+
+def kept(outcome: Outcome, device: Device) -> list[str]:
+    """Parameter sets of a device that a calibration did not fit: those that a written file takes over from it."""
+    fitted = {found.key for found in outcome.calibrated}
+    return [" ".join(filter(None, key)) for key in sorted(device.calibrations) if key not in fitted]
 
 
 def _calibration(found: Calibrated) -> dict[str, Any]:
@@ -96,8 +106,8 @@ def _outliers(part: Part) -> Iterable[dict[str, Any]]:
 
 def _parameters(found: Calibrated) -> Iterable[dict[str, Any]]:
     fit = found.fit
-    for p, value, error, learned in zip(
-        fit.space.parameters, fit.vector, fit.deviations, fit.learned, strict=True
+    for p, value, error, learned, low, high in zip(
+        fit.space.parameters, fit.vector, fit.deviations, fit.learned, *fit.space.bounds, strict=True
     ):
         yield {
             "name": p.name,
@@ -106,6 +116,7 @@ def _parameters(found: Calibrated) -> Iterable[dict[str, Any]]:
             "expected": p.median,
             "learned": float(learned),
             "identified": bool(learned >= IDENTIFIED),
+            "at_bound": bool(min(value - low, high - value) < _AT),
         }
 
 

@@ -1,8 +1,8 @@
 """Tables of measured latencies that a device is calibrated by, row by row, with all faults told at once.
 
-A table is a CSV file with the columns :data:`COLUMNS`; ``energy_mj``, ``power_w`` and ``idle_power_w`` are read where
-they are there, ``family`` says which networks cross-validation keeps together, and rows with a text in ``excluded``
-are left out. Columns of other names are the user's own.
+A table is a CSV file with the columns :data:`COLUMNS`; ``energy_mj``, ``power_w``, ``idle_power_w`` and
+``latency_std_ms`` (from run to run) are read where they are there, ``family`` says which networks cross-validation
+keeps together, and rows with a text in ``excluded`` are left out. Columns of other names are the user's own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import fmean
 
 from socsim.devices.device import Device
+from socsim.devices.modes import split_mode
 from socsim.errors import Fault, FileError, SocsimError, UnknownNameError, UsageError, nearest
 from socsim.measurements import TABLES, table_path
 from socsim.words import counted
@@ -101,12 +102,14 @@ def find_table(name: str | Path) -> Path:
         A directory, or the path of a CSV file that is not there.
     """
     path = Path(name)
-    if path.is_file():
-        return path
-    if str(name) in TABLES:
+    if str(name) in TABLES and not path.is_file():
         return table_path(str(name))
     if path.is_dir():
-        raise FileError(str(name), [Fault(0, 0, "", "is a directory; name a CSV file")])
+        raise FileError(
+            str(name), [Fault(0, 0, "", f"is a directory; give a .csv file, or one of {', '.join(TABLES)}")]
+        )
+    if path.exists():
+        return path
     if path.suffix.lower() == ".csv":
         raise FileError(str(name), [Fault(0, 0, "", "there is no such file")])
     raise UnknownNameError("table of measurements", str(name), TABLES, "(or give the path of a .csv file)")
@@ -122,7 +125,7 @@ def read_table(path: str | Path, device: Device, name: str = "", *, lenient: boo
     device
         Whose cores and processors the rows name.
     name
-        What rows call the device; its own name by default.
+        What rows call the device; its own name by default, without the power mode where no row has it.
     lenient
         Whether rows of processors that the device does not have are left out; by default they are faults.
 
@@ -135,7 +138,7 @@ def read_table(path: str | Path, device: Device, name: str = "", *, lenient: boo
         No row of the device.
     """
     header, lines = table_lines(path)
-    reader = _Reader(device, name or device.name, header, lenient)
+    reader = _Reader(device, name or _called(device, header, lines), header, lenient)
     for line, cells in lines:
         reader.read(line, cells)
     if reader.faults:
@@ -143,7 +146,7 @@ def read_table(path: str | Path, device: Device, name: str = "", *, lenient: boo
     if not reader.rows:
         raise UsageError(f"{path}: {_no_rows(reader)}")
     rows, merged = _merged(reader.rows)
-    return Table(str(path), tuple(rows), (*reader.warnings(), *merged), reader.name)
+    return Table(str(path), tuple(rows), (*reader.warnings(), *_torn(reader.rows), *merged), reader.name)
 
 
 def table_lines(path: str | Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -166,14 +169,22 @@ def table_lines(path: str | Path) -> tuple[list[str], list[tuple[int, list[str]]
     return header, lines[1:]
 
 
+def _called(device: Device, header: Sequence[str], lines: Iterable[tuple[int, Sequence[str]]]) -> str:
+    """What rows call a device that may be in a power mode."""
+    place = header.index("device")
+    found = {cells[place].strip() for _, cells in lines if place < len(cells)}
+    return device.name if device.name in found else split_mode(device.name)[0]
+
+
 def _missing(missing: Sequence[str], header: Sequence[str]) -> str:
+    if not any(header):
+        return f"the file is empty; a table of measurements needs the columns {', '.join(COLUMNS)}"
+    other = next((sign for sign in (";", "\t", "|") if len(header) == 1 and sign in header[0]), "")
+    if other:
+        return f"cells are divided by {other!r}; a table of measurements divides them by ','"
     guesses = [f"{column!r} (is it {guess!r}?)" for column in missing if (guess := nearest(column, header))]
     named = [repr(column) for column in missing if not nearest(column, header)]
-    told = f"a table of measurements needs the columns {', '.join(COLUMNS)}; "
-    other = next((mark for mark in (";", "\t", "|") if len(header) == 1 and mark in header[0]), "")
-    if other:
-        return f"{told}its cells are to be separated by commas, not by {other!r}"
-    return f"{told}missing: {', '.join([*named, *guesses])}"
+    return f"a table of measurements needs the columns {', '.join(COLUMNS)}; missing: {', '.join([*named, *guesses])}"
 
 
 def _no_rows(reader: _Reader) -> str:
@@ -193,6 +204,7 @@ class _Reader:
         self.faults: list[Fault] = []
         self.others: Counter[str] = Counter()
         self.left_out: dict[str, list[int]] = defaultdict(list)
+        self.ignored: dict[str, list[int]] = defaultdict(list)
         self._libraries = library_names()
         self._masks: dict[str, str] = {}
 
@@ -208,11 +220,16 @@ class _Reader:
         elif row.get("excluded"):
             self.left_out["marked as excluded"].append(line)
         elif row["library"] not in self._libraries:
-            self.left_out[f"of library {row['library']!r}, which socsim does not have"].append(line)
+            self.left_out[f"of library {row['library']!r}, {self._not_had(row['library'])}"].append(line)
         elif self._lenient and row["processor"] not in self.device.processors:
             self.left_out[f"of processor {row['processor']!r}, which the device does not have"].append(line)
         else:
             self._take(line, row)
+
+    def _not_had(self, library: str) -> str:
+        guess = nearest(library, self._libraries)
+        tail = f"did you mean {guess!r}?" if guess else f"it has {', '.join(self._libraries)}"
+        return f"which socsim does not have ({tail})"
 
     def _take(self, line: int, row: Mapping[str, str]) -> None:
         found = len(self.faults)
@@ -225,6 +242,7 @@ class _Reader:
             self._fault(line, "model", "names no network")
         latency = self._number(line, "latency_ms", row["latency_ms"])
         numbers = [self._number(line, key, row[key]) if row.get(key) else None for key in _NUMBERS]
+        noise = self._noise(line, row.get("latency_std_ms", ""), latency)
         if len(self.faults) > found or latency is None:
             return
         energy, power, idle_power = numbers
@@ -232,7 +250,7 @@ class _Reader:
             Row(
                 line, row["library"], row["processor"], cores, row["precision"], row["model"], latency * 1e-3,
                 None if energy is None else energy * 1e-3, power, idle_power, row.get("family", ""),
-                _noise(row.get("latency_std_ms", ""), latency),
+                noise,
             )
         )  # fmt: skip
 
@@ -243,7 +261,13 @@ class _Reader:
             self._fault(line, "processor", f"{self.device.name} has {has}, got {row['processor']!r}")
             return ""
         text = row["cores"]
-        if row["processor"] != "cpu" or not text:
+        if row["processor"] != "cpu":
+            if text:
+                self.ignored[
+                    f"with cores, which the {row['processor']} does not run on: they are not looked at"
+                ].append(line)
+            return ""
+        if not text:
             return ""
         if text not in self._masks:
             try:
@@ -263,24 +287,33 @@ class _Reader:
         self._fault(line, column, f"must be a positive number, got {text!r}")
         return None
 
+    def _noise(self, line: int, text: str, latency: float | None) -> float | None:
+        """Standard deviation as a share of the latency; None of 0, which a clock too coarse for it told."""
+        if not text or latency is None or text.strip("0.") == "":
+            return None
+        deviation = self._number(line, "latency_std_ms", text)
+        if deviation is None or deviation < latency:
+            return deviation and deviation / latency
+        self.ignored["with a latency_std_ms above the latency: it is not looked at"].append(line)
+        return None
+
     def _fault(self, line: int, column: str, message: str) -> None:
         self.faults.append(Fault(line, self._header.index(column) + 1, column, message))
 
     def warnings(self) -> list[str]:
         """What was left out, kind by kind."""
-        found = [f"{counted(len(lines), 'row')} {why}: left out" for why, lines in self.left_out.items()]
+        found = [f"{_rows(lines)} {why}: left out" for why, lines in self.left_out.items()]
+        found += [f"{_rows(lines)} {why}" for why, lines in self.ignored.items()]
         if self.others:
             number = sum(self.others.values())
             found.append(f"{counted(number, 'row')} of other devices ({_listed(self.others)}): left out")
         return found
 
 
-def _noise(deviation: str, latency: float) -> float | None:
-    try:
-        share = float(deviation) / latency
-    except ValueError:
-        return None
-    return share if 0.0 < share < 1.0 else None
+def _rows(lines: Sequence[int]) -> str:
+    """How many rows, and where: ``"3 rows (lines 2, 4, 9)"``."""
+    places = ", ".join(map(str, lines)) if len(lines) <= 5 else f"{lines[0]} to {lines[-1]}"
+    return f"{counted(len(lines), 'row')} (line{'s' * (len(lines) > 1)} {places})"
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -297,7 +330,8 @@ def _merged(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
     if not doubled:
         return list(rows), []
     number = sum(len(own) for own in doubled)
-    places = _listed(f"lines {' and '.join(str(r.line) for r in own)}" for own in doubled)
+    shown = [" and ".join(str(r.line) for r in own) for own in doubled[:5]]
+    places = f"lines {', '.join(shown)}" + (f" and {len(doubled) - 5} more" if len(doubled) > 5 else "")
     warning = (
         f"{counted(number, 'row')} measure the same as another ({places}): "
         f"merged into {len(doubled)} by their geometric mean"
@@ -306,9 +340,31 @@ def _merged(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
 
 
 def _mean(rows: Sequence[Row]) -> Row:
-    energies = [row.energy for row in rows if row.energy is not None]
+    if len(rows) == 1:
+        return rows[0]
     return replace(
         rows[0],
-        latency=exp(fmean(log(row.latency) for row in rows)) if len(rows) > 1 else rows[0].latency,
-        energy=fmean(energies) if energies else None,
+        latency=exp(fmean(log(row.latency) for row in rows)),
+        energy=_mean_of(row.energy for row in rows),
+        power=_mean_of(row.power for row in rows),
+        idle_power=_mean_of(row.idle_power for row in rows),
+        noise=_mean_of(row.noise for row in rows),
+        family=next((row.family for row in rows if row.family), ""),
     )
+
+
+def _mean_of(values: Iterable[float | None]) -> float | None:
+    told = [value for value in values if value is not None]
+    return fmean(told) if told else None
+
+
+def _torn(rows: Iterable[Row]) -> list[str]:
+    """Networks that rows count to several families."""
+    families: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        families[row.model] |= {row.family} - {""}
+    return [
+        f"network {model!r} is of several families, {', '.join(sorted(own))}: the first row's is taken"
+        for model, own in sorted(families.items())
+        if len(own) > 1
+    ]

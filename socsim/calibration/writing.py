@@ -1,28 +1,37 @@
-"""A calibration as a device file: it extends the device's own, and says of each number what it rests on."""
+"""A calibration as a device file: it extends the device's own, and says of each number what it rests on.
+
+A parameter set that was fitted stands for itself (``whole: true``): what the device's own file says of the same kernels
+was no part of the fit, and would change what it predicts. Everything else stays as that file has it.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import median
 
 from socsim import units
 from socsim.calibration.calibrate import Calibrated, Outcome
+from socsim.calibration.metrics import Accuracy
+from socsim.calibration.power import known
 from socsim.calibration.report import IDENTIFIED, held_out_accuracy, range_of
 from socsim.calibration.tables import Table
 from socsim.calibration.values import SCALARS
-from socsim.devices.device import KernelRate
+from socsim.devices.device import Calibration, Device, KernelRate
+from socsim.devices.modes import of_whole, split_mode
+from socsim.devices.profile import device_names
+from socsim.devices.target import check_device_target, write_device
+from socsim.errors import UsageError
 from socsim.words import counted
 
-__all__ = ["power_lines", "profile_text", "set_lines", "source_lines", "write_profile"]
+__all__ = ["base_of", "power_lines", "profile_text", "set_lines", "source_lines", "write_profile"]
 
 _TIMES = frozenset({"kernel_overhead", "inference_overhead", "dispatch", "fork_join"})
 _PRIOR = "prior: what is expected of such kernels; the measurements do not tell"
-_POOR = 0.3
-"""Error of energies beyond which a processor's power is not taken for known: what its profile says of it stays."""
-_GOOD = 0.1
-"""Error on unknown families up to which numbers count as measured (B), beyond it as derived (C)."""
+_GOOD, _BAD = 0.1, 0.5
+"""Errors on unknown families up to which numbers count as measured (B), and beyond which as guesses (D)."""
 
 
 def write_profile(outcome: Outcome, path: str | Path, extends: str) -> Path:
@@ -31,20 +40,54 @@ def write_profile(outcome: Outcome, path: str | Path, extends: str) -> Path:
     Parameters
     ----------
     extends
-        Name of the device that was calibrated, or the path of its file.
+        Name of the device that was calibrated, or the path of its file; a power mode is left out.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be written, or would not extend what was calibrated.
     """
-    target = Path(path)
-    if extends.endswith(".yaml") and Path(extends).is_file():
-        extends = os.path.relpath(Path(extends).resolve(), target.resolve().parent)
-    target.write_text(profile_text(outcome, extends), encoding="utf-8")
-    return target
+    return write_device(path, profile_text(outcome, base_of(extends, path)))
+
+
+def base_of(extends: str, path: str | Path) -> str:
+    """What a device file says that it extends.
+
+    Parameters
+    ----------
+    extends
+        Name of a device that comes with socsim, or the path of a file; with a power mode, which is left out.
+    path
+        Where it will stand.
+
+    Raises
+    ------
+    UsageError
+        No device file can be written there, or it would extend another device.
+    """
+    folder = Path(path).resolve().parent
+    name = extends if Path(extends).is_file() else split_mode(extends)[0]
+    if name not in device_names():
+        check_device_target(path, [name])
+        if Path(name).suffix not in (".yaml", ".yml"):
+            raise UsageError(f"a device file that another extends ends in .yaml, got {name!r}")
+        return os.path.relpath(Path(name).resolve(), folder)
+    check_device_target(path)
+    own = folder / f"{name}.yaml"
+    if own.is_file() or own == Path(path).resolve():
+        means = (
+            f"in it, 'extends: {name}' means {own.name!r} beside it, not the device that comes with socsim"
+        )
+        raise UsageError(f"cannot write {str(path)!r}: {means}; choose another name or folder")
+    return name
 
 
 def profile_text(outcome: Outcome, extends: str) -> str:
     """The file's text: the same for the same measurements."""
     lines = [
-        f"# Calibrated by measurements: {Path(outcome.table.path).name}",
-        f"extends: {extends}",
+        f"# Calibrated by measurements: {_line(Path(outcome.table.path).name)}",
+        *(f"# {_line(warning)}" for warning in (*outcome.table.warnings, *outcome.warnings)),
+        f"extends: {_plain(extends)}",
         "sources:",
         *source_lines([outcome.table]),
         *power_lines(outcome),
@@ -62,7 +105,8 @@ def profile_text(outcome: Outcome, extends: str) -> str:
                 lines.append(f"      {dtype}:")
                 lines += [f"        {layout}:"] if layout else []
                 pad = " " * (10 if layout else 8)
-                lines += [pad + line for line in set_lines(found, outcome.table)]
+                lines.append(f"{pad}whole: true")
+                lines += [pad + line for line in set_lines(found, outcome.table, outcome.device)]
     return "\n".join(lines) + "\n"
 
 
@@ -72,25 +116,27 @@ def source_lines(tables: Iterable[Table]) -> list[str]:
     if not names:
         return []
     return [
-        f'  calibrated: "socsim calibrate, {names}"',
+        f"  calibrated: {_quoted(f'socsim calibrate, {names}')}",
         '  prior: "socsim calibrate: expectations from hardware facts"',
     ]
 
 
-def set_lines(found: Calibrated, table: Table) -> Iterable[str]:
+def set_lines(found: Calibrated, table: Table, device: Device) -> Iterable[str]:
     """A parameter set, as it stands below its data type and layout.
 
     Parameters
     ----------
     table
         What it was fitted to.
+    device
+        What it was fitted on. Times are told at the hardware's highest clocks, as files tell them, if its power mode
+        has lower ones.
     """
     held = held_out_accuracy(found)
-    grade = "B" if held and held.mape <= _GOOD and held.n >= 8 else "C"
-    yield f"grade: {grade}"
+    yield f"grade: {_grade(held)}"
     where = f"{table.name} in {Path(table.path).name}"
-    yield f'source: "calibrated: {_source(found)}; {where}"'
-    yield from _scalars(found)
+    yield f"source: {_quoted(f'calibrated: {_source(found)}; {where}')}"
+    yield from _scalars(found, of_whole(device, found.calibration))
     yield f"noise: {_noise(found)}"
     low, high = range_of(found)
     yield (
@@ -103,6 +149,12 @@ def set_lines(found: Calibrated, table: Table) -> Iterable[str]:
     learned = _learned(found)
     for name, rate in found.calibration.kernels.items():
         yield f"  {name}: {_rate(rate, learned.get(name))}"
+
+
+def _grade(held: Accuracy | None) -> str:
+    if held is not None and held.mape > _BAD:
+        return "D"
+    return "B" if held and held.mape <= _GOOD and held.n >= 8 else "C"
 
 
 def _noise(found: Calibrated) -> str:
@@ -126,7 +178,7 @@ def _source(found: Calibrated) -> str:
     )
 
 
-def _scalars(found: Calibrated) -> Iterable[str]:
+def _scalars(found: Calibrated, calibration: Calibration) -> Iterable[str]:
     fitted = {
         p.name: float(told) for p, told in zip(found.fit.space.parameters, found.fit.learned, strict=True)
     }
@@ -135,7 +187,7 @@ def _scalars(found: Calibrated) -> Iterable[str]:
             continue
         if found.key[1] != "cpu" and name in ("fork_join", "crossing"):
             continue
-        value = getattr(found.calibration, name)
+        value = getattr(calibration, name)
         text = units.format(float(_number(value)), "time") if name in _TIMES else _number(value)
         if value and fitted.get(name, 0.0) < IDENTIFIED:
             yield f'{name}: {{value: {text}, grade: D, source: "{_PRIOR}"}}'
@@ -194,7 +246,7 @@ def power_lines(outcome: Outcome, *, board: bool = True) -> Iterable[str]:
         told = f"calibrated: idle power of {counted(power.idle_rows, 'row')}, less what is modelled by itself"
         idle = units.format(float(_number(power.board)), "power")
         yield f'board_power: {{value: {idle}, grade: C, source: "{told}"}}'
-    factors = {p.processor: p for p in power.processors if p.mape <= _POOR}
+    factors = {p.processor: p for p in power.processors if known(p)}
     if "cpu" in factors:
         yield "clusters:"
         for cluster in outcome.device.clusters:
@@ -212,6 +264,26 @@ def power_lines(outcome: Outcome, *, board: bool = True) -> Iterable[str]:
 def _coefficient(coefficient: float, factor: float, rows: int) -> str:
     text = units.format(float(_number(coefficient * factor)), "dynamic power")
     return f'{{coefficient: {{value: {text}, grade: C, source: "calibrated: energies of {counted(rows, "row")}"}}}}'
+
+
+def _quoted(text: str) -> str:
+    """A text that YAML reads as it is, whatever is in it."""
+    return f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
+
+
+def _plain(text: str) -> str:
+    return text if re.fullmatch(r"[A-Za-z][\w./-]*", text) else _quoted(text)
+
+
+def _line(text: str) -> str:
+    """A text on one line, for a comment."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def _number(value: float) -> str:

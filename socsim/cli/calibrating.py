@@ -10,10 +10,12 @@ import click
 from socsim.cli.options import device_option
 from socsim.cli.output import emit_json, emit_table, json_option
 from socsim.cli.progress import progress_bars
-from socsim.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from socsim.calibration.calibrate import Outcome
+    from socsim.devices.device import Device
 
 __all__ = ["calibrate"]
 
@@ -39,38 +41,46 @@ def calibrate(
     """Fit a device's kernel rates and fixed costs to TABLE: a CSV file, or a table that comes with socsim.
 
     TABLE has the columns device, library, processor, cores, precision, model and latency_ms; with energy_mj, powers are
-    fitted too. Errors are told as of the fit, and on families of networks that were left out of it.
+    fitted too. Errors are told as of the fit, and on families of networks that were left out of it. FILE extends the
+    device: parameter sets that were fitted take the place of its own, everything else stays.
     """
     from socsim.calibration.calibrate import calibrate as fit_all
+    from socsim.calibration.families import row_families
     from socsim.calibration.operators import NONE, read_operators
-    from socsim.calibration.report import described
+    from socsim.calibration.report import described, kept
     from socsim.calibration.tables import find_table, read_table
-    from socsim.calibration.writing import write_profile
+    from socsim.calibration.writing import base_of, write_profile
     from socsim.devices.profile import load_device
 
-    _check_output(output)
     target = load_device(device)
+    if output:
+        base_of(device, output)  # before anything long begins
     read = read_table(find_table(table), target, name)
-    times = read_operators(operators, name or target.name) if operators else NONE
+    times = read_operators(operators, read.name, row_families(read.rows)) if operators else NONE
     with progress_bars(silent=quiet or as_json) as progress:
         outcome = fit_all(target, read, operators=times, models=models, progress=progress)
     if output:
-        write_profile(outcome, output, device.partition("(")[0])
+        write_profile(outcome, output, device)
     if as_json:
-        emit_json({**described(outcome), "output": output})
+        emit_json({**described(outcome), "output": output, "kept": kept(outcome, target)})
     elif not quiet:
         _show(outcome, f"{name} on {target.name}" if name else target.name, verbose)
         if output:
-            click.echo(f"\nwritten to {output}")
+            _show_written(output, target, kept(outcome, target))
 
 
-def _check_output(output: str | None) -> None:
-    if output and Path(output).suffix not in (".yaml", ".yml"):
-        raise UsageError(f"a device file ends in .yaml, got {output!r}")
-    if output and not Path(output).resolve().parent.is_dir():
-        raise UsageError(
-            f"there is no folder {str(Path(output).parent)!r} to write {Path(output).name!r} into"
+def _show_written(output: str, target: Device, sets: Sequence[str]) -> None:
+    from socsim.devices.modes import MODE
+
+    click.echo(
+        f"\nwritten to {output}: what was fitted, on top of {target.name}; its hardware stays as it was"
+    )
+    if target.mode != target.default_mode:
+        click.echo(
+            f"times were fitted in power mode {target.mode}: its device is '{output}({MODE}={target.mode})'"
         )
+    if sets:
+        click.echo(f"not fitted, and as in {target.name}: {', '.join(sets)}")
 
 
 def _show(outcome: Outcome, title: str, verbose: bool) -> None:
@@ -98,23 +108,26 @@ def _show(outcome: Outcome, title: str, verbose: bool) -> None:
 def _show_power(power: Any) -> None:
     if not power:
         return
-    click.echo("")
     if power["board_w"] is not None:
-        click.echo(f"board: {power['board_w']:.3g} W, from {power['idle_rows']} idle powers")
-    for one in power["processors"]:
+        click.echo(f"\nboard: {power['board_w']:.3g} W, from {power['idle_rows']} idle powers")
+    for one in filter(lambda one: one["told"], power["processors"]):
         click.echo(
-            f"power of the {one['processor']}: {one['factor']:.3g} times the profile's, energies of {one['rows']} rows "
-            f"within {100 * one['energy_mape']:.1f} % on average"
+            f"\npower of the {one['processor']}: {one['factor']:.3g} times the profile's, energies of {one['rows']} "
+            f"rows within {100 * one['energy_mape']:.1f} % on average"
         )
 
 
 def _show_parameters(one: Any) -> None:
     rows = [
-        (p["name"], f"{p['value']:.4g}", f"{100 * p['standard_error']:.0f} %", f"{p['expected']:.4g}",
-         "" if p["identified"] else "not told by the rows")
+        (p["name"], f"{p['value']:.4g}", f"{100 * p['standard_error']:.0f} %", f"{p['expected']:.4g}", _remark(p))
         for p in one["parameters"]
     ]  # fmt: skip
     emit_table(["parameter", ">value", ">standard error", ">expected", ""], rows)
+
+
+def _remark(parameter: Any) -> str:
+    told = "" if parameter["identified"] else "not told by the rows"
+    return ", ".join(filter(None, (told, "at its bound" if parameter["at_bound"] else "")))
 
 
 def _show_outliers(one: Any, verbose: bool) -> None:

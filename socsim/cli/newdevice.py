@@ -49,29 +49,28 @@ def new_device(
     Rates of kernels are those of the nearest devices that were calibrated, as shares of the peaks.
     """
     from socsim.devices.profile import device_names
+    from socsim.devices.target import check_device_target, write_device
     from socsim.errors import UnknownNameError
     from socsim.newdevice import new_device as made
 
     for name in exclude:
         if name not in device_names():
             raise UnknownNameError("device", name, device_names())
-    found = made(_specification(spec, cpu, gpu, memory, title or output.stem), exclude)
-    try:
-        output.write_text(found.text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {str(output)!r}: {error.strerror}") from None
+    check_device_target(output, [spec] if spec else [])
+    found = made(_specification(spec, cpu, gpu, memory, title, output.stem), exclude)
+    write_device(output, found.text)
     _print(found, output)
 
 
 def _specification(
-    spec: Path | None, cpu: tuple[str, ...], gpu: str, memory: str, title: str
+    spec: Path | None, cpu: tuple[str, ...], gpu: str, memory: str, title: str, usual: str
 ) -> Specification:
     from socsim.newdevice import read_specification, specification
 
     if spec is None:
-        return specification(title, cpu, gpu, memory)
-    if cpu or gpu or memory:
-        raise UsageError("give either a file or --cpu, --gpu and --memory, not both")
+        return specification(title or usual, cpu, gpu, memory)
+    if cpu or gpu or memory or title:
+        raise UsageError("give either a file or --cpu, --gpu, --memory and --title, not both")
     return read_specification(spec)
 
 

@@ -196,6 +196,7 @@ def _calibrations(spec: DeviceSpec, document: Document) -> Iterator[Calibration]
 def _calibration(key: tuple[str, str, str, str], spec: CalibrationSpec, document: Document) -> Calibration:
     grade, source = _provenance(("calibration", *filter(None, key)), document)
     values = dict(spec)
+    del values["whole"]
     kernels = {name: KernelRate(**dict(rate)) for name, rate in values.pop("kernels").items()}
     clusters = {name: ClusterFactors(**dict(own)) for name, own in values.pop("clusters").items()}
     error = CalibrationError(**dict(spec.error)) if spec.error else None

@@ -13,13 +13,13 @@ from socsim import units
 from socsim.errors import UnitError, nearest
 from socsim.yamlfile import Document, FileFault, Loc, Node, fault_at
 
-__all__ = ["ROUNDING", "SAME_POINT", "faults", "unknown"]
+__all__ = ["RESERVED", "ROUNDING", "SAME_POINT", "faults", "unknown"]
 
 ROUNDING = 1e-3
 """Relative slack when clocks are compared that different sources round differently."""
 SAME_POINT = 0.025
 """The same for votes, which may name a DRAM clock by that of another memory: 2092 MHz for one of 2133 MHz."""
-_RESERVED = ("cpu", "gpu", "dsp", "npu", "dram", "board", "all")
+RESERVED = ("cpu", "gpu", "dsp", "npu", "dram", "board", "all")
 """What no cluster is called: these mean other things where clusters are named too."""
 
 
@@ -70,7 +70,7 @@ def _clusters(root: Node) -> Iterator[FileFault]:
                 cluster.value["name"], ("clusters", index, "name"), f"cluster {name!r} is there twice"
             )
         seen.add(name)
-        if name in _RESERVED:
+        if name in RESERVED:
             loc: Loc = ("clusters", index, "name")
             message = f"{name!r} means something else; call the cluster by its cores, such as 'big'"
             yield fault_at(cluster.value["name"], loc, message)

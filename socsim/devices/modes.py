@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Point = TypeVar("Point", Opp, MemoryOpp)
 
-__all__ = ["MODE", "PowerMode", "clock_bounds", "cut", "mode_named", "spanned", "split_mode"]
+__all__ = ["MODE", "PowerMode", "clock_bounds", "cut", "mode_named", "of_whole", "spanned", "split_mode"]
 
 MODE = "mode"
 """The option of a device's name that chooses a power mode."""
@@ -224,6 +224,13 @@ def _fed(device: Device, clusters: list[str]) -> Mapping[str, tuple[str, ...]]:
     return MappingProxyType(
         {rail: tuple(name for name in parts if name not in off) for rail, parts in device.rails.items()}
     )
+
+
+def of_whole(device: Device, calibration: Calibration) -> Calibration:
+    """A parameter set of a device in a mode as the device's file tells it: at the highest clocks of the hardware."""
+    whole = device.whole or device
+    host = _fastest(device) / _fastest(whole)
+    return _slower(calibration, host, _slowness(calibration.processor, device, whole, host))
 
 
 def _slowed(device: Device, left: Device) -> Mapping[tuple[str, str, str, str], Calibration]:

@@ -237,8 +237,14 @@ def _base(name: str, path: Path) -> Path | None:
 
 
 def _merge(base: Node, over: Node) -> Node:
-    """`over` on top of `base`: mappings by key, lists of named mappings by name, all else replaced."""
+    """`over` on top of `base`: mappings by key, lists of named mappings by name, all else replaced.
+
+    A mapping that says ``whole: true`` takes nothing over.
+    """
     if isinstance(base.value, dict) and isinstance(over.value, dict):
+        whole = over.value.get("whole")
+        if whole is not None and whole.value is True:
+            return over
         return replace(over, value=_merge_items(base.value, over.value))
     if _all_named(base) and _all_named(over):
         by_name = [{item.value["name"].value: item for item in node.value} for node in (base, over)]

@@ -11,7 +11,7 @@ from itertools import pairwise
 from math import inf
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
 from socsim import units
 from socsim.devices.cfs import CfsParameters, PlacementPolicy
@@ -347,6 +347,7 @@ class CalibrationSpec(_Block):
     clusters: dict[Name, ClusterFactorsSpec] = {}
     crossing: Annotated[float, _in("ratio"), Field(ge=0, lt=1)] = 0.0
     error: CalibrationErrorSpec | None = None
+    whole: StrictBool = False
 
     @model_validator(mode="after")
     def _other(self) -> CalibrationSpec:

@@ -1,31 +1,6 @@
 """Published measurements that come with socsim: tables of latencies, and what their networks and devices are."""
 
-from socsim.measurements.tables import (
-    TABLES,
-    MeasuredDevice,
-    MeasuredNetwork,
-    MeasuredOperator,
-    Measurement,
-    measured_devices,
-    measured_networks,
-    measured_operators,
-    measurements,
-    parse_cores,
-    row_counts,
-    table_path,
-)
+from socsim.measurements import tables
+from socsim.measurements.tables import *  # noqa: F403
 
-__all__ = [
-    "TABLES",
-    "MeasuredDevice",
-    "MeasuredNetwork",
-    "MeasuredOperator",
-    "Measurement",
-    "measured_devices",
-    "measured_networks",
-    "measured_operators",
-    "measurements",
-    "parse_cores",
-    "row_counts",
-    "table_path",
-]
+__all__ = tables.__all__

@@ -9,6 +9,7 @@ from typing import Any
 from socsim import units
 from socsim.devices.device import Accelerator, Cluster, Device, Opp, Sharing
 from socsim.devices.profile import device_names
+from socsim.errors import UsageError
 from socsim.newdevice.cores import distance
 from socsim.newdevice.donors import FAMILY, core_of, gpu_maker, whole
 from socsim.newdevice.gpus import Family, family_of, model_title
@@ -46,6 +47,11 @@ def hardware(spec: Specification, exclude: Collection[str] = ()) -> tuple[Block,
         Names of devices from which nothing is taken.
     """
     devices = [whole(name) for name in device_names() if name not in exclude]
+    if not devices or (spec.gpu is not None and not any("gpu" in d.accelerators for d in devices)):
+        what = "the GPU" if devices else "the cores"
+        raise UsageError(
+            f"nothing is left that what is not told of {what} could be taken from; exclude fewer devices"
+        )
     notes: list[Taken] = []
     blocks: Block = {"title": spec.title, "soc": spec.soc, "sources": _sources()}
     blocks["clusters"] = [_cluster(spec, name, group, devices, notes) for name, group in spec.named]

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from socsim import units, yamlfile
+from socsim.devices.crosscheck import RESERVED
 from socsim.errors import SocsimError, UsageError
 from socsim.newdevice.cores import Core, core_named
 from socsim.newdevice.gpus import lanes_of
@@ -125,6 +126,11 @@ class Specification(_Block):
     def _names(self) -> Specification:
         names = [name for name, _ in self.named]
         for index, group in enumerate(self.cpu):
+            if group.name in RESERVED:
+                message = (
+                    f"{group.name!r} means something else; call the cores by what they are, such as 'big'"
+                )
+                raise RelativeFaults([(("cpu", index, "name"), message)])
             if group.name and names.count(group.name) > 1:
                 raise RelativeFaults([(("cpu", index, "name"), f"two groups are called {group.name!r}")])
         return self
@@ -200,6 +206,8 @@ def _sentence(error: ValidationError) -> str:
     for detail in error.errors(include_url=False):
         cause = detail.get("ctx", {}).get("error")
         message = detail["msg"].removeprefix("Value error, ")
+        if detail["type"] in ("greater_than", "float_parsing"):
+            message += f", got {detail['input']!r}"
         faults = cause.faults if isinstance(cause, RelativeFaults) else [((), message)]
         for inner, told in faults:
             found.append(f"{'.'.join(map(str, (*detail['loc'], *inner)))}: {told}")
