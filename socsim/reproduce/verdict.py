@@ -52,9 +52,10 @@ class Report:
         return [self.filled(text) for text in dict.fromkeys(why)]
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row per measure; ``simulated_low`` and ``simulated_high`` are its 95 % confidence interval, or None.
+        """A row per measure.
 
-        The others are ``claim``, ``measure``, ``unit``, ``kind``, ``paper``, ``simulated``, ``low``, ``high``, ``holds``.
+        Keys are ``claim``, ``measure``, ``unit``, ``kind``, ``paper``, ``simulated``, ``simulated_low`` and
+        ``simulated_high`` (the 95 % confidence interval; None where nothing is random), ``low``, ``high``, ``holds``.
         """
         return [_row(self.claim.name, one) for one in self.judged]
 
