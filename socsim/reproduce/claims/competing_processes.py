@@ -93,9 +93,15 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
             ],
             "slow-down beside three processes",
             published=[PUBLISHED[p] for p in PROCESSORS],
+            bands=[(m.low, m.high) for m in CLAIM.measures],
         ),
+        numbers={
+            "ideal": f"{fmean(table['cores shared ideally']['cpu']):.1f}",
+            "no_barriers": f"{fmean(table['no barriers']['cpu']):.1f}",
+            "polling": f"{fmean(polling):.1f}",
+        },
         ablation=Table(
-            "Slow-down beside three processes without single mechanisms: mean (least to most of the seeds)",
+            "slow-down beside three processes without single mechanisms, mean (least to most of the seeds)",
             ("", *(p.upper() for p in PROCESSORS)),
             (
                 *((name, *(spread(row[p]) for p in PROCESSORS)) for name, row in table.items()),
@@ -123,7 +129,7 @@ _DSP = (
     "On the DSP, inferences are short calls. The thread that calls wakes up when its DSP is done: on an "
     "idle phone it finds its core asleep, beside busy processes awake, so the call even ends a little "
     "sooner. Where the host polls instead (see the table), it is preempted like any other busy thread, "
-    "and 2.3 comes out, above the published 1.8; whether the measured phone polled is not known, and none "
+    "and {polling} comes out, for a published 1.8; whether the measured phone polled is not known, and none "
     "is preferred because it would fit."
 )
 
@@ -146,7 +152,8 @@ CLAIM = Claim(
         "always waits for its own, and all others with it; as the library's threads wait busily for each "
         "other, what they wait is counted as theirs. It takes both: where cores are shared ideally, all "
         "at once at a part of the speed, or where work flows to whoever has a core instead of waiting at "
-        "a barrier, the factor is 2. DRAM has no part in it. Accelerators are used by nobody else here; "
+        "a barrier, the factor is {ideal} or {no_barriers}. DRAM has no part in it, nor has placement: with more busy "
+        "threads than cores, energy-aware placement leaves them to load balancing. Accelerators are used by nobody else here; "
         "they feel the host's thread and DRAM only."
     ),
     assumptions=(
