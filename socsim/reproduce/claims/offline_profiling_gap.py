@@ -8,7 +8,7 @@ from typing import Any
 
 from socsim.reproduce.chart import Bars, Series, Table
 from socsim.reproduce.claim import PARALLEL, Claim, Effort, Finding, Job, Measure
-from socsim.reproduce.helpers import by_seed, half_width, play, spread
+from socsim.reproduce.helpers import busy_processes, by_seed, half_width, play, spread
 
 __all__ = ["CLAIM", "missed", "prediction_error"]
 
@@ -27,17 +27,16 @@ def prediction_error(state: str, predictor: str, seed: int, duration: str) -> di
     import socsim
 
     options = dict(STATES[state])
-    apps: list[Any] = [
+    apps = [
         socsim.Inference(
             "mobilenet_v2",
             f"band_fixed(worker=cpu,predictor={predictor})",
             name="net",
             period="33 ms",
             queue="latest",
-        )
+        ),
+        *busy_processes(options.pop("processes", 0)),
     ]
-    if processes := options.pop("processes", 0):
-        apps.append(socsim.Competitor(count=processes, threads=4, duty=0.9, period="50 ms", traffic="6 GB/s"))
     row = socsim.simulate("xiaomi-9", apps, duration=duration, seed=seed, noise=True, **options).metrics(
         "net"
     )
@@ -85,9 +84,7 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
         pairs = zip(error[state, "profile"], error["idle", "profile"], strict=True)
         return [busy - idle for busy, idle in pairs]
 
-    told = {
-        (s, p): f"{fmean(error[s, p]):.0%}".replace("%", " %") for s in STATES for p in PREDICTORS
-    }
+    told = {(s, p): f"{fmean(error[s, p]):.0%}".replace("%", " %") for s in STATES for p in PREDICTORS}
     gain = [a - b for a, b in zip(misses["profile"], misses["online"], strict=True)]
     return Finding(
         values={**{s: growth(s) for s in STATES if s != "idle"}, "cost": gain},

@@ -71,7 +71,10 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
             "time": [fmean(ms for _, ms, _ in _last(run, end)) for run in main],
         },
         chart=Lines(
-            [_course("with the manager", main, end), _course("stays at level 4", runs["stays at level 4"], end)],
+            [
+                _course("with the manager", main, end),
+                _course("stays at level 4", runs["stays at level 4"], end),
+            ],
             "time [s]",
             "time of an inference [ms]",
             levels=[("target", TARGET_MS)],
