@@ -213,8 +213,9 @@ CLAIM = Claim(
         "The runtime compared with is TensorFlow Lite on the CPU's big cores, its default; over the GPU "
         "and the DSP alone, see the table. The published factors are the most over several workloads, "
         "which are not those here: only their direction is held against ours.",
-        "Requests are never dropped, so that on a processor that cannot keep up nearly all are late in the end, and "
-        "the factor in time depends on how long that lasts: asked for twice as long, it is {longer} over the CPU.",
+        "Requests are never dropped, so that on a processor that cannot keep up nearly all are late in the "
+        "end, and the factor in time depends on how long that lasts: asked for twice as long, it is "
+        "{longer} over the CPU.",
         "Run-to-run spread is drawn, a seed each.",
     ),
 )

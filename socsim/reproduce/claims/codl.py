@@ -169,7 +169,7 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
         tables=(_lengths(runs), _power(runs)),
         notes=(
             f"The mean of the networks is {quoted([f'{fmean(own):.2f} ({d})' for d, own in speedups.items()])}.",
-            f"Chains save {min(saved):.0%} to {max(saved):.0%} of the cost of sharing, and make an inference as a whole "
+            f"Chains save {min(saved):.0%} to {max(saved):.0%} of the cost of sharing, and make a whole inference "
             f"{min(quicker):+.1%} to {max(quicker):+.1%} faster: rows that are computed twice, and one share for all "
             "operators of a chain, take some of it away again.",
         ),
@@ -246,11 +246,11 @@ def _numbers(runs: Runs) -> dict[str, str]:
 
 
 _CHAIN = (
-    "Chains go on gaining here, most at {best} operators of {longest} tried: the rows that both halves compute twice "
-    "grow by a few per cent only, as the geometry of YOLOv2 has it. What was measured is like that up to 8 operators "
-    "(40.5 ms apart, 28.6 chained; here {apart_8} and {chained_8}), but at the ninth operator computing takes 61 % "
-    "longer, which the rows that are needed do not explain; socsim's kernels have no such step, and none was made for "
-    "this claim."
+    "Chains go on gaining here, most at {best} operators of {longest} tried: the rows that both halves "
+    "compute twice grow by a few per cent only, as the geometry of YOLOv2 has it. What was measured is like "
+    "that up to 8 operators (40.5 ms apart, 28.6 chained; here {apart_8} and {chained_8}), but at the ninth "
+    "operator computing takes 61 % longer, which the rows that are needed do not explain; socsim's kernels "
+    "have no such step, and none was made for this claim."
 )
 
 CLAIM = Claim(
@@ -270,9 +270,9 @@ CLAIM = Claim(
             f"times as fast as uLayer, mean of {len(MODELS)} networks on {quoted(PHONES)}",
             3.4,
             otherwise="On the Xiaomi 9, uLayer's times are off the published ones by {ulayer_off} % and CoDL's by "
-            "{codl_off} %: {on_metered} times as fast, where 3.14 was measured on this phone alone. What halves of an "
-            "operator lose beside each other was measured on other phones to be more than shared DRAM makes of it "
-            "here, and uLayer, which divides everything, would suffer most.",
+            "{codl_off} %: {on_metered} times as fast, where 3.14 was measured on this phone alone. What "
+            "halves of an operator lose beside each other was measured on other phones to be more than "
+            "shared DRAM makes of it here, and uLayer, which divides everything, would suffer most.",
         ),
         Measure(
             "sharing", "cost of sharing that chains save, mean of the networks", 0.55, 0.45, 0.65, "share"

@@ -182,10 +182,10 @@ CLAIM = Claim(
         "core, Linux gives each its turn of milliseconds, so that one of the network's threads nearly "
         "always waits for its own, and all others with it; as the library's threads wait busily for each "
         "other, what they wait is counted as theirs ({calm} times without that). It takes both: where cores "
-        "are shared ideally, all at once at a part of the speed, or where work flows to whoever has a core instead of waiting at "
-        "a barrier, the factor is {ideal} or {no_barriers}. DRAM has no part in it, nor has placement: with more busy "
-        "threads than cores, energy-aware placement leaves them to load balancing. Accelerators are used by nobody "
-        "else here; they feel the host's thread and DRAM only."
+        "are shared ideally, all at once at a part of the speed, or where work flows to whoever has a core "
+        "instead of waiting at a barrier, the factor is {ideal} or {no_barriers}. DRAM has no part in it, "
+        "nor has placement: with more busy threads than cores, energy-aware placement leaves them to load "
+        "balancing. Accelerators are used by nobody else here; they feel the host's thread and DRAM only."
     ),
     assumptions=(
         "Which processes competed is not told. Taken: four threads each that may run on any core, 45 ms "

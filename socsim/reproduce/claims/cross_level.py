@@ -195,11 +195,12 @@ CLAIM = Claim(
     ),
     assumptions=(
         "Which transforms, networks and phones gave the gain is not told: those of the experiment "
-        "'cross-level', with MACE on xiaomi-9. Alone, a front end runs on the better of CPU and GPU, and a back end "
-        "gets the network as a framework leaves it.",
-        "The best of each is taken by hindsight and whatever it costs in accuracy; costs are published ones and shown "
-        "where known. Both together include either alone and can never be slower: the claim is that they are faster. "
-        "Only a scheduler may use the DSP, for what is quantised; without it, see the last column of the ablation.",
+        "'cross-level', with MACE on xiaomi-9. Alone, a front end runs on the better of CPU and GPU, and a "
+        "back end gets the network as a framework leaves it.",
+        "The best of each is taken by hindsight and whatever it costs in accuracy; costs are published ones "
+        "and shown where known. Both together include either alone and can never be slower: the claim is "
+        "that they are faster. Only a scheduler may use the DSP, for what is quantised; without it, see the "
+        "last column of the ablation.",
     ),
     random=False,
 )

@@ -107,17 +107,17 @@ CLAIM = Claim(
     mechanism=(
         "The host enqueues a whole inference faster than the GPU computes it, the GPU serves commands in "
         "the order in which they come and interrupts none. A frame's drawing command waits behind all "
-        "kernels of the inference under way, up to {latency} ms with buffers: all but one frame of that time "
-        "miss their turn. Short kernels alone change next to nothing ({short} % still miss it), for the queue is as "
-        "long; kernels of 1 ms with a window of 16 commands leave {window} %, with low priority {low} %, as MACE's "
-        "documentation recommends."
+        "kernels of the inference under way, up to {latency} ms with buffers: all but one frame of that "
+        "time miss their turn. Short kernels alone change next to nothing ({short} % still miss it), for "
+        "the queue is as long; kernels of 1 ms with a window of 16 commands leave {window} %, with low "
+        "priority {low} %, as MACE's documentation recommends."
     ),
     assumptions=(
         "Device, frame rate and application are not told: xiaomi-9, 30 frames per second, 2 ms of "
         "decoding and 3 ms of composition per frame.",
-        "A frame that is not composed by its vsync counts as dropped, though one that is shown late is seen. Which of "
-        "the two was counted is not told, and the verdict hangs on it: counting only frames that are never shown, "
-        "{never} % are dropped.",
+        "A frame that is not composed by its vsync counts as dropped, though one that is shown late is "
+        "seen. Which of the two was counted is not told, and the verdict hangs on it: counting only frames "
+        "that are never shown, {never} % are dropped.",
         "VGG-16 runs back to back.",
     ),
     random=False,

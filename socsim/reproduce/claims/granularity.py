@@ -263,21 +263,22 @@ CLAIM = Claim(
     jobs=jobs,
     conclude=conclude,
     mechanism=(
-        "Parts of operators win for a network of large operators on an idle phone, where CPU and GPU together "
-        "compute more than a division costs; for a network of small ones, every hand-over costs more than it "
-        "gains, and a whole network on one processor is as good or better. Beside processes that take the CPU's "
-        "cores, an operator there ends when the last of its threads has got its turn, so whatever has operators "
-        "or parts there waits at each of them, while a whole network on the GPU does not. None of these schedulers "
-        "sees the load: all plan for an idle phone. The ablation takes away the one or the other: where hand-overs "
-        "cost nothing, smaller pieces lose less on the idle phone; where threads do not wait for each other, "
-        "operators and parts come close to the whole network on the GPU, or pass it."
+        "Parts of operators win for a network of large operators on an idle phone, where CPU and GPU "
+        "together compute more than a division costs; for a network of small ones, every hand-over costs "
+        "more than it gains, and a whole network on one processor is as good or better. Beside processes "
+        "that take the CPU's cores, an operator there ends when the last of its threads has got its turn, "
+        "so whatever has operators or parts there waits at each of them, while a whole network on the GPU "
+        "does not. None of these schedulers sees the load: all plan for an idle phone. The ablation takes "
+        "away the one or the other: where hand-overs cost nothing, smaller pieces lose less on the idle "
+        "phone; where threads do not wait for each other, operators and parts come close to the whole "
+        "network on the GPU, or pass it."
     ),
     assumptions=(
         "Which granularities, networks and loads were compared is not told in numbers; those of the experiment "
         "'granularity' are taken, with MACE, on a phone with an Adreno GPU and one with a Mali.",
-        "A granularity is given the better of its two schedulers in each cell, which flatters it. For the measure, "
-        "scheduler, cell and rival are chosen by the other seeds than the one that is measured, so that chance alone "
-        "would give 1.",
+        "A granularity is given the better of its two schedulers in each cell, which flatters it. For the "
+        "measure, scheduler, cell and rival are chosen by the other seeds than the one that is measured, so "
+        "that chance alone would give 1.",
         "Energy is not looked at; the experiment's comment is.",
     ),
 )

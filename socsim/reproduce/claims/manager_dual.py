@@ -114,10 +114,10 @@ CLAIM = Claim(
     conclude=conclude,
     mechanism=(
         "Clocks or levels alone save {without} % of the energy at most. A reduction like the published one "
-        "needs the third knob, which alone saves {places} %: a network that its developer has put on the CPU, so as "
-        "not to disturb the other one, keeps six cores busy for {on_cpu} ms; moved to the GPU, which has time to "
-        "spare, it takes {on_gpu} ms, and the other one's host thread has its core back. On "
-        "VDD_IN, what is always on dilutes the same saving."
+        "needs the third knob, which alone saves {places} %: a network that its developer has put on the "
+        "CPU, so as not to disturb the other one, keeps six cores busy for {on_cpu} ms; moved to the GPU, "
+        "which has time to spare, it takes {on_gpu} ms, and the other one's host thread has its core back. "
+        "On VDD_IN, what is always on dilutes the same saving."
     ),
     assumptions=(
         "Workloads, targets, rail and power mode are not published, and 7 times less power cannot come "

@@ -22,7 +22,7 @@ NEXT = ("at once", "after 66 ms", "after 100 ms")
 
 
 def managed(experiment: str, duration: str, *variants: str) -> dict[str, Any]:
-    """Energy in mJ for an inference by rail; mean latency in ms, Top-1 in %, late share and rate of each application."""
+    """Energy in mJ by rail for an inference; latency in ms, Top-1 in %, late share and rate of each application."""
     result = play(experiment, f"duration={duration}", *variants)
     rows = result.rows()
     return {
@@ -117,12 +117,13 @@ def told(gain: Mapping[str, float]) -> str:
 
 
 _WHY = (
-    "Where governors run faster than the target asks, a manager trades time for energy; where they are "
-    "too slow, it spends energy on time. Both at once need a setting that is faster and draws less than "
-    "what governors pick, and the oracle, which searches all settings that hold, has none that comes "
-    "near ({oracle} % of the two rails' energy and of latency where the measures are taken): the network waits for its "
-    "host, so latency is the CPU's clock, and that clock is what costs energy. The published percentages are "
-    "'up to', their workload, deadline and rail are not told, and each may be of another scenario."
+    "Where governors run faster than the target asks, a manager trades time for energy; where they are too "
+    "slow, it spends energy on time. Both at once need a setting that is faster and draws less than what "
+    "governors pick, and the oracle, which searches all settings that hold, has none that comes near "
+    "({oracle} % of the two rails' energy and of latency where the measures are taken): the network waits "
+    "for its host, so latency is the CPU's clock, and that clock is what costs energy. The published "
+    "percentages are 'up to', their workload, deadline and rail are not told, and each may be of another "
+    "scenario."
 )
 
 CLAIM = Claim(
@@ -146,10 +147,10 @@ CLAIM = Claim(
     mechanism=(
         "schedutil sees utilisation, not progress: PyTorch's host thread is busy issuing operators, "
         "whatever the clock is worth. A manager that knows how long each level takes at each clock picks "
-        "the lowest clocks within the target. All of its gain here comes from clocks: a lower level is "
-        "less accurate than the target allows, and the CPU is far too slow, so that levels and places save {others} % at "
-        "most. What is to be won "
-        "depends on the rail: on VDD_IN what is always on is paid for the longer time too."
+        "the lowest clocks within the target. All of its gain here comes from clocks: a lower level is less "
+        "accurate than the target allows, and the CPU is far too slow, so that levels and places save "
+        "{others} % at most. What is to be won depends on the rail: on VDD_IN what is always on is paid for "
+        "the longer time too."
     ),
     assumptions=(
         "Workload, target, rail, power mode and control period are not published. Scenarios are those of "

@@ -125,11 +125,11 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
         notes=(
             f"Beside three processes an inference takes {fmean(latency['competitors']):.0f} ms, where the profile says "
             f"{fmean(latency['idle']):.0f}. The mean error of its kernels is {told['competitors', 'profile']} of their "
-            "actual time: most kernels are undisturbed, few take tens of times as long, and what is predicted too "
-            "short is wrong by 100 % at most.",
+            "actual time: most kernels are undisturbed, few take tens of times as long, and what is "
+            "predicted too short is wrong by 100 % at most.",
             f"Learning does not make predictions better there: its error is {told['competitors', 'online']}. A kernel "
-            "that once lost its core raises what is predicted of the next ones. What it gets right is that the CPU "
-            "is slow now, and that is what decides.",
+            "that once lost its core raises what is predicted of the next ones. What it gets right is that "
+            "the CPU is slow now, and that is what decides.",
         ),
     )
 

@@ -153,14 +153,15 @@ CLAIM = Claim(
     jobs=jobs,
     conclude=conclude,
     mechanism=(
-        "The GPU does not interrupt a kernel, and serves commands in the order in which they came: a frame's drawing "
-        "command waits until the network's commands ahead of it are done, the longer the more of them are enqueued. "
-        "Enqueueing as much as possible is what keeps the GPU busiest and the network fastest, and it is what "
-        "misses most frames. What leaves frames their turn (short kernels, and a short queue or a lower priority) "
-        "costs the network time, in which the GPU is less busy; so does the CPU, whose network hardly meets the frames. "
-        "Latency and frames are two goals with a front between them. Utilisation is neither: its maximum misses "
-        "most, yet points of nearly equal utilisation differ in frames by tens of per cent, according to who waits "
-        "for whom (rank correlation of utilisation and frames missed: {rank} over all points, {rank_gentle} over those "
+        "The GPU does not interrupt a kernel, and serves commands in the order in which they came: a "
+        "frame's drawing command waits until the network's commands ahead of it are done, the longer the "
+        "more of them are enqueued. Enqueueing as much as possible is what keeps the GPU busiest and the "
+        "network fastest, and it is what misses most frames. What leaves frames their turn (short kernels, "
+        "and a short queue or a lower priority) costs the network time, in which the GPU is less busy; so "
+        "does the CPU, whose network hardly meets the frames. Latency and frames are two goals with a front "
+        "between them. Utilisation is neither: its maximum misses most, yet points of nearly equal "
+        "utilisation differ in frames by tens of per cent, according to who waits for whom (rank "
+        "correlation of utilisation and frames missed: {rank} over all points, {rank_gentle} over those "
         "that do something for the frames)."
     ),
     assumptions=(
