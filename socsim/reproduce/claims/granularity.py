@@ -35,9 +35,10 @@ Cell = tuple[str, str, int]
 """Phone, network, and number of competing processes."""
 
 
-def latency_ms(cell: Cell, placed: str, seed: int, count: int, *overrides: str) -> float:
+def latency_ms(
+    phone: str, model: str, processes: int, placed: str, seed: int, count: int, *overrides: str
+) -> float:
     """Mean service time in ms, the first inference aside."""
-    phone, model, processes = cell
     result = play(
         "granularity",
         f"device={phone}",
@@ -73,11 +74,11 @@ def jobs(effort: Effort) -> dict[str, Job]:
     found = {}
     for phone, model, n, placed in product(PHONES, MODELS, PROCESSES, SCHEDULERS):
         for seed in range(effort.seeds if n else 1):  # nothing is random on the idle phone
-            cell = (phone, model, n)
-            found[f"{phone} {model} {n} {placed} {seed}"] = Job(latency_ms, (cell, placed, seed, count))
+            job = Job(latency_ms, (phone, model, n, placed, seed, count))
+            found[f"{phone} {model} {n} {placed} {seed}"] = job
     for model, placed in product(MODELS, SCHEDULERS):
         for seed in range(effort.seeds):
-            job = Job(latency_ms, ((PHONES[0], model, 3), placed, seed, count, NO_BARRIERS))
+            job = Job(latency_ms, (PHONES[0], model, 3, placed, seed, count, NO_BARRIERS))
             found[f"no barriers {model} {placed} {seed}"] = job
         scheduler = placed.split("(")[1].rstrip(")")
         found[f"free {model} {placed}"] = Job(free_handovers_ms, (model, scheduler))
