@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from clikit import Cli, calling
 
+from socsim.errors import UsageError
+
 CHEAP = ("unsupported-operators", "frame-drops")
 
 
@@ -74,22 +76,22 @@ def test_output(cli: Cli, tmp_path: Path) -> None:
     )
     rows = json.loads((tmp_path / "out" / "claims.json").read_text())
     assert [row["claim"] for row in rows] == ["frame-drops"]
-    assert not list((tmp_path / "cache").rglob("*.json"))
+    assert not list((tmp_path / "cache" / "socsim").rglob("*.json"))
 
 
 def test_what_was_simulated_is_kept_where_it_cannot_be_saved(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> str:
-        raise OSError(28, "No space left on device")
+        raise UsageError("no space left")
 
     with monkeypatch.context() as patched:
         patched.setattr("socsim.reproduce.page.page", full)
         code, _, err = cli("reproduce", "unsupported-operators", "-o", "out", "-j", 1)
-    assert code == 1 and "No space left" in err
-    assert list((tmp_path / "cache").rglob("*.json")) and not (tmp_path / "out").exists()
+    assert code == 2 and "no space left" in err
+    assert list((tmp_path / "cache" / "socsim").rglob("*.json")) and not (tmp_path / "out").exists()
     code, _, _ = cli("reproduce", "unsupported-operators", "-o", "out", "-j", 1)
-    assert code == 0 and not list((tmp_path / "cache").rglob("*.json"))
+    assert code == 0 and not list((tmp_path / "cache" / "socsim").rglob("*.json"))
 
 
 def test_no_resumption(cli: Cli) -> None:

@@ -113,7 +113,7 @@ def _ratios(own: Sequence[float], base: Sequence[float]) -> list[float]:
 
 def _geometric(own: Sequence[float], base: Sequence[float]) -> float:
     """Geometric mean of the networks' factors: half of one weighs as much as twice another."""
-    return geometric_mean([max(a, LEAST) / b for a, b in zip(own, base, strict=True)])
+    return geometric_mean([max(a, LEAST) / max(b, LEAST) for a, b in zip(own, base, strict=True)])
 
 
 def _rate(runs: Sequence[Sequence[float]], network: int) -> float:

@@ -62,7 +62,7 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
     before = [fmean(top1[level] for start, _, level in run if start < CONTENTION_S) for run in main]
     settled = [fmean(top1[level] for _, _, level in _last(run, end)) for run in main]
     alone = fmean(ms for run in main for start, ms, _ in run if start < CONTENTION_S)
-    at_2 = [ms for run in main for _, ms, level in run if level == 2] or [float("nan")]
+    at_2 = [ms for run in main for _, ms, level in run if level == 2]
     at_4 = [ms for run in runs["stays at level 4"] for start, ms, _ in run if start >= CONTENTION_S]
     return Finding(
         values={
@@ -97,7 +97,7 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
         caption=f"Means over {BIN_S:g} s and all seeds; single inferences vary more, see the table.",
         numbers={
             "alone": f"{alone:.0f}",
-            "level_2": f"{fmean(at_2):.0f}",
+            "level_2": f"{fmean(at_2):.0f}" if at_2 else "-",
             "slow_down": f"{fmean(at_4) / alone:.2f}",
             "easier": f"{EASIER_MS:.0f}",
             "easier_level": f"{fmean(run[-1][2] for run in runs[EASIER]):.1f}",
