@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from clikit import Cli, calling
 
+from socsim.errors import UsageError
+
 CHEAP = ("unsupported-operators", "frame-drops")
 
 
@@ -50,7 +52,10 @@ def test_json_is_all_that_is_printed(cli: Cli) -> None:
     code, out, _ = cli("reproduce", *CHEAP, "--json", "-j", 1)
     rows = json.loads(out)
     assert code == 0 and [row["claim"] for row in rows] == list(CHEAP)
-    assert {"claim", "paper", "simulated", "low", "high", "holds"} <= set(rows[0])
+    assert list(rows[0]) == [
+        "claim", "measure", "unit", "kind", "paper", "simulated", "simulated_low", "simulated_high",
+        "low", "high", "holds",
+    ]  # fmt: skip
     assert rows[0]["low"] <= rows[0]["simulated"] <= rows[0]["high"] and rows[0]["holds"] is True
 
 
@@ -71,7 +76,22 @@ def test_output(cli: Cli, tmp_path: Path) -> None:
     )
     rows = json.loads((tmp_path / "out" / "claims.json").read_text())
     assert [row["claim"] for row in rows] == ["frame-drops"]
-    assert not list((tmp_path / "cache").rglob("*.json"))
+    assert not list((tmp_path / "cache" / "socsim").rglob("*.json"))
+
+
+def test_what_was_simulated_is_kept_where_it_cannot_be_saved(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> str:
+        raise UsageError("no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("socsim.reproduce.page.page", full)
+        code, _, err = cli("reproduce", "unsupported-operators", "-o", "out", "-j", 1)
+    assert code == 2 and "no space left" in err
+    assert list((tmp_path / "cache" / "socsim").rglob("*.json")) and not (tmp_path / "out").exists()
+    code, _, _ = cli("reproduce", "unsupported-operators", "-o", "out", "-j", 1)
+    assert code == 0 and not list((tmp_path / "cache" / "socsim").rglob("*.json"))
 
 
 def test_no_resumption(cli: Cli) -> None:

@@ -6,6 +6,9 @@ import json
 import math
 import random
 import re
+import subprocess
+import sys
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,8 +22,8 @@ from socsim.reproduce.claim import Claim, Effort, Finding, Job, Measure, band
 from socsim.reproduce.figures import picture
 from socsim.reproduce.helpers import by_seed, half_width, play, quoted, spread, times_ms
 from socsim.reproduce.journal import Journal, cache_directory, fingerprint
-from socsim.reproduce.page import band_text, page, shortfalls
-from socsim.reproduce.runner import reproduce
+from socsim.reproduce.page import band_text, legend, page
+from socsim.reproduce.runner import forget, reproduce
 from socsim.reproduce.verdict import Report, format_value, judge
 
 CALLS: list[int] = []
@@ -121,7 +124,10 @@ def test_numbers_for_people(value: float | None, unit: str, text: str) -> None:
 def test_rows() -> None:
     (report,) = reproduce([claim()], Effort(3))
     (row,) = report.rows()
-    assert list(row) == ["claim", "measure", "paper", "simulated", "low", "high", "holds"]
+    assert list(row) == [
+        "claim", "measure", "unit", "kind", "paper", "simulated", "simulated_low", "simulated_high",
+        "low", "high", "holds",
+    ]  # fmt: skip
     expected = sum(random.Random(seed).random() for seed in range(3)) / 3
     assert row["simulated"] == pytest.approx(expected) and row["holds"] is True
     assert (row["claim"], row["measure"], row["paper"], row["low"], row["high"]) == (
@@ -131,6 +137,25 @@ def test_rows() -> None:
         0.0,
         1.0,
     )
+
+
+def test_rows_have_intervals_where_there_are_seeds() -> None:
+    (report,) = reproduce([claim()], Effort(3))
+    (row,) = report.rows()
+    assert row["simulated_high"] - row["simulated"] == pytest.approx(report.judged[0].mean.half_width)
+    assert row["simulated_low"] < row["simulated"] < row["simulated_high"]
+    once = Finding({"x": [0.5]}, Bars([], [], ""), table())
+    (row,) = judge(claim(), once, Effort()).rows()
+    assert row["simulated_low"] is None and row["simulated_high"] is None
+
+
+def test_prose_takes_its_numbers_from_the_run() -> None:
+    wrong = Measure("x", "x", 5.0, 4.0, 6.0, otherwise="It is {x} here.")
+    told = Finding({"x": [0.5]}, Bars([], [], ""), table(), numbers={"x": "0.50"})
+    report = judge(claim("c", wrong), told, Effort())
+    assert report.shortfalls == ["It is 0.50 here."] and report.filled("{x} times") == "0.50 times"
+    with pytest.raises(KeyError, match="y"):
+        report.filled("{y}")
 
 
 # --- running --------------------------------------------------------------------------------------------------
@@ -164,12 +189,85 @@ def test_an_interrupted_reproduction_goes_on_where_it_ended(tmp_path: Path) -> N
     assert found(resumed)[0] == found(list(reproduce([claim("first")], Effort(4))))[0]
 
 
-def test_a_finished_reproduction_leaves_nothing(tmp_path: Path) -> None:
+def test_results_are_kept_until_they_are_forgotten(tmp_path: Path) -> None:
     kept = Journal(tmp_path)
     list(reproduce([claim()], Effort(2), journal=kept))
+    list(reproduce([claim()], Effort(2), journal=kept))
+    assert CALLS == [0, 1]
+    (kept.directory / "1234.99.partial").write_text("{")  # of a process that was killed
+    forget([claim()], Effort(2), kept)
     assert not kept.directory.exists()
     list(reproduce([claim()], Effort(2), journal=kept))
     assert CALLS == [0, 1, 0, 1]
+
+
+def test_what_others_have_left_is_not_forgotten(tmp_path: Path) -> None:
+    kept = Journal(tmp_path)
+    list(reproduce([claim("one"), claim("two")], Effort(2), journal=kept))
+    forget([claim("one")], Effort(2), kept)
+    list(reproduce([claim("two")], Effort(2), journal=kept))
+    assert CALLS == [0, 1, 0, 1] and len(list(kept.directory.iterdir())) == 2
+
+
+def wait_long(seconds: float) -> float:
+    """Takes a while."""
+    time.sleep(seconds)
+    return seconds
+
+
+KILLED = """
+import os, sys, threading, time
+sys.path.insert(0, {tests!r})
+from test_reproduce import claim, wait_long
+from socsim.reproduce.claim import Effort, Job
+from socsim.reproduce.runner import reproduce
+from dataclasses import replace
+if __name__ == "__main__":
+    slow = replace(claim(), jobs=lambda effort: {{f"draw {{n}}": Job(wait_long, (60.0 + n,)) for n in range(2)}})
+    print(os.getpid(), flush=True)
+    list(reproduce([slow], Effort(2), workers=2))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for children in /proc")
+def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED.format(tests=str(Path(__file__).parent)))
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE) as first:
+        try:
+            workers = until(lambda: children(first.pid, "spawn_main"), lambda found: len(found) == 2)
+        finally:
+            first.kill()
+    until(lambda: [pid for pid in workers if alive(pid)], lambda left: not left)
+
+
+def until(look: Any, enough: Any) -> Any:
+    """What is seen once it is enough; at most half a minute."""
+    for _ in range(300):
+        if enough(found := look()):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"still {look()}")
+
+
+def children(parent: int, word: str) -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            ppid = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            if ppid == parent and word in (entry / "cmdline").read_text():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_resumed_results_have_the_same_bits(tmp_path: Path) -> None:
@@ -285,8 +383,13 @@ def test_the_page_says_why_something_does_not_hold() -> None:
     html = made(wrong)
     assert "1 of 2 claims hold" in html and "Why it does not hold" in html and "drawn from 0 to 1" in html
     assert "Why it does not hold" not in made()
-    (report,) = reproduce([claim("one", wrong)], Effort(3))
-    assert shortfalls(report) == ["Because it is drawn from 0 to 1."]
+
+
+def test_figures_have_captions() -> None:
+    assert "<figcaption>Black marks: published. Shaded: the band. Whiskers: 95 % confidence" in made()
+    assert legend(CHARTS[1]) == "" == legend(CHARTS[4])
+    assert legend(CHARTS[2]) == "Dashed: published. Shades: 95 % confidence interval of the mean."
+    assert legend(CHARTS[3]) == "Dashed: the Pareto front, of points that no other beats in both."
 
 
 def test_bands_in_words() -> None:

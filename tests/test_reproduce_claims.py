@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 
 import pytest
@@ -11,6 +12,9 @@ from socsim.errors import UnknownNameError
 from socsim.experiments.files import experiment_names
 from socsim.reproduce import CLAIMS, Effort, Report, load_claim, load_claims, reproduce
 from socsim.reproduce.chart import Bars, Chart, Grid, Lines, Points
+from socsim.reproduce.claims import band as band_claim
+from socsim.reproduce.claims import competing_processes, granularity
+from socsim.workloads.dynamic import load_family
 
 SHORT = Effort(seeds=2, share=0.1)
 
@@ -80,6 +84,9 @@ def test_it_runs(name: str) -> None:
     for table in (finding.ablation, *finding.tables):
         assert table.rows and all(len(row) == len(table.header) for row in table.rows), table.title
     assert len(finding.ablation.rows) > 1
+    own = (claim.mechanism, *claim.assumptions, *(m.otherwise for m in claim.measures))
+    assert not re.search("[{}]|nan", " ".join([*map(report.filled, own), *finding.notes, finding.caption]))
+    assert set(finding.numbers) == set(re.findall(r"{(\w+)}", " ".join(own)))
     _check_chart(finding.chart)
     held = {one.measure.name for one in report.judged if one.holds}
     assert HOLDING.get(name, set()) <= held
@@ -99,6 +106,77 @@ def _check_chart(chart: Chart) -> None:
         assert [len(names) for names in chart.names] == [len(series.ys) for series in chart.series]
     else:
         assert all(len(series.xs) == len(series.ys) > 0 for series in chart.series)
+
+
+def a_map(**times: list[float]) -> granularity.Map:
+    """One cell, where all but the schedulers given take 10 ms."""
+    cell = ("xiaomi-9", "resnet50", 3)
+    words = {"cpu": "network (cpu)", "gpu": "network (gpu)", "codl": "part (codl)", "heft": "operator (heft)"}
+    given = {words[name]: own for name, own in times.items()}
+    seeds = len(next(iter(times.values())))
+    both = (cell, ("xiaomi-9", "mobilenet_v2", 3))
+    flat = {(s, c): given.get(s, [10.0] * seeds) for s in granularity.SCHEDULERS for c in both}
+    return granularity.Map(flat, both, seeds)
+
+
+def test_a_granularity_that_wins_everywhere_has_no_regret() -> None:
+    best = a_map(codl=[5.0, 5.0, 5.0])
+    assert [best.regret(seed) for seed in range(3)] == [1.0, 1.0, 1.0]
+    assert best.winners(best.cells[0]) == ("part",)
+
+
+def test_chance_alone_gives_no_regret() -> None:
+    rng = random.Random(7)
+    drawn = [
+        a_map(**{name: [rng.lognormvariate(1.0, 0.3) for _ in range(10)] for name in ("gpu", "codl", "heft")})
+        for _ in range(30)
+    ]
+    means = [sum(one.regret(seed) for seed in range(10)) / 10 for one in drawn]
+    assert sum(means) / len(means) == pytest.approx(1.0, abs=0.06)
+
+
+def test_close_calls_share_a_cell() -> None:
+    near = a_map(codl=[5.0, 5.0], gpu=[5.09, 5.09], heft=[5.2, 5.2])
+    assert near.winners(near.cells[0]) == ("network", "part")
+    unsure = a_map(codl=[5.0, 5.0], heft=[5.0, 6.0])
+    assert unsure.winners(unsure.cells[0]) == ("operator", "part")
+
+
+def test_what_is_given_up_can_be_too_much_or_too_little() -> None:
+    (measure,) = (m for m in load_claim("runtime-trade-off").measures if m.name == "traded")
+    top1 = {m.level: m.top1 for m in load_family("dynamic_ofa").levels}
+    within = [level for level in (4, 3, 2, 1) if measure.low <= top1[4] - top1[level] <= measure.high]
+    assert within == [2]
+
+
+def test_free_handovers_make_parts_cheaper_and_a_whole_network_hardly() -> None:
+    parts, whole = (granularity.free_handovers_ms("resnet50", s) for s in ("codl", "gpu"))
+    count, cell = 2, ("xiaomi-9", "resnet50", 0)
+    assert parts < 0.8 * granularity.latency_ms(*cell, "part (codl)", 0, count)
+    assert 0.95 < whole / granularity.latency_ms(*cell, "network (gpu)", 0, count) <= 1.0
+
+
+def test_threads_that_sleep_lose_less_beside_others() -> None:
+    spinning, calm = (
+        [times(processes) for processes in (0, 3)]
+        for times in (
+            lambda n: competing_processes.service_ms("cpu", n, 0, 4, "all mechanisms"),
+            lambda n: competing_processes.calm(n, 0, 4),
+        )
+    )
+    assert calm[0] == pytest.approx(spinning[0], rel=0.02)
+    assert calm[1] < 0.7 * spinning[1]
+
+
+def test_half_of_one_network_weighs_as_much_as_twice_another() -> None:
+    assert band_claim._geometric([2.0, 5.0], [4.0, 2.5]) == pytest.approx(1.0)
+    assert band_claim._geometric([0.0, 100.0], [1.0, 1.0]) < 1.0  # one starves
+
+
+def test_ranks() -> None:
+    from socsim.reproduce.claims.utilisation_is_not_the_goal import _ranks
+
+    assert _ranks([0.3, 0.1, 0.1, 0.9]) == [2.0, 0.5, 0.5, 3.0]
 
 
 def test_experiments_named_in_assumptions_are_there() -> None:

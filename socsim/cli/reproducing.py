@@ -48,6 +48,7 @@ def reproduce(
     """
     from socsim.reproduce import Effort, load_claims
     from socsim.reproduce.journal import Journal, cache_directory
+    from socsim.reproduce.runner import forget
     from socsim.reproduce.runner import reproduce as run
     from socsim.results.store import check_output
 
@@ -60,11 +61,7 @@ def reproduce(
     effort, journal = Effort(seeds), Journal(cache_directory())
     if not resume:
         journal.clear()
-    workers = (
-        jobs or len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else jobs or os.cpu_count() or 1
-    )
+    workers = jobs or _cores()
     reports, progress = list["Report"](), _Progress(len(chosen), quiet=quiet)
     for report in run(chosen, effort, workers=workers, journal=journal, progress=progress.step):
         reports.append(report)
@@ -76,6 +73,11 @@ def reproduce(
         _print(reports)
     if output:
         saved(_save(reports, output, chosen, effort, all_of_them=not claims), as_json or quiet)
+    forget(chosen, effort, journal)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _list(claims: list[Claim], *, as_json: bool) -> None:
@@ -88,7 +90,7 @@ def _list(claims: list[Claim], *, as_json: bool) -> None:
 
 
 def _print(reports: list[Report]) -> None:
-    from socsim.reproduce.page import band_text, shortfalls
+    from socsim.reproduce.page import band_text
     from socsim.reproduce.verdict import format_value
 
     rows = []
@@ -105,7 +107,7 @@ def _print(reports: list[Report]) -> None:
     held = sum(report.holds for report in reports)
     click.echo(f"\n{held} of {len(reports)} claims hold.")
     for report in reports:
-        for text in shortfalls(report):
+        for text in report.shortfalls:
             click.echo(f"\n{report.claim.name}: {text}")
 
 

@@ -99,7 +99,7 @@ class Measure:
     kind
         ``"band"``: the mean is within the band. ``"direction"``: so is the whole 95 % confidence interval.
     otherwise
-        Why it does not hold, for where it does not.
+        Why it does not hold, for where it does not; ``{name}`` stands for one of the finding's numbers.
     """
 
     name: str
@@ -136,6 +136,11 @@ class Finding:
         What else is worth telling.
     notes
         Sentences about what was found.
+    caption
+        What the figure shows beyond its axes and legend.
+    numbers
+        Name -> number in words, for ``{name}`` in what a claim says of itself: prose never has a simulated number
+        of its own.
     """
 
     values: Mapping[str, Sequence[float]]
@@ -143,6 +148,8 @@ class Finding:
     ablation: Table
     tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = ()
+    caption: str = ""
+    numbers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +171,9 @@ class Claim:
     conclude
         From key -> result of each job to the finding.
     mechanism
-        A paragraph: why it comes out as it does.
+        A paragraph: why it comes out as it does; ``{name}`` stands for one of the finding's numbers.
     assumptions
-        What was assumed where the paper is silent.
+        What was assumed where the paper is silent; the same holds.
     random
         Whether anything depends on the seed.
     """

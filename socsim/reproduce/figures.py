@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["draw", "picture"]
 
 COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2", "#e45756", "#72b7b2", "#9d755d", "#bab0ac")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _BAND = "#dfe8f2"
 _WIDTH = 8.4
 
@@ -121,28 +122,41 @@ def _lines(axes: Axes, chart: Lines) -> None:
     for name, level in chart.levels:
         axes.axhline(level, color="#777777", lw=0.9, ls=":")
         axes.annotate(
-            name, (0.995, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="#555555"
+            name, (0.005, level), xycoords=("axes fraction", "data"), ha="left", va="bottom", color="#555555"
         )
-    axes.set_xscale("log" if chart.log_x else "linear")
+    if chart.log_x:
+        _log(axes)
     axes.set_xlabel(chart.x)
     axes.set_ylabel(chart.y)
     axes.grid(color="#e3e3e3", linewidth=0.6)
     _legend(axes)
 
 
+def _log(axes: Axes) -> None:
+    """A logarithmic axis with numbers as people write them."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
 def _points(axes: Axes, chart: Points) -> None:
     axes.set_xscale(chart.scale)
-    for series, names, colour in zip(chart.series, chart.names, cycle(COLOURS), strict=False):
-        axes.plot(series.xs, series.ys, "o", ms=6, color=colour, label=series.name)
-        for x, y, name in zip(series.xs, series.ys, names, strict=True):
-            if name and not (isnan(x) or isnan(y)):
-                axes.annotate(
-                    name, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8, color=colour
-                )
+    names = list(dict.fromkeys(name for own in chart.names for name in own))
+    markers = dict(zip(names, cycle(MARKERS), strict=False))
+    for series, own, colour in zip(chart.series, chart.names, cycle(COLOURS), strict=False):
+        for x, y, name in zip(series.xs, series.ys, own, strict=True):
+            if not (isnan(x) or isnan(y)):
+                axes.plot(x, y, markers[name], ms=7, color=colour, alpha=0.8, mec="white", mew=0.5)
+        axes.plot([], [], "s", color=colour, label=series.name)
+    for name in names:
+        axes.plot([], [], markers[name], color="#444444", label=name)
     if chart.front:
         xs, ys = zip(*chart.front, strict=True)
         axes.plot(xs, ys, color="#555555", lw=1.0, ls="--", zorder=0, label="Pareto front")
-    axes.margins(x=0.12, y=0.08)
+    axes.margins(x=0.05, y=0.08)
     axes.set_xlabel(chart.x)
     axes.set_ylabel(chart.y)
     axes.grid(color="#e3e3e3", linewidth=0.6)

@@ -11,7 +11,17 @@ from socsim.errors import UsageError
 from socsim.results.result import Result
 from socsim.sweeps import load_sweep
 
-__all__ = ["by_seed", "calibrated", "half_width", "handovers_ms", "play", "quoted", "spread", "times_ms"]
+__all__ = [
+    "busy_processes",
+    "by_seed",
+    "calibrated",
+    "half_width",
+    "handovers_ms",
+    "play",
+    "quoted",
+    "spread",
+    "times_ms",
+]
 
 
 def play(experiment: str, *overrides: str, kernels: bool = False) -> Result:
@@ -40,6 +50,15 @@ def times_ms(result: Result, app: str | None = None, *, warm_up: int = 0) -> lis
     name = next(iter(result.outcome.apps)) if app is None else app
     own = [r for r in result.outcome.inferences if r.app == name and r.status == "finished"]
     return [1e3 * (r.finish_s - r.start_s) for r in own][warm_up:]
+
+
+def busy_processes(count: int) -> list[Any]:
+    """The competing processes of the experiments, as applications; none for 0."""
+    import socsim
+
+    if not count:
+        return []
+    return [socsim.Competitor(count=count, threads=4, duty=0.9, period="50 ms", traffic="6 GB/s")]
 
 
 def by_seed(found: Mapping[str, Any], *parts: str, seeds: int) -> list[Any]:

@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from socsim._version import __version__
 from socsim.reproduce.claim import Job
 from socsim.resources import data_dir
+from socsim.results.environment import versions
 
 __all__ = ["Journal", "cache_directory", "fingerprint"]
 
@@ -62,9 +62,10 @@ class Journal:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def tidy(self) -> None:
-        """Remove the directory where nothing in it is left to be resumed."""
-        if self.directory.is_dir() and not any(self.directory.iterdir()):
-            self.directory.rmdir()
+        """Remove the directory where nothing in it is left to be resumed, and halves that a killed process left."""
+        if not self.directory.is_dir() or any(self.directory.glob("*.json")):
+            return
+        self.clear()
 
     def _file(self, key: str, job: Job) -> Path:
         function = f"{job.function.__module__}.{job.function.__qualname__}"
@@ -80,8 +81,8 @@ def cache_directory() -> Path:
 
 @cache
 def fingerprint() -> str:
-    """A digest of all that results depend on: version, code, profiles, libraries, networks, experiments."""
-    digest = hashlib.sha256(__version__.encode())
+    """A digest of all that results depend on: versions, code, profiles, libraries, networks, experiments."""
+    digest = hashlib.sha256(json.dumps(versions(), sort_keys=True).encode())
     folders = (Path(__file__).resolve().parents[1], data_dir("device_profiles"), data_dir("experiments"))
     for number, folder in enumerate(folders):
         for file in sorted(path for path in folder.rglob("*") if path.suffix in _SUFFIXES):

@@ -6,12 +6,12 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from socsim.reproduce.chart import Table
+from socsim.reproduce.chart import Bars, Chart, Lines, Points, Table
 from socsim.reproduce.claim import Claim
 from socsim.reproduce.figures import picture
 from socsim.reproduce.verdict import Judged, Report, format_value
 
-__all__ = ["band_text", "page", "shortfalls", "told"]
+__all__ = ["band_text", "legend", "page", "told"]
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 62em; margin: 2em auto; padding: 0 1em; }
@@ -45,9 +45,11 @@ def page(reports: Sequence[Report], about: Mapping[str, str]) -> str:
             '<meta name="viewport" content="width=device-width, initial-scale=1"/>',
             f"<title>socsim: what two studies report, simulated</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>",
             "<h1>What two studies report, simulated</h1>",
-            f"<p>{held} of {len(reports)} claims hold in their bands. All come from mechanisms and one profile for "
-            "each device; nothing was tuned for a claim. Numbers in brackets are 95 % confidence intervals over "
-            "seeds; where there is none, nothing in the simulation is random.</p>",
+            f"<p>{held} of {len(reports)} claims hold, each with all of its measures. All come from mechanisms and "
+            "one profile for each device, the same for every claim; where a set-up was chosen with a published number "
+            "in view, the claim says so. Numbers in brackets are 95 % confidence intervals over seeds; where there is "
+            "none, nothing in the simulation is random. The mean has to be within a band; where only a direction is "
+            "claimed, the whole interval has to be beyond it.</p>",
             f"<table>{facts}</table>",
             _overview(reports),
             *(_section(report) for report in reports),
@@ -103,21 +105,25 @@ def _section(report: Report) -> str:
     verdict = '<span class="yes">holds</span>' if report.holds else '<span class="no">does not hold</span>'
     rows = "".join(f"<tr>{_measured(one)}</tr>" for one in report.judged)
     header = '<tr><th></th><th class="number">paper</th><th class="number">simulated</th><th class="number">band</th>'
-    why = "".join(_paragraph(text) for text in shortfalls(report))
+    why = "".join(_paragraph(text) for text in report.shortfalls)
+    caption = " ".join(filter(None, (finding.caption, legend(finding.chart))))
     seeds = f"seeds 0 to {report.effort.seeds - 1}" if claim.random else "nothing random, so no seed matters"
     return "\n".join(
         [
             f'<h2 id="{escape(claim.name)}">{escape(claim.name)}: {escape(claim.title)} ({verdict})</h2>',
             f"<p>{escape(claim.reports)} {_source_of(claim)}</p>",
             f"<table>{header}<th>holds</th></tr>{rows}</table>",
-            f'<figure><img alt="{escape(claim.title)}" src="data:image/svg+xml;base64,{source}"/></figure>',
+            f'<figure><img alt="{escape(claim.title)}" src="data:image/svg+xml;base64,{source}"/>'
+            f"<figcaption>{escape(caption)}</figcaption></figure>",
             *(_paragraph(note) for note in finding.notes),
             f"<h3>Why it does not hold</h3>{why}" if why else "",
-            f"<h3>Mechanism</h3>{_paragraph(claim.mechanism)}",
-            _table(finding.ablation),
+            f"<h3>Mechanism</h3>{_paragraph(report.filled(claim.mechanism))}",
+            _table(finding.ablation, "Ablation: "),
             *(_table(table) for table in finding.tables),
             "<h3>Assumed where the paper is silent</h3>",
-            "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in claim.assumptions) + "</ul>",
+            "<ul>"
+            + "".join(f"<li>{escape(report.filled(text))}</li>" for text in claim.assumptions)
+            + "</ul>",
             f'<p class="small">Command: <code>{escape(claim.command(report.effort))}</code>; {seeds}.</p>',
         ]
     )
@@ -127,18 +133,27 @@ def _source_of(claim: Claim) -> str:
     return f'<span class="small">({escape(claim.paper)}; {escape(claim.section)})</span>'
 
 
-def shortfalls(report: Report) -> list[str]:
-    """Why measures that do not hold do not, each sentence once."""
-    return list(
-        dict.fromkeys(o.measure.otherwise for o in report.judged if not o.holds and o.measure.otherwise)
-    )
+def legend(chart: Chart) -> str:
+    """What marks, shades and whiskers of a figure mean."""
+    if isinstance(chart, Points):
+        return "Dashed: the Pareto front, of points that no other beats in both." if chart.front else ""
+    told = []
+    if isinstance(chart, Bars):
+        told += ["Black marks: published."] * any(x is not None for x in chart.published)
+        told += ["Shaded: the band."] * any(band != (None, None) for band in chart.bands)
+    if isinstance(chart, Lines):
+        told += ["Dashed: published."] * bool(chart.published)
+    if isinstance(chart, Bars | Lines) and any(any(series.errors) for series in chart.series):
+        what = "Whiskers" if isinstance(chart, Bars) else "Shades"
+        told.append(f"{what}: 95 % confidence interval of the mean.")
+    return " ".join(told)
 
 
 def _paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, kind: str = "") -> str:
     if not table.rows:
         return ""
     header = "".join(f"<th{_number(i)}>{escape(cell)}</th>" for i, cell in enumerate(table.header))
@@ -146,7 +161,7 @@ def _table(table: Table) -> str:
         "<tr>" + "".join(f"<td{_number(i)}>{escape(cell)}</td>" for i, cell in enumerate(row)) + "</tr>"
         for row in table.rows
     )
-    return f"<h3>{escape(table.title)}</h3><table><tr>{header}</tr>{rows}</table>"
+    return f"<h3>{kind}{escape(table.title)}</h3><table><tr>{header}</tr>{rows}</table>"
 
 
 def _number(column: int) -> str:

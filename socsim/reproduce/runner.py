@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing.connection import wait
 from typing import Any, NamedTuple
 
 from socsim.reproduce.claim import Claim, Effort, Job
 from socsim.reproduce.journal import Journal
 from socsim.reproduce.verdict import Report, judge
 
-__all__ = ["Progress", "reproduce"]
+__all__ = ["Progress", "forget", "reproduce"]
 
 Progress = Callable[[int, int], None]
 """Called with the number of jobs that are done, and of all."""
@@ -46,7 +49,8 @@ def reproduce(
     workers
         Number of processes; results do not depend on it.
     journal
-        Where results of jobs are kept until all is done, and found if they are there already; default nowhere.
+        Where results of jobs are kept, and found if they are there already; default nowhere. They stay until
+        :func:`forget`, so that nothing is lost before it is reported.
     progress
         Called after each job.
 
@@ -60,11 +64,7 @@ def reproduce(
         A job failed; what is done by then stays in the journal.
     """
     effort = effort or Effort()
-    tasks = [
-        _Task(number, key, job, f"{claim.name}: {key}")
-        for number, claim in enumerate(claims)
-        for key, job in claim.jobs(effort).items()
-    ]
+    tasks = _tasks(claims, effort)
     found: list[dict[str, Any]] = [{} for _ in claims]
     left = [sum(task.claim == number for task in tasks) for number in range(len(claims))]
     reported = 0
@@ -76,10 +76,21 @@ def reproduce(
         while reported < len(claims) and not left[reported]:
             yield _report(claims[reported], found[reported], effort)
             reported += 1
-    if journal:
-        for task in tasks:
-            journal.forget(task.name, task.job)
-        journal.tidy()
+
+
+def forget(claims: Sequence[Claim], effort: Effort, journal: Journal) -> None:
+    """Drop what a journal has of a reproduction that is reported."""
+    for task in _tasks(claims, effort):
+        journal.forget(task.name, task.job)
+    journal.tidy()
+
+
+def _tasks(claims: Sequence[Claim], effort: Effort) -> list[_Task]:
+    return [
+        _Task(number, key, job, f"{claim.name}: {key}")
+        for number, claim in enumerate(claims)
+        for key, job in claim.jobs(effort).items()
+    ]
 
 
 def _report(claim: Claim, found: dict[str, Any], effort: Effort) -> Report:
@@ -112,7 +123,7 @@ def _here(tasks: Sequence[_Task], workers: int) -> Iterator[tuple[_Task, str]]:
 
 def _pooled(tasks: Sequence[_Task], workers: int) -> Iterator[tuple[_Task, str]]:
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
     try:
         futures = {pool.submit(_perform, task.job): task for task in tasks}
         for future in as_completed(futures):
@@ -125,6 +136,14 @@ def _perform(job: Job) -> str:
     return json.dumps(job.run())
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches all processes of a terminal; the one that started the others ends them."""
+def _begin() -> None:
+    """Leave Ctrl-C, which reaches all processes of a terminal, to the one that started the others, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)

@@ -41,20 +41,40 @@ class Report:
         """Whether all of its measures hold."""
         return all(one.holds for one in self.judged)
 
+    def filled(self, text: str) -> str:
+        """What the claim says of itself, with the numbers of this run."""
+        return text.format_map(self.finding.numbers)
+
+    @property
+    def shortfalls(self) -> list[str]:
+        """Why measures that do not hold do not, each sentence once."""
+        why = (o.measure.otherwise for o in self.judged if not o.holds and o.measure.otherwise)
+        return [self.filled(text) for text in dict.fromkeys(why)]
+
     def rows(self) -> list[dict[str, Any]]:
-        """A row per measure: ``claim``, ``measure``, ``paper``, ``simulated``, ``low``, ``high``, ``holds``."""
-        return [
-            {
-                "claim": self.claim.name,
-                "measure": one.measure.name,
-                "paper": one.measure.paper,
-                "simulated": one.mean.value,
-                "low": one.measure.low,
-                "high": one.measure.high,
-                "holds": one.holds,
-            }
-            for one in self.judged
-        ]
+        """A row per measure.
+
+        Keys are ``claim``, ``measure``, ``unit``, ``kind``, ``paper``, ``simulated``, ``simulated_low`` and
+        ``simulated_high`` (the 95 % confidence interval; None where nothing is random), ``low``, ``high``, ``holds``.
+        """
+        return [_row(self.claim.name, one) for one in self.judged]
+
+
+def _row(claim: str, one: Judged) -> dict[str, Any]:
+    m, interval = one.measure, one.interval or (None, None)
+    return {
+        "claim": claim,
+        "measure": m.name,
+        "unit": m.unit,
+        "kind": m.kind,
+        "paper": m.paper,
+        "simulated": one.mean.value,
+        "simulated_low": interval[0],
+        "simulated_high": interval[1],
+        "low": m.low,
+        "high": m.high,
+        "holds": one.holds,
+    }
 
 
 def judge(claim: Claim, finding: Finding, effort: Effort) -> Report:

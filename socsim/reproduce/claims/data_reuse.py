@@ -85,8 +85,9 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
             ],
             "mean latency [ms]",
         ),
+        caption="What is reused, by network and processor.",
         ablation=Table(
-            f"What reuse changes, {MAIN}: mean of the seeds",
+            f"what reuse changes, {MAIN}, mean of the seeds",
             ("", *KEYS.values()),
             tuple((way, *(_told(fmean(column(MAIN, way, key)), key) for key in KEYS)) for way in WAYS),
         ),

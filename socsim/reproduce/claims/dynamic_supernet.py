@@ -99,8 +99,9 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
             ],
             log_x=True,
         ),
+        caption="Points are the levels of each family.",
         ablation=Table(
-            "What the comparison hangs on: how the two are measured, and for which processor sub-networks "
+            "what the comparison hangs on: how the two are measured, and for which processor sub-networks "
             "were searched",
             ("", "times as fast", "points more accurate"),
             tuple(

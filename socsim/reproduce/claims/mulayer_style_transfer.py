@@ -87,6 +87,7 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
     return Finding(
         values={device: [ratio] for device, ratio in ratios.items()},
         chart=Bars(labels, [Series(part, column(part)) for part in PARTS], "latency [ms]", stacked=True),
+        caption="What uLayer's latency is made of, beside that of the GPU alone.",
         ablation=Table(
             "uLayer without what slows it down: what each cause adds to an ideal division [ms]",
             (
@@ -135,7 +136,7 @@ CLAIM = Claim(
     conclude=conclude,
     mechanism=(
         "Three causes. uLayer shares buffers, which Adreno reads without its texture cache, so that "
-        "convolutions are 2.7 to 4 times slower than with images; a Mali has no such difference, and its "
+        "convolutions are several times slower than with images; a Mali has no such difference, and its "
         "GPU alone runs in buffers anyway, so there the second processor helps. Each division pays for "
         "mapping, layout changes and a synchronisation at every operator. And the shares come from a "
         "predictor that is linear in the number of operations, so that halves end at different times."

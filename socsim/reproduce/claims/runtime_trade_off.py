@@ -7,25 +7,37 @@ from statistics import fmean
 from typing import Any
 
 from socsim.reproduce.chart import Lines, Series, Table
-from socsim.reproduce.claim import DYNAMIC_OFA, Claim, Effort, Finding, Job, Measure
-from socsim.reproduce.helpers import by_seed, play, spread
+from socsim.reproduce.claim import DYNAMIC_OFA, Claim, Effort, Finding, Job, Measure, band
+from socsim.reproduce.helpers import by_seed, half_width, play, spread
 from socsim.workloads.dynamic import load_family
 
 __all__ = ["CLAIM", "trace"]
 
 TARGET_MS, CONTENTION_S, LAST_S = 60.0, 2.5, 3.0
+DURATION_S, BIN_S = 12.0, 0.5
+ALONE_MS = {"published": 46.0, "simulated": 52.0}
+"""Time of level 4 before the second application."""
+
+EASIER_MS = TARGET_MS * ALONE_MS["simulated"] / ALONE_MS["published"]
+"""A target as far above level 4 alone here as 60 ms was in the demonstration."""
+
+EASIER = f"target of {EASIER_MS:.0f} ms"
 ABLATIONS: dict[str, tuple[str, ...]] = {
     "manager": (),
     "stays at level 4": ("apps.net.manager=fixed",),
     "no second application": ("apps.training.start=100 s", "apps.loading.start=100 s"),
     "GPU contention only": ("apps.loading.start=100 s",),
     "CPU contention only": ("apps.training.start=100 s",),
+    EASIER: (f"apps.net.targets=[{{latency: {EASIER_MS:.3f} ms, top1: 74}}]",),
 }
 PUBLISHED = {3: 5.6, 2: 8.6}
 """When, in s, the demonstration began which level."""
 
+Run = list[tuple[float, float, int]]
+"""Start in s, time in ms and level of each inference."""
 
-def trace(ablation: str, seed: int, duration: str) -> list[tuple[float, float, int]]:
+
+def trace(ablation: str, seed: int, duration: str) -> Run:
     """Start in s, time in ms and level of each inference."""
     result = play("target-and-contention", f"seed={seed}", f"duration={duration}", *ABLATIONS[ablation])
     own = [r for r in result.outcome.inferences if r.app == "net" and r.status == "finished"]
@@ -34,7 +46,7 @@ def trace(ablation: str, seed: int, duration: str) -> list[tuple[float, float, i
 
 def jobs(effort: Effort) -> dict[str, Job]:
     """The demonstration, and what becomes of it without one thing or the other."""
-    duration = effort.seconds(12, least=4)
+    duration = effort.seconds(DURATION_S, least=4)
     return {
         f"{name} {seed}": Job(trace, (name, seed, duration))
         for name in ABLATIONS
@@ -45,41 +57,32 @@ def jobs(effort: Effort) -> dict[str, Job]:
 def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
     """Accuracy before and after the second application, and whether time is kept."""
     top1 = {m.level: m.top1 for m in load_family("dynamic_ofa").levels}
-    runs = {name: by_seed(found, name, seeds=effort.seeds) for name in ABLATIONS}
-    main, end = runs["manager"], max(4.0, effort.share * 12.0)
-
-    def after(run: Any) -> list[Any]:
-        late = [row for row in run if row[0] >= max(end - LAST_S, CONTENTION_S)]
-        return late or run[-1:]
-
+    runs: dict[str, list[Run]] = {name: by_seed(found, name, seeds=effort.seeds) for name in ABLATIONS}
+    main, end = runs["manager"], max(4.0, effort.share * DURATION_S)
     before = [fmean(top1[level] for start, _, level in run if start < CONTENTION_S) for run in main]
-    settled = [fmean(top1[level] for _, _, level in after(run)) for run in main]
-    kept = [fmean(ms for _, ms, _ in after(run)) for run in main]
-    first = main[0]
+    settled = [fmean(top1[level] for _, _, level in _last(run, end)) for run in main]
+    alone = fmean(ms for run in main for start, ms, _ in run if start < CONTENTION_S)
+    at_2 = [ms for run in main for _, ms, level in run if level == 2]
+    at_4 = [ms for run in runs["stays at level 4"] for start, ms, _ in run if start >= CONTENTION_S]
     return Finding(
-        values={"before": before, "after": settled, "time": kept},
+        values={
+            "before": before,
+            "traded": [a - b for a, b in zip(before, settled, strict=True)],
+            "time": [fmean(ms for _, ms, _ in _last(run, end)) for run in main],
+        },
         chart=Lines(
             [
-                _curve("with the manager, seed 0", first),
-                _curve("stays at level 4, seed 0", runs["stays at level 4"][0]),
+                _course("with the manager", main, end),
+                _course("stays at level 4", runs["stays at level 4"], end),
             ],
             "time [s]",
             "time of an inference [ms]",
             levels=[("target", TARGET_MS)],
         ),
         ablation=Table(
-            f"The last {LAST_S:g} s: mean of the seeds (least to most)",
+            f"the last {LAST_S:g} s without one thing or the other, mean of the seeds (least to most)",
             ("", "time of an inference [ms]", "above 60 ms", "Top-1 [%]", "level at the end"),
-            tuple(
-                (
-                    name,
-                    spread([fmean(r[1] for r in after(run)) for run in own], ".1f"),
-                    f"{fmean(fmean(r[1] > TARGET_MS for r in after(run)) for run in own):.0%}",
-                    spread([fmean(top1[r[2]] for r in after(run)) for run in own], ".1f"),
-                    spread([float(run[-1][2]) for run in own], ".1f"),
-                )
-                for name, own in runs.items()
-            ),
+            tuple(_row(name, own, top1, end) for name, own in runs.items()),
         ),
         tables=(
             Table(
@@ -89,17 +92,48 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
             ),
         ),
         notes=(
-            "It comes to the published levels sooner than published, and goes one level further: level 2 "
-            "takes 58 to 60 ms here beside the contender, not 53.",
+            f"At the end {fmean(settled):.1f} % are left of {fmean(before):.1f}; published are 74.97 of 77.54.",
         ),
+        caption=f"Means over {BIN_S:g} s and all seeds; single inferences vary more, see the table.",
+        numbers={
+            "alone": f"{alone:.0f}",
+            "level_2": f"{fmean(at_2):.0f}" if at_2 else "-",
+            "slow_down": f"{fmean(at_4) / alone:.2f}",
+            "easier": f"{EASIER_MS:.0f}",
+            "easier_level": f"{fmean(run[-1][2] for run in runs[EASIER]):.1f}",
+        },
     )
 
 
-def _curve(name: str, run: Any) -> Series:
-    return Series(name, [row[1] for row in run], [row[0] for row in run])
+def _last(run: Run, end: float) -> Run:
+    """What begins in the last seconds, beside the second application; the last one where nothing does."""
+    return [row for row in run if row[0] >= max(end - LAST_S, CONTENTION_S)] or run[-1:]
 
 
-def _begins(level: int, top1: float, runs: list[Any]) -> tuple[str, ...]:
+def _row(name: str, runs: list[Run], top1: Mapping[int, float], end: float) -> tuple[str, ...]:
+    last = [_last(run, end) for run in runs]
+    return (
+        name,
+        spread([fmean(ms for _, ms, _ in run) for run in last], ".1f"),
+        f"{fmean(fmean(ms > TARGET_MS for _, ms, _ in run) for run in last):.0%}",
+        spread([fmean(top1[level] for _, _, level in run) for run in last], ".1f"),
+        spread([float(run[-1][2]) for run in runs], ".1f"),
+    )
+
+
+def _course(name: str, runs: list[Run], end: float) -> Series:
+    """Mean times of inferences that begin within each piece of time, with their confidence over the seeds."""
+    xs, ys, errors = [], [], []
+    for k in range(round(end / BIN_S)):
+        own = [[ms for start, ms, _ in run if k * BIN_S <= start < (k + 1) * BIN_S] for run in runs]
+        if means := [fmean(times) for times in own if times]:
+            xs.append((k + 0.5) * BIN_S)
+            ys.append(fmean(means))
+            errors.append(half_width(means))
+    return Series(name, ys, xs, errors)
+
+
+def _begins(level: int, top1: float, runs: list[Run]) -> tuple[str, ...]:
     starts = [next((row[0] for row in run if row[2] == level), None) for run in runs]
     reached = [start for start in starts if start is not None]
     told = spread(reached, ".1f") if reached else "-"
@@ -118,25 +152,42 @@ CLAIM = Claim(
     ),
     measures=(
         Measure("before", "Top-1 before the contender", 77.54, 77.0, 78.0, "%"),
-        Measure("after", "Top-1 at the end, beside it", 74.968, 74.202, 76.134, "%"),
-        Measure("time", "time of an inference at the end", 53.0, None, TARGET_MS, "ms"),
+        band(
+            "traded",
+            "Top-1 given up at the end, beside it",
+            2.572,
+            "points",
+            otherwise=(
+                "Too much is given up, for the manager goes on to level 1: beside the contender level 2 "
+                "takes {level_2} ms on average here, too close to the target for a window of 20 inferences, "
+                "where 53 ms were published. All levels take longer here than in that trace, to begin with: "
+                "level 4 alone {alone} ms instead of 46 (the authors' own tables have 51 and 62). With a "
+                "target that is as far above level 4 alone as theirs was, {easier} ms, the level at the end "
+                "is {easier_level} on average."
+            ),
+        ),
+        Measure(
+            "time", "time of an inference at the end, mean", 53.0, None, TARGET_MS, "ms", kind="direction"
+        ),
     ),
     jobs=jobs,
     conclude=conclude,
     mechanism=(
         "PyTorch waits for its host, so threads of the second application that take the CPU slow the "
-        "network down; its kernels on the GPU hardly do (see the table). The manager is the published "
-        "one: when the mean of the last 20 inferences is above the target it goes down a level, where "
-        "fewer operators are to be issued. Each switch costs 244 ms. It settles where the mean of the "
-        "window keeps the target; single inferences exceed it still."
+        "network down, {slow_down} times at level 4; its kernels on the GPU hardly do (see the ablation). "
+        "The manager is the published one: when the mean of the last 20 inferences is above the target it "
+        "goes down a level, where fewer operators are to be issued. Each switch costs 244 ms. It settles "
+        "where the mean of the window keeps the target; single inferences exceed it still."
     ),
     assumptions=(
         "What the second application did is told as 'training': taken are kernels of 2 ms on the GPU for "
         "80 % of the time, and twelve threads that compute half of it, chosen so that level 4 slows down "
         "as published, by 1.36. This one thing is fitted to the demonstration, to its start; what follows "
         "is not.",
-        "The board is at the clocks of its profile's default mode; level 4 alone takes 52 ms there "
+        "The board is at the clocks of its profile's default mode; level 4 alone takes {alone} ms there "
         "(published: 46).",
-        "The band of the accuracy at the end is one level to both sides of the published one.",
+        "The band of what is given up is 20 % to both sides of the published 2.57 points; levels are 0.8 to "
+        "1.4 points apart, so that only who settles at the published level is within it. The time has to be "
+        "below the target with its whole interval.",
     ),
 )

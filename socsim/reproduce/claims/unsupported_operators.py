@@ -75,7 +75,7 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
             stacked=True,
         ),
         ablation=Table(
-            "Other memory, other libraries: what falls back, and what it costs",
+            "other memory, other libraries: what falls back, and what it costs",
             header,
             tuple(line(*item) for item in own.items()),
         ),
@@ -84,6 +84,9 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
         ),
         notes=(
             f"{main['fallen']} of {main['operators']} operators fall back under uLayer on MACE: {types}.",
+            f"Falling back costs {main['cpu_ms'] + main['handover_ms']:.0f} of {main['latency_ms']:.0f} ms, on the CPU "
+            f"and in hand-overs. The rest is longer than the whole inference with images "
+            f"({own['mace gpu(layout=image)']['latency_ms']:.0f} ms) because convolutions are slow in buffers.",
         ),
     )
 
