@@ -165,6 +165,7 @@ class _Calibrator:
         self._zoo = Networks(models)
         self._families = dict(row_families(table.rows))
         self._warnings = list(operators.warnings)
+        self._fastest = device.cores[device.fastest_core]
 
     def outcome(self) -> Outcome:
         groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
@@ -239,7 +240,7 @@ class _Calibrator:
     def _cpu(
         self, library: Library, key: Key, rows: Sequence[Row], graphs: Mapping[str, ModelGraph]
     ) -> tuple[Space, list[Series], list[list[Row]]]:
-        kernels = cpu_kernels(library, key[2], graphs)
+        kernels = cpu_kernels(library, key[2], graphs, self._fastest)
         masks = sorted({row.cores for row in rows}, key=lambda mask: (mask.count("+"), mask))
         teams = {mask: Team.of(self._device, library, mask) for mask in masks}
         taken = [sorted((r for r in rows if r.cores == mask), key=lambda r: r.model) for mask in masks]
@@ -280,7 +281,9 @@ class _Calibrator:
         """Measured kernels of an accelerator, if there are some."""
         times = self._operators.times.get((key[0], key[2])) if key[1] == "gpu" else None
         if times:
-            kernels, seconds, families = operator_kernels(library, key, times, model.kernels.classes)
+            kernels, seconds, families = operator_kernels(
+                library, key, times, model.kernels.classes, self._fastest
+            )
             self._families.update(families)
             alone = OperatorModel(kernels, model.accelerator, key[2], model.memory)
             yield Series(alone, seconds, OPERATOR_SCATTER)
@@ -291,11 +294,10 @@ class _Calibrator:
         dtype = next((d for d in library.dtypes("cpu") if d in has), None)
         if dtype is None or any(known[:2] == (library.name, "cpu") for known in self._device.calibrations):
             return self._device
-        fastest = self._device.cores[self._device.fastest_core]
-        space = cpu_space(library.name, dtype, ["other"], [[fastest]])
+        space = cpu_space(library.name, dtype, ["other"], [[self._fastest]])
         values = space.values(space.start)
         return with_calibration(
-            self._device, complete(library, (library.name, "cpu", dtype, ""), values, fastest)
+            self._device, complete(library, (library.name, "cpu", dtype, ""), values, self._fastest)
         )
 
     def _fitted(
@@ -321,6 +323,5 @@ class _Calibrator:
             Part(own[0].cores, tuple(own), s.seconds, s.model.latencies(found.values), p)
             for own, s, p in zip(taken, series, predicted, strict=False)
         ]
-        fastest = self._device.cores[self._device.fastest_core]
-        calibration = complete(library, key, found.values, fastest)
+        calibration = complete(library, key, found.values, self._fastest)
         return Calibrated(key, found, calibration, space.fixed.classes, tuple(parts), families)

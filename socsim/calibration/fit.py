@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from socsim.calibration.features import FloatArray
 from socsim.calibration.model import AcceleratorModel, CpuModel
-from socsim.calibration.space import Space
+from socsim.calibration.space import Parameter, Space
 from socsim.calibration.values import BY_CLASS, Values
 
 __all__ = ["Fit", "Series", "fit"]
@@ -115,13 +115,13 @@ def _deviations(jacobian: FloatArray) -> FloatArray:
     return np.sqrt(np.diag(np.linalg.inv(jacobian.T @ jacobian)))
 
 
-def _columns(space: Space) -> Mapping[tuple[str, int], list[tuple[int, tuple[int, ...]]]]:
-    """Parameters that can be moved at once, as each acts on kernels of its own class: (column, index) by group."""
-    groups: dict[tuple[str, int], list[tuple[int, tuple[int, ...]]]] = {}
+def _columns(space: Space) -> Mapping[tuple[str, int], list[tuple[int, Parameter]]]:
+    """Parameters that can be moved at once, as each acts on kernels of its own classes: by group, with columns."""
+    groups: dict[tuple[str, int], list[tuple[int, Parameter]]] = {}
     for column, p in enumerate(space.parameters):
         by_class = p.quantity in BY_CLASS or p.quantity == "speed"
-        group = (p.quantity, p.index[0] if p.quantity == "speed" else -1 if by_class else p.index[0])
-        groups.setdefault(group, []).append((column, p.index))
+        group = (p.quantity, -1 if by_class and p.quantity != "speed" else p.row)
+        groups.setdefault(group, []).append((column, p))
     return groups
 
 
@@ -129,7 +129,7 @@ def _jacobian(
     model: CpuModel | AcceleratorModel,
     space: Space,
     values: Values,
-    columns: Mapping[tuple[str, int], list[tuple[int, tuple[int, ...]]]],
+    columns: Mapping[tuple[str, int], list[tuple[int, Parameter]]],
 ) -> FloatArray:
     """Slopes of the logarithms of latencies by the logarithms of parameters."""
     k = model.kernels
@@ -139,15 +139,15 @@ def _jacobian(
     slopes = np.zeros((networks, len(space.parameters)))
     for (quantity, _), members in columns.items():
         array = values[quantity].copy()
-        for _, index in members:
-            array[index] *= np.exp(_STEP)
+        for _, parameter in members:
+            array[parameter.index] *= np.exp(_STEP)
         moved = values.replaced(quantity, array)
         if quantity in BY_CLASS or quantity == "speed":
             change = (model.durations(moved) - base) / _STEP
             change = change if weights is None else change * weights
             table = np.bincount(cell, change, networks * classes).reshape(networks, classes)
-            for column, index in members:
-                slopes[:, column] = table[:, index[-1]] / latencies
+            for column, parameter in members:
+                slopes[:, column] = table[:, parameter.members].sum(axis=1) / latencies
         else:
             change = (model.latencies(moved) - latencies) / _STEP
             for column, _ in members:

@@ -22,6 +22,7 @@ import numpy as np
 
 from socsim.calibration.families import families_of
 from socsim.calibration.features import FloatArray, Kernels, KernelsBuilder
+from socsim.devices.device import Cluster
 from socsim.errors import Fault, FileError, ModelError
 from socsim.words import counted
 from socsim.workloads.builder import GraphBuilder
@@ -160,6 +161,7 @@ def operator_kernels(
     key: tuple[str, str, str, str],
     times: Mapping[MeasuredKernel, float],
     classes: Sequence[str],
+    fastest: Cluster,
 ) -> tuple[Kernels, FloatArray, Mapping[str, str]]:
     """Measured kernels, each as a network of its own, their times in s, and their families.
 
@@ -169,8 +171,11 @@ def operator_kernels(
         Library, processor, dtype, layout.
     classes
         Kernel classes that are fitted; kernels of others are passed over.
+    fastest
+        The device's fastest core.
     """
-    builder, seconds, families = KernelsBuilder(key[2], classes), list[float](), dict[str, str]()
+    builder = KernelsBuilder(*key[:3], fastest, classes)
+    seconds, families = list[float](), dict[str, str]()
     for kernel, time in times.items():
         graph = _graph(kernel)
         if graph is None:

@@ -8,8 +8,9 @@ from math import inf, log
 
 import numpy as np
 
+from socsim.calibration.algorithms import TILED, algorithm
 from socsim.calibration.features import FloatArray
-from socsim.calibration.priors import HALVES, class_rate, crossing_prior, serial_prior
+from socsim.calibration.priors import HALVES, WINOGRAD_HALVES, class_rate, crossing_prior, serial_prior
 from socsim.calibration.values import Values
 from socsim.devices.device import Accelerator, Cluster
 
@@ -17,7 +18,7 @@ __all__ = ["Parameter", "Space", "accelerator_space", "cpu_space"]
 
 _SHAPED = frozenset(
     {
-        "gemm", "igemm", "sgemm", "direct", "winograd", "winograd_small", "winograd_thin", "depthwise", "conv",
+        "gemm", "igemm", "sgemm", "direct", "winograd", "winograd_small", "winograd_thin", *TILED, "depthwise", "conv",
         "conv_1x1", "conv_small", "conv_1x1_small",
     }
 )  # fmt: skip
@@ -37,7 +38,8 @@ class Parameter:
     Parameters
     ----------
     quantity, index
-        Array of :class:`socsim.calibration.values.Values`, and the element.
+        Array of :class:`socsim.calibration.values.Values`, and the element: of arrays over classes with several of
+        them where those have it in common.
     name
         As reports call it: ``"efficiency.gemm"``.
     median, spread
@@ -47,12 +49,23 @@ class Parameter:
     """
 
     quantity: str
-    index: tuple[int, ...]
+    index: tuple[int | tuple[int, ...], ...]
     name: str
     median: float
     spread: float
     low: float = 0.0
     high: float = inf
+
+    @property
+    def row(self) -> int:
+        """The first of the index's numbers."""
+        return self.index[0] if isinstance(self.index[0], int) else self.index[0][0]
+
+    @property
+    def members(self) -> list[int]:
+        """The last number of the index, or all of them: classes, where the array is over classes."""
+        last = self.index[-1]
+        return [last] if isinstance(last, int) else list(last)
 
 
 @dataclass(frozen=True)
@@ -124,7 +137,7 @@ def accelerator_space(library: str, accelerator: Accelerator, dtype: str, classe
     """What can be fitted of an accelerator."""
     lanes = accelerator.macs_per_cycle[dtype]
     found = [*_rates(library, accelerator.name, dtype, classes, None)]
-    for i, name in enumerate(classes):
+    for name, i in kinds(classes):
         if name in _SHAPED and name != "depthwise":
             found.append(Parameter("half_outputs", (i,), f"half_outputs.{name}", 20.0 * lanes, 1.2, 1.0, 1e9))
     found += [
@@ -136,6 +149,16 @@ def accelerator_space(library: str, accelerator: Accelerator, dtype: str, classe
     return Space(Values.neutral(classes), tuple(found))
 
 
+def kinds(classes: Sequence[str]) -> Iterable[tuple[str, int | tuple[int, ...]]]:
+    """Classes with their index; those in tiles as one, by the first one's name, as their products are the same code."""
+    tiled = [i for i, name in enumerate(classes) if name in TILED]
+    for i, name in enumerate(classes):
+        if i not in tiled:
+            yield name, i
+        elif i == tiled[0]:
+            yield name, tuple(tiled) if len(tiled) > 1 else i
+
+
 def _scalar(name: str, median: float, spread: float, low: float, high: float) -> Parameter:
     return Parameter(name, (0,), name, median, spread, low, high)
 
@@ -144,13 +167,15 @@ def _rates(
     library: str, processor: str, dtype: str, classes: Sequence[str], core: Cluster | None
 ) -> Iterable[Parameter]:
     """Rates by class, and what halves them."""
-    for i, name in enumerate(classes):
+    for name, i in kinds(classes):
         prior = class_rate(library, processor, dtype, name)
-        share = prior.efficiency(core, dtype) if core else prior.share
+        share = prior.share
+        if core:
+            share = prior.efficiency(core, dtype) * algorithm(library, processor, dtype, name, core).lanes
         high = _MOST if core is None or "winograd" in name else _PEAK
         yield Parameter("efficiency", (i,), f"efficiency.{name}", share, prior.spread, 1e-6, high)
         for half in _halves(name, core):
-            median, spread = HALVES[half]
+            median, spread = (WINOGRAD_HALVES if name in TILED else HALVES)[half]
             yield Parameter(half, (i,), f"{half}.{name}", median, spread, 1e-3, 1e10)
 
 
@@ -170,7 +195,7 @@ def _speeds(
     first = clusters[0]
     for j, cluster in enumerate(clusters[1:], start=1):
         alike = cluster.core == first.core
-        for i, name in enumerate(classes):
+        for name, i in kinds(classes):
             prior = class_rate(library, "cpu", dtype, name)
             median = prior.efficiency(cluster, dtype) / prior.efficiency(first, dtype)
             spread = 0.05 if alike else 0.4
@@ -187,7 +212,7 @@ def _speeds(
 
 
 def _serial(library: str, dtype: str, classes: Sequence[str]) -> Iterable[Parameter]:
-    for i, name in enumerate(classes):
+    for name, i in kinds(classes):
         alone = serial_prior(library, dtype, name)
         yield Parameter(
             "serial_share",
