@@ -65,7 +65,8 @@ class Case:
             if (row.library, row.processor, row.precision) == (library, "cpu", dtype)
         ]
         graphs = {m: networks.load(m, own) for m in sorted({row.model for row in rows})}
-        kernels, self.families = cpu_kernels(own, dtype, graphs), dict(row_families(rows))
+        fastest = device.cores[device.fastest_core]
+        kernels, self.families = cpu_kernels(own, dtype, graphs, fastest), dict(row_families(rows))
         self.series, teams = [], []
         for mask in sorted({row.cores for row in rows}):
             team = Team.of(device, own, mask)

@@ -61,14 +61,16 @@ def has_dot_product(core: Cluster) -> bool:
     return core.macs_per_cycle.get("int8", 0.0) >= 4.0 * core.macs_per_cycle["fp32"]
 
 
-def algorithm(library: str, processor: str, dtype: str, kernel_class: str, core: Cluster) -> Algorithm:
+def algorithm(
+    library: str, processor: str, dtype: str, kernel_class: str, core: Cluster | None = None
+) -> Algorithm:
     """What a library's kernels of a class do.
 
     Parameters
     ----------
     core
-        The fastest: ncnn has no Winograd kernels in int8 where there are dot products.
+        The fastest of the CPU: ncnn has no Winograd kernels in int8 where there are dot products.
     """
-    if processor == "cpu" and dtype == "int8" and has_dot_product(core):
+    if core and dtype == "int8" and has_dot_product(core):
         return DIRECT
     return _ALGORITHMS.get((library, processor, dtype), {}).get(kernel_class, DIRECT)

@@ -281,9 +281,7 @@ class _Calibrator:
         """Measured kernels of an accelerator, if there are some."""
         times = self._operators.times.get((key[0], key[2])) if key[1] == "gpu" else None
         if times:
-            kernels, seconds, families = operator_kernels(
-                library, key, times, model.kernels.classes, self._fastest
-            )
+            kernels, seconds, families = operator_kernels(library, key, times, model.kernels.classes)
             self._families.update(families)
             alone = OperatorModel(kernels, model.accelerator, key[2], model.memory)
             yield Series(alone, seconds, OPERATOR_SCATTER)

@@ -130,7 +130,7 @@ def cpu_kernels(library: Library, dtype: str, graphs: Mapping[str, ModelGraph], 
     fastest
         The device's fastest core.
     """
-    builder = KernelsBuilder(library.name, "cpu", dtype, fastest)
+    builder = KernelsBuilder((library.name, "cpu", dtype), fastest=fastest)
     for name, graph in graphs.items():
         builder.open(name)
         for op in graph:
@@ -152,9 +152,7 @@ def accelerator_kernels(
     """
     _, processor, dtype, layout = key
     known = with_calibration(device, Calibration(*key, kernels={"other": KernelRate(1.0)}))
-    fastest = device.cores[device.fastest_core]
-    local = device.accelerators[processor].local_memory
-    builder = KernelsBuilder(library.name, processor, dtype, fastest, local_memory=local)
+    builder = KernelsBuilder(key[:3], local_memory=device.accelerators[processor].local_memory)
     for name, graph in graphs.items():
         pricer = Pricer(known, library, graph, dtype)
         wanted = Plan(dict.fromkeys(graph.operators, Placement(processor, layout)))
@@ -185,29 +183,24 @@ class KernelsBuilder:
 
     Parameters
     ----------
-    library, processor
-        Whose kernels.
-    dtype
-        Data type of the tensors.
-    fastest
-        The device's fastest core.
+    key
+        Library, processor, dtype.
     classes
         Names of kernel classes; those that come up are added, unless some are given.
     local_memory
         Of the processor, in B.
+    fastest
+        The device's fastest core, for kernels on the CPU.
     """
 
     def __init__(
         self,
-        library: str,
-        processor: str,
-        dtype: str,
-        fastest: Cluster,
+        key: tuple[str, str, str],
         classes: Sequence[str] = (),
         local_memory: float = 0.0,
+        fastest: Cluster | None = None,
     ) -> None:
-        self._key, self._fastest = (library, processor, dtype), fastest
-        self._dtype, self._local_memory = dtype, local_memory
+        self._key, self._local_memory, self._fastest = key, local_memory, fastest
         self._names: list[str] = []
         self._classes = {name: i for i, name in enumerate(classes)}
         self._rows: list[tuple[float, ...]] = []
@@ -229,7 +222,7 @@ class KernelsBuilder:
                 len(self._names) - 1, kind, self._segment,
                 part_work(graph, op) * winograd_share(graph, op, way.tile),
                 part_bytes(
-                    graph, op, self._dtype, local_memory=self._local_memory, weights_share=way.weights
+                    graph, op, self._key[2], local_memory=self._local_memory, weights_share=way.weights
                 ),
                 shape.depth, shape.channels, shape.pixels, shape.outputs, ahead,
             )

@@ -22,7 +22,6 @@ import numpy as np
 
 from socsim.calibration.families import families_of
 from socsim.calibration.features import FloatArray, Kernels, KernelsBuilder
-from socsim.devices.device import Cluster
 from socsim.errors import Fault, FileError, ModelError
 from socsim.words import counted
 from socsim.workloads.builder import GraphBuilder
@@ -161,7 +160,6 @@ def operator_kernels(
     key: tuple[str, str, str, str],
     times: Mapping[MeasuredKernel, float],
     classes: Sequence[str],
-    fastest: Cluster,
 ) -> tuple[Kernels, FloatArray, Mapping[str, str]]:
     """Measured kernels, each as a network of its own, their times in s, and their families.
 
@@ -171,10 +169,8 @@ def operator_kernels(
         Library, processor, dtype, layout.
     classes
         Kernel classes that are fitted; kernels of others are passed over.
-    fastest
-        The device's fastest core.
     """
-    builder = KernelsBuilder(*key[:3], fastest, classes)
+    builder = KernelsBuilder(key[:3], classes)
     seconds, families = list[float](), dict[str, str]()
     for kernel, time in times.items():
         graph = _graph(kernel)
