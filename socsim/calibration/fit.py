@@ -89,17 +89,17 @@ def fit(space: Space, series: Sequence[Series]) -> Fit:
     from scipy.optimize import least_squares
     from threadpoolctl import threadpool_limits
 
-    columns = _columns(space)
+    columns, expected = _columns(space), space.whitening
 
     def residuals(vector: FloatArray) -> FloatArray:
         values = space.values(vector)
         parts = [(np.log(s.model.latencies(values)) - np.log(s.seconds)) / s.scatter for s in series]
-        return np.concatenate([*parts, (vector - space.start) / space.spreads])
+        return np.concatenate([*parts, expected @ (vector - space.start)])
 
     def slopes(vector: FloatArray) -> FloatArray:
         values = space.values(vector)
         parts = [_jacobian(s.model, space, values, columns) / s.scatter for s in series]
-        return np.concatenate([*parts, np.diag(1.0 / space.spreads)])
+        return np.concatenate([*parts, expected])
 
     low, high = space.bounds
     # one thread: matrices are small, waiting threads cost a hundred times what they do, and sums keep their order

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import inf, log
+from math import hypot, inf, log
 
 import numpy as np
 
 from socsim.calibration.algorithms import TILED, algorithm
 from socsim.calibration.features import FloatArray
-from socsim.calibration.priors import HALVES, WINOGRAD_HALVES, class_rate, crossing_prior, serial_prior
+from socsim.calibration.priors import (
+    HALVES,
+    OWN_SPREAD,
+    PRODUCTS,
+    WINOGRAD_HALVES,
+    class_rate,
+    crossing_prior,
+    queue,
+    serial_prior,
+)
 from socsim.calibration.values import Values
 from socsim.devices.device import Accelerator, Cluster
 
@@ -46,6 +55,8 @@ class Parameter:
         What is expected: median, and standard deviation of the logarithm.
     low, high
         Bounds.
+    common
+        Standard deviation of what it has in common with others that have some, beside `spread` of its own.
     """
 
     quantity: str
@@ -55,6 +66,7 @@ class Parameter:
     spread: float
     low: float = 0.0
     high: float = inf
+    common: float = 0.0
 
     @property
     def row(self) -> int:
@@ -83,7 +95,18 @@ class Space:
     @property
     def spreads(self) -> FloatArray:
         """Standard deviations of the logarithms."""
-        return np.array([p.spread for p in self.parameters])
+        return np.array([hypot(p.spread, p.common) for p in self.parameters])
+
+    @property
+    def whitening(self) -> FloatArray:
+        """Matrix that makes of deviations from the medians independent ones of standard deviation 1."""
+        common = np.array([p.common for p in self.parameters])
+        own = np.array([p.spread for p in self.parameters])
+        covariance = np.diag(own**2) + np.outer(common, common)
+        matrix: FloatArray = (
+            np.linalg.inv(np.linalg.cholesky(covariance)) if common.any() else np.diag(1.0 / own)
+        )
+        return matrix
 
     @property
     def bounds(self) -> tuple[FloatArray, FloatArray]:
@@ -136,12 +159,15 @@ def cpu_space(library: str, dtype: str, classes: Sequence[str], teams: Sequence[
 def accelerator_space(library: str, accelerator: Accelerator, dtype: str, classes: Sequence[str]) -> Space:
     """What can be fitted of an accelerator."""
     lanes = accelerator.macs_per_cycle[dtype]
+    known = queue(library)
     found = [*_rates(library, accelerator.name, dtype, classes, None)]
     for name, i in kinds(classes):
         if name in _SHAPED and name != "depthwise":
-            found.append(Parameter("half_outputs", (i,), f"half_outputs.{name}", 20.0 * lanes, 1.2, 1.0, 1e9))
+            found.append(
+                Parameter("half_outputs", (i,), f"half_outputs.{name}", 20.0 * lanes, known.filling, 1.0, 1e9)
+            )
     found += [
-        _scalar("kernel_overhead", 8e-6, 1.0, 1e-8, 1e-2),
+        _scalar("kernel_overhead", known.overhead, 1.0, 1e-8, 1e-2),
         _scalar("inference_overhead", 1e-3, 1.2, 1e-8, 1.0),
         _scalar("dispatch", 3e-6, 1.0, 1e-8, 1e-2),
         _scalar("bandwidth_share", 0.7, 0.4, 0.02, 1.0),
@@ -173,10 +199,23 @@ def _rates(
         if core:
             share = prior.efficiency(core, dtype) * algorithm(library, processor, dtype, name, core).lanes
         high = _MOST if core is None or "winograd" in name else _PEAK
-        yield Parameter("efficiency", (i,), f"efficiency.{name}", share, prior.spread, 1e-6, high)
+        common = queue(library).common if core is None and name in PRODUCTS else 0.0
+        spread = OWN_SPREAD if common else prior.spread
+        yield Parameter("efficiency", (i,), f"efficiency.{name}", share, spread, 1e-6, high, common)
         for half in _halves(name, core):
-            median, spread = (WINOGRAD_HALVES if name in TILED else HALVES)[half]
+            median, spread = _half(library, processor, dtype, name, half, core)
             yield Parameter(half, (i,), f"{half}.{name}", median, spread, 1e-3, 1e10)
+
+
+def _half(
+    library: str, processor: str, dtype: str, name: str, half: str, core: Cluster | None
+) -> tuple[float, float]:
+    """Median and spread of what halves a rate; beside products at fewer lanes, transforms at all of them weigh less."""
+    way = algorithm(library, processor, dtype, name, core)
+    if not way.tile:
+        return HALVES[half]
+    median, spread = WINOGRAD_HALVES[half]
+    return median * way.lanes, spread
 
 
 def _halves(kernel_class: str, core: Cluster | None) -> Iterable[str]:
