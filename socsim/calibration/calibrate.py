@@ -25,6 +25,7 @@ from socsim.calibration.model import AcceleratorModel, CpuModel, OperatorModel
 from socsim.calibration.networks import Networks
 from socsim.calibration.operators import NONE, OperatorTimes, operator_kernels
 from socsim.calibration.power import PowerFit, fit_power
+from socsim.calibration.priors import queue
 from socsim.calibration.space import Space, accelerator_space, cpu_space
 from socsim.calibration.tables import Row, Table
 from socsim.devices.device import Calibration, Device, KernelRate
@@ -268,7 +269,11 @@ class _Calibrator:
             self._host_rate(device, library, key, graphs),
         )
         space = accelerator_space(key[0], accelerator, key[2], kernels.classes)
-        series = [Series(model, np.array([r.latency for r in taken])), *self._kernels(library, key, model)]
+        scatter = queue(library.name).scatter
+        series = [
+            Series(model, np.array([r.latency for r in taken]), scatter),
+            *self._kernels(library, key, model),
+        ]
         return space, series, [taken]
 
     def _host_rate(

@@ -12,7 +12,19 @@ from types import MappingProxyType
 
 from socsim.devices.device import Cluster
 
-__all__ = ["HALVES", "IN_ORDER", "WINOGRAD_HALVES", "Rate", "class_rate", "crossing_prior", "serial_prior"]
+__all__ = [
+    "HALVES",
+    "IN_ORDER",
+    "OWN_SPREAD",
+    "PRODUCTS",
+    "WINOGRAD_HALVES",
+    "Queue",
+    "Rate",
+    "class_rate",
+    "crossing_prior",
+    "queue",
+    "serial_prior",
+]
 
 IN_ORDER = frozenset({"cortex-a7", "cortex-a53", "cortex-a55", "cortex-a510", "cortex-a520"})
 """Core types that issue in order: plain code runs three to five times slower on them than on others at their clock."""
@@ -69,6 +81,9 @@ _PRODUCTS: Mapping[str, Rate] = MappingProxyType(
 )
 """Products on a CPU."""
 
+PRODUCTS = frozenset(_PRODUCTS)
+"""Classes that multiply and add."""
+
 _PLAIN = Rate(cycle=0.8, in_order=0.4)
 """Vector code over elements."""
 
@@ -122,6 +137,45 @@ _GPU: Mapping[str, Rate] = MappingProxyType(
     }
 )
 """Products on an accelerator, where they are not as convolutions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What is expected of an accelerator under a library, beside rates.
+
+    Parameters
+    ----------
+    overhead
+        Median of the fixed time of a kernel in s.
+    filling
+        Spread of the output values that fill it.
+    common
+        Standard deviation of the logarithm of what the rates of all products have in common, as the peak is told by a
+        data sheet; 0 where they are told one by one.
+    scatter
+        What a good model misses latencies by (standard deviation of the logarithm).
+    """
+
+    overhead: float = 8e-6
+    filling: float = 1.2
+    common: float = 0.0
+    scatter: float = 0.05
+
+
+_QUEUES: Mapping[str, Queue] = MappingProxyType({"ncnn": Queue(30e-6, 0.7, 0.8, 0.1)})
+"""Vulkan under ncnn.
+
+A layer is one to five dispatches with a barrier after each; one in TensorFlow Lite costs 26 us on a Mali-G76 and 79 us
+on a PowerVR. Two runs of 14 networks on one Jetson Nano scatter by 0.085.
+"""
+OWN_SPREAD = 0.5
+"""Spread of each product's rate beside what all have in common."""
+
+
+def queue(library: str) -> Queue:
+    """What is expected of an accelerator under a library."""
+    return _QUEUES.get(library, Queue())
+
 
 HALVES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
