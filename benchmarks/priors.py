@@ -47,7 +47,7 @@ CASES: Mapping[tuple[str, str, str], tuple[str, ...]] = {
 """Table, library and data type -> devices."""
 
 OWN = frozenset(
-    {"grouped", "depthwise", "winograd", "winograd_small", "conv_shallow", "eltwise", "norm", "activation"}
+    {"grouped", "depthwise", "winograd43", "winograd63", "conv_shallow", "eltwise", "norm", "activation"}
 )
 """Classes of which something is expected of a library's own."""
 
