@@ -47,7 +47,7 @@ CASES: Mapping[tuple[str, str, str], tuple[str, ...]] = {
 """Table, library and data type -> devices."""
 
 OWN = frozenset(
-    {"grouped", "depthwise", "winograd", "winograd_small", "conv_shallow", "eltwise", "norm", "activation"}
+    {"grouped", "depthwise", "winograd43", "winograd63", "conv_shallow", "eltwise", "norm", "activation"}
 )
 """Classes of which something is expected of a library's own."""
 
@@ -65,7 +65,8 @@ class Case:
             if (row.library, row.processor, row.precision) == (library, "cpu", dtype)
         ]
         graphs = {m: networks.load(m, own) for m in sorted({row.model for row in rows})}
-        kernels, self.families = cpu_kernels(own, dtype, graphs), dict(row_families(rows))
+        fastest = device.cores[device.fastest_core]
+        kernels, self.families = cpu_kernels(own, dtype, graphs, fastest), dict(row_families(rows))
         self.series, teams = [], []
         for mask in sorted({row.cores for row in rows}):
             team = Team.of(device, own, mask)

@@ -38,7 +38,9 @@ def phone() -> Device:
 @cache
 def kernels() -> Kernels:
     """Kernels of :data:`NETWORKS`."""
-    return cpu_kernels(load_library("tflite"), "fp32", {name: build_model(name) for name in NETWORKS})
+    return cpu_kernels(
+        load_library("tflite"), "fp32", {name: build_model(name) for name in NETWORKS}, phone().cores[phone().fastest_core]
+    )
 
 
 def team(mask: str) -> Team:

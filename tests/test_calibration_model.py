@@ -9,6 +9,7 @@ import pytest
 from calibkit import KEY, MASKS, NETWORKS, calibrated, kernels, latencies, phone, space, team, truth
 
 import socsim
+from socsim.calibration.complete import complete
 from socsim.calibration.features import Team, accelerator_kernels, cpu_kernels, host_rate, with_calibration
 from socsim.calibration.fit import Series, _columns, _jacobian
 from socsim.calibration.model import AcceleratorModel, CpuModel, OperatorModel
@@ -40,13 +41,15 @@ def test_static_chunks() -> None:
     """Under ncnn the slowest core decides."""
     library = load_library("ncnn")
     names = ("mobilenet_v1", "resnet18")
-    own = cpu_kernels(library, "fp16", {name: build_model(name) for name in names})
+    graphs = {name: build_model(name) for name in names}
+    own = cpu_kernels(library, "fp16", graphs, phone().cores[phone().fastest_core])
     crew = Team.of(phone(), library, "prime:1+gold:1+silver:2")
     from socsim.calibration.space import cpu_space
 
     some = cpu_space("ncnn", "fp16", own.classes, [crew.cores])
     values = some.values(some.start)
-    device = with_calibration(phone(), values.calibration(("ncnn", "cpu", "fp16", "")))
+    fastest = phone().cores[phone().fastest_core]
+    device = with_calibration(phone(), complete(library, ("ncnn", "cpu", "fp16", ""), values, fastest))
     for name, expected in zip(names, CpuModel(own, crew, "fp16").latencies(values), strict=True):
         time = simulated(device, name, scheduler="cpu", library="ncnn", cores="prime:1+gold:1+silver:2")
         assert time == pytest.approx(expected, rel=EXACT)

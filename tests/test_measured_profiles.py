@@ -145,10 +145,11 @@ def test_expectations_from_other_devices() -> None:
     names = [p.name for p in case.plain.parameters]
     shipped = {p.name: p.median for p in case.space.parameters}
     plain = {p.name: p.median for p in case.plain.parameters}
-    assert plain["efficiency.winograd"] == 1.3 and shipped["efficiency.winograd"] == 2.5
+    assert plain["efficiency.grouped"] == 0.2 and shipped["efficiency.grouped"] == 0.8
+    assert plain["efficiency.winograd43"] == shipped["efficiency.winograd43"] == 0.65
     found = case.fitted()
     same = priors._from_others(case, [(case, found)])
-    at = names.index("efficiency.winograd")
+    at = names.index("efficiency.winograd43")
     assert np.log(same.parameters[at].median) == pytest.approx(found.vector[at])
     gemm = names.index("efficiency.gemm")
     assert same.parameters[gemm].median == plain["efficiency.gemm"]

@@ -26,6 +26,7 @@ from socsim.calibration.model import AcceleratorModel, CpuModel, OperatorModel
 from socsim.calibration.networks import Networks
 from socsim.calibration.operators import NONE, OperatorTimes, operator_kernels
 from socsim.calibration.power import PowerFit, fit_power
+from socsim.calibration.priors import queue
 from socsim.calibration.space import Space, accelerator_space, cpu_space
 from socsim.calibration.tables import Row, Table
 from socsim.devices.device import Calibration, Device, KernelRate
@@ -166,6 +167,7 @@ class _Calibrator:
         self._zoo = Networks(models)
         self._families = dict(row_families(table.rows))
         self._warnings = list(operators.warnings)
+        self._fastest = device.cores[device.fastest_core]
 
     def outcome(self) -> Outcome:
         groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
@@ -260,7 +262,7 @@ class _Calibrator:
     def _cpu(
         self, library: Library, key: Key, rows: Sequence[Row], graphs: Mapping[str, ModelGraph]
     ) -> tuple[Space, list[Series], list[list[Row]]]:
-        kernels = cpu_kernels(library, key[2], graphs)
+        kernels = cpu_kernels(library, key[2], graphs, self._fastest)
         masks = sorted({row.cores for row in rows}, key=lambda mask: (mask.count("+"), mask))
         teams = {mask: Team.of(self._device, library, mask) for mask in masks}
         taken = [sorted((r for r in rows if r.cores == mask), key=lambda r: r.model) for mask in masks]
@@ -288,7 +290,11 @@ class _Calibrator:
             self._host_rate(device, library, key, graphs),
         )
         space = accelerator_space(key[0], accelerator, key[2], kernels.classes)
-        series = [Series(model, np.array([r.latency for r in taken])), *self._kernels(library, key, model)]
+        scatter = queue(library.name).scatter
+        series = [
+            Series(model, np.array([r.latency for r in taken]), scatter),
+            *self._kernels(library, key, model),
+        ]
         return space, series, [taken]
 
     def _host_rate(
@@ -316,11 +322,10 @@ class _Calibrator:
         dtype = next((d for d in library.dtypes("cpu") if d in has), None)
         if dtype is None or any(known[:2] == (library.name, "cpu") for known in self._device.calibrations):
             return self._device
-        fastest = self._device.cores[self._device.fastest_core]
-        space = cpu_space(library.name, dtype, ["other"], [[fastest]])
+        space = cpu_space(library.name, dtype, ["other"], [[self._fastest]])
         values = space.values(space.start)
         return with_calibration(
-            self._device, complete(library, (library.name, "cpu", dtype, ""), values, fastest)
+            self._device, complete(library, (library.name, "cpu", dtype, ""), values, self._fastest)
         )
 
     def _fitted(
@@ -350,6 +355,5 @@ class _Calibrator:
             Part(own[0].cores, tuple(own), s.seconds, s.model.latencies(found.values), p)
             for own, s, p in zip(taken, series, predicted, strict=False)
         ]
-        fastest = self._device.cores[self._device.fastest_core]
-        calibration = complete(library, key, found.values, fastest)
+        calibration = complete(library, key, found.values, self._fastest)
         return Calibrated(key, found, calibration, space.fixed.classes, tuple(parts), families)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
+from socsim.calibration.algorithms import algorithm
 from socsim.calibration.priors import class_rate, serial_prior
 from socsim.calibration.values import Values
 from socsim.devices.device import Calibration, Cluster, KernelRate
@@ -34,12 +36,17 @@ def complete(
     fastest
         The device's fastest core: rates on the CPU are told of its cluster, or of the first that was measured.
     """
-    from dataclasses import replace
-
     found = values.calibration(key)
     missing = set(library_classes(library, key[1])) - set(values.classes)
     rates = {**found.kernels, **dict(_expected(key, missing, fastest))}
-    return replace(found, kernels={name: rates[name] for name in sorted(rates)})
+    return replace(
+        found, kernels={name: _as_computed(key, name, rates[name], fastest) for name in sorted(rates)}
+    )
+
+
+def _as_computed(key: tuple[str, str, str, str], name: str, rate: KernelRate, fastest: Cluster) -> KernelRate:
+    way = algorithm(*key[:3], name, fastest)
+    return replace(rate, tile=way.tile, weights=way.weights)
 
 
 def _expected(
@@ -48,8 +55,9 @@ def _expected(
     library, processor, dtype, _ = key
     for name in classes:
         prior = class_rate(library, processor, dtype, name)
+        lanes = algorithm(library, processor, dtype, name, core).lanes
         if processor != "cpu":
             yield name, KernelRate(prior.share, half_work=3e4)
         else:
             serial = 0.95 if serial_prior(library, dtype, name) else 0.1
-            yield name, KernelRate(prior.efficiency(core, dtype), serial_share=serial)
+            yield name, KernelRate(prior.efficiency(core, dtype) * lanes, serial_share=serial)

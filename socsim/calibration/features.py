@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from socsim.calibration.algorithms import algorithm
 from socsim.devices.device import Calibration, Cluster, Device, KernelRate
 from socsim.schedulers.plan import Placement, Plan
 from socsim.schedulers.validation import resolve
@@ -16,7 +17,7 @@ from socsim.simulation.lowering import lower_plan
 from socsim.simulation.stream import host_core
 from socsim.simulation.timeline import body_time
 from socsim.workloads.graph import ModelGraph, Operator
-from socsim.workloads.kernels import part_bytes, part_shape, part_work
+from socsim.workloads.kernels import part_bytes, part_shape, part_work, winograd_share
 from socsim.workloads.library import Library
 from socsim.workloads.pricing import Pricer
 
@@ -119,15 +120,17 @@ class Team:
         return cls(cores, reach, device.memory.bandwidth, library.chunking)
 
 
-def cpu_kernels(library: Library, dtype: str, graphs: Mapping[str, ModelGraph]) -> Kernels:
+def cpu_kernels(library: Library, dtype: str, graphs: Mapping[str, ModelGraph], fastest: Cluster) -> Kernels:
     """Kernels of networks that run on the CPU alone.
 
     Parameters
     ----------
     graphs
         Networks by name, fused as the library does.
+    fastest
+        The device's fastest core.
     """
-    builder = KernelsBuilder(dtype)
+    builder = KernelsBuilder((library.name, "cpu", dtype), fastest=fastest)
     for name, graph in graphs.items():
         builder.open(name)
         for op in graph:
@@ -149,7 +152,7 @@ def accelerator_kernels(
     """
     _, processor, dtype, layout = key
     known = with_calibration(device, Calibration(*key, kernels={"other": KernelRate(1.0)}))
-    builder = KernelsBuilder(dtype, local_memory=device.accelerators[processor].local_memory)
+    builder = KernelsBuilder(key[:3], local_memory=device.accelerators[processor].local_memory)
     for name, graph in graphs.items():
         pricer = Pricer(known, library, graph, dtype)
         wanted = Plan(dict.fromkeys(graph.operators, Placement(processor, layout)))
@@ -180,16 +183,24 @@ class KernelsBuilder:
 
     Parameters
     ----------
-    dtype
-        Data type of the tensors.
+    key
+        Library, processor, dtype.
     classes
         Names of kernel classes; those that come up are added, unless some are given.
     local_memory
         Of the processor, in B.
+    fastest
+        The device's fastest core, for kernels on the CPU.
     """
 
-    def __init__(self, dtype: str, classes: Sequence[str] = (), local_memory: float = 0.0) -> None:
-        self._dtype, self._local_memory = dtype, local_memory
+    def __init__(
+        self,
+        key: tuple[str, str, str],
+        classes: Sequence[str] = (),
+        local_memory: float = 0.0,
+        fastest: Cluster | None = None,
+    ) -> None:
+        self._key, self._local_memory, self._fastest = key, local_memory, fastest
         self._names: list[str] = []
         self._classes = {name: i for i, name in enumerate(classes)}
         self._rows: list[tuple[float, ...]] = []
@@ -205,11 +216,14 @@ class KernelsBuilder:
     def add(self, graph: ModelGraph, op: Operator, kernel_class: str, ahead: float = 0.0) -> None:
         """A kernel of the network that was begun last."""
         kind = self._classes.setdefault(kernel_class, len(self._classes))
-        shape = part_shape(graph, op)
+        shape, way = part_shape(graph, op), algorithm(*self._key, kernel_class, self._fastest)
         self._rows.append(
             (
-                len(self._names) - 1, kind, self._segment, part_work(graph, op),
-                part_bytes(graph, op, self._dtype, local_memory=self._local_memory),
+                len(self._names) - 1, kind, self._segment,
+                part_work(graph, op) * winograd_share(graph, op, way.tile),
+                part_bytes(
+                    graph, op, self._key[2], local_memory=self._local_memory, weights_share=way.weights
+                ),
                 shape.depth, shape.channels, shape.pixels, shape.outputs, ahead,
             )
         )  # fmt: skip

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from socsim.calibration.features import FloatArray
 from socsim.calibration.model import AcceleratorModel, CpuModel
-from socsim.calibration.space import Space
+from socsim.calibration.space import Parameter, Space
 from socsim.calibration.values import BY_CLASS, Values
 
 __all__ = ["Fit", "Series", "fit"]
@@ -90,17 +90,17 @@ def fit(space: Space, series: Sequence[Series]) -> Fit:
     from scipy.optimize import least_squares
     from threadpoolctl import threadpool_limits
 
-    columns = _columns(space)
+    columns, expected = _columns(space), space.whitening
 
     def residuals(vector: FloatArray) -> FloatArray:
         values = space.values(vector)
         parts = [(np.log(s.model.latencies(values)) - np.log(s.seconds)) / s.scatter for s in series]
-        return np.concatenate([*parts, (vector - space.start) / space.spreads])
+        return np.concatenate([*parts, expected @ (vector - space.start)])
 
     def slopes(vector: FloatArray) -> FloatArray:
         values = space.values(vector)
         parts = [_jacobian(s.model, space, values, columns) / s.scatter for s in series]
-        return np.concatenate([*parts, np.diag(1.0 / space.spreads)])
+        return np.concatenate([*parts, expected])
 
     low, high = space.bounds
     # one thread: matrices are small, waiting threads cost a hundred times what they do, and sums keep their order
@@ -142,13 +142,13 @@ def _deviations(jacobian: FloatArray, residuals: FloatArray, kinds: FloatArray) 
     return np.asarray(np.sqrt(np.diag(bread @ filling @ bread)))
 
 
-def _columns(space: Space) -> Mapping[tuple[str, int], list[tuple[int, tuple[int, ...]]]]:
-    """Parameters that can be moved at once, as each acts on kernels of its own class: (column, index) by group."""
-    groups: dict[tuple[str, int], list[tuple[int, tuple[int, ...]]]] = {}
+def _columns(space: Space) -> Mapping[tuple[str, int], list[tuple[int, Parameter]]]:
+    """Parameters that can be moved at once, as each acts on kernels of its own classes: by group, with columns."""
+    groups: dict[tuple[str, int], list[tuple[int, Parameter]]] = {}
     for column, p in enumerate(space.parameters):
         by_class = p.quantity in BY_CLASS or p.quantity == "speed"
-        group = (p.quantity, p.index[0] if p.quantity == "speed" else -1 if by_class else p.index[0])
-        groups.setdefault(group, []).append((column, p.index))
+        group = (p.quantity, -1 if by_class and p.quantity != "speed" else p.row)
+        groups.setdefault(group, []).append((column, p))
     return groups
 
 
@@ -156,7 +156,7 @@ def _jacobian(
     model: CpuModel | AcceleratorModel,
     space: Space,
     values: Values,
-    columns: Mapping[tuple[str, int], list[tuple[int, tuple[int, ...]]]],
+    columns: Mapping[tuple[str, int], list[tuple[int, Parameter]]],
 ) -> FloatArray:
     """Slopes of the logarithms of latencies by the logarithms of parameters."""
     k = model.kernels
@@ -166,15 +166,15 @@ def _jacobian(
     slopes = np.zeros((networks, len(space.parameters)))
     for (quantity, _), members in columns.items():
         array = values[quantity].copy()
-        for _, index in members:
-            array[index] *= np.exp(_STEP)
+        for _, parameter in members:
+            array[parameter.index] *= np.exp(_STEP)
         moved = values.replaced(quantity, array)
         if quantity in BY_CLASS or quantity == "speed":
             change = (model.durations(moved) - base) / _STEP
             change = change if weights is None else change * weights
             table = np.bincount(cell, change, networks * classes).reshape(networks, classes)
-            for column, index in members:
-                slopes[:, column] = table[:, index[-1]] / latencies
+            for column, parameter in members:
+                slopes[:, column] = table[:, parameter.members].sum(axis=1) / latencies
         else:
             change = (model.latencies(moved) - latencies) / _STEP
             for column, _ in members:

@@ -205,7 +205,8 @@ def operator_kernels(
     classes
         Kernel classes that are fitted; kernels of others are passed over.
     """
-    builder, seconds, families = KernelsBuilder(key[2], classes), list[float](), dict[str, str]()
+    builder = KernelsBuilder(key[:3], classes)
+    seconds, families = list[float](), dict[str, str]()
     for kernel, time in times.items():
         graph = _graph(kernel)
         if graph is None:

@@ -12,7 +12,19 @@ from types import MappingProxyType
 
 from socsim.devices.device import Cluster
 
-__all__ = ["HALVES", "IN_ORDER", "Rate", "class_rate", "crossing_prior", "serial_prior"]
+__all__ = [
+    "HALVES",
+    "IN_ORDER",
+    "OWN_SPREAD",
+    "PRODUCTS",
+    "WINOGRAD_HALVES",
+    "Queue",
+    "Rate",
+    "class_rate",
+    "crossing_prior",
+    "queue",
+    "serial_prior",
+]
 
 IN_ORDER = frozenset({"cortex-a7", "cortex-a53", "cortex-a55", "cortex-a510", "cortex-a520"})
 """Core types that issue in order: plain code runs three to five times slower on them than on others at their clock."""
@@ -57,6 +69,9 @@ _PRODUCTS: Mapping[str, Rate] = MappingProxyType(
         "winograd": Rate(1.3, spread=0.5),
         "winograd_small": Rate(0.9, spread=0.5),
         "winograd_thin": Rate(0.8, spread=0.5),
+        "winograd23": Rate(0.65, spread=0.3),
+        "winograd43": Rate(0.65, spread=0.3),
+        "winograd63": Rate(0.65, spread=0.3),
         "grouped": Rate(0.2, spread=0.8),
         "deconv": Rate(0.3, spread=0.8),
         "depthwise": Rate(0.12, spread=0.6),
@@ -66,6 +81,9 @@ _PRODUCTS: Mapping[str, Rate] = MappingProxyType(
 )
 """Products on a CPU."""
 
+PRODUCTS = frozenset(_PRODUCTS)
+"""Classes that multiply and add."""
+
 _PLAIN = Rate(cycle=0.8, in_order=0.4)
 """Vector code over elements."""
 
@@ -74,14 +92,12 @@ _BUILT_IN = Rate(cycle=0.2, in_order=0.09, spread=0.7)
 
 _NCNN: Mapping[str, Rate] = MappingProxyType(
     {
-        "winograd": Rate(2.5, spread=0.4),
-        "winograd_small": Rate(2.0, spread=0.4),
         "grouped": Rate(0.8, spread=0.5),
         "depthwise": Rate(0.25, spread=0.6),
         "conv_shallow": Rate(0.7, spread=0.5),
     }
 )
-"""Winograd of 6 x 6 outputs saves up to five in six products; group convolutions run as as many plain ones."""
+"""Group convolutions run as as many plain ones."""
 
 _LIBRARIES: Mapping[tuple[str, str], Mapping[str, Rate]] = MappingProxyType(
     {
@@ -117,9 +133,49 @@ _GPU: Mapping[str, Rate] = MappingProxyType(
         "deconv": Rate(0.1, spread=0.8),
         "matmul": Rate(0.05, spread=0.8),
         "winograd": Rate(0.25),
+        **dict.fromkeys(("gemm", "sgemm", "winograd23", "winograd43"), Rate(0.15, spread=0.8)),
     }
 )
 """Products on an accelerator, where they are not as convolutions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What is expected of an accelerator under a library, beside rates.
+
+    Parameters
+    ----------
+    overhead
+        Median of the fixed time of a kernel in s.
+    filling
+        Spread of the output values that fill it.
+    common
+        Standard deviation of the logarithm of what the rates of all products have in common, as the peak is told by a
+        data sheet; 0 where they are told one by one.
+    scatter
+        What a good model misses latencies by (standard deviation of the logarithm).
+    """
+
+    overhead: float = 8e-6
+    filling: float = 1.2
+    common: float = 0.0
+    scatter: float = 0.05
+
+
+_QUEUES: Mapping[str, Queue] = MappingProxyType({"ncnn": Queue(30e-6, 0.7, 0.8, 0.1)})
+"""Vulkan under ncnn.
+
+A layer is one to five dispatches with a barrier after each; one in TensorFlow Lite costs 26 us on a Mali-G76 and 79 us
+on a PowerVR. Two runs of 14 networks on one Jetson Nano scatter by 0.085.
+"""
+OWN_SPREAD = 0.5
+"""Spread of each product's rate beside what all have in common."""
+
+
+def queue(library: str) -> Queue:
+    """What is expected of an accelerator under a library."""
+    return _QUEUES.get(library, Queue())
+
 
 HALVES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
@@ -130,6 +186,16 @@ HALVES: Mapping[str, tuple[float, float]] = MappingProxyType(
     }
 )
 """Median and spread of what halves a rate."""
+
+
+WINOGRAD_HALVES: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {**HALVES, "half_depth": (60.0, 0.7), "half_channels": (8.0, 0.7)}
+)
+"""Of kernels in tiles: transforms.
+
+One of 8 x 8 inputs takes about 420 sums and products and 130 loads and stores beside its 64 products for each output
+channel, one of 6 x 6 outputs about 310 and 100 beside 64 for each input channel: as much as 8 and 6 channels.
+"""
 
 
 def class_rate(library: str, processor: str, dtype: str, kernel_class: str) -> Rate:

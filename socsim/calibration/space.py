@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import inf, log
+from math import hypot, inf, log
 
 import numpy as np
 
+from socsim.calibration.algorithms import TILED, algorithm
 from socsim.calibration.features import FloatArray
-from socsim.calibration.priors import HALVES, class_rate, crossing_prior, serial_prior
+from socsim.calibration.priors import (
+    HALVES,
+    OWN_SPREAD,
+    PRODUCTS,
+    WINOGRAD_HALVES,
+    class_rate,
+    crossing_prior,
+    queue,
+    serial_prior,
+)
 from socsim.calibration.values import Values
 from socsim.devices.device import Accelerator, Cluster
 
@@ -17,7 +27,7 @@ __all__ = ["Parameter", "Space", "accelerator_space", "cpu_space"]
 
 _SHAPED = frozenset(
     {
-        "gemm", "igemm", "sgemm", "direct", "winograd", "winograd_small", "winograd_thin", "depthwise", "conv",
+        "gemm", "igemm", "sgemm", "direct", "winograd", "winograd_small", "winograd_thin", *TILED, "depthwise", "conv",
         "conv_1x1", "conv_small", "conv_1x1_small",
     }
 )  # fmt: skip
@@ -37,22 +47,37 @@ class Parameter:
     Parameters
     ----------
     quantity, index
-        Array of :class:`socsim.calibration.values.Values`, and the element.
+        Array of :class:`socsim.calibration.values.Values`, and the element: of arrays over classes with several of
+        them where those have it in common.
     name
         As reports call it: ``"efficiency.gemm"``.
     median, spread
         What is expected: median, and standard deviation of the logarithm.
     low, high
         Bounds.
+    common
+        Standard deviation of what it has in common with others that have some, beside `spread` of its own.
     """
 
     quantity: str
-    index: tuple[int, ...]
+    index: tuple[int | tuple[int, ...], ...]
     name: str
     median: float
     spread: float
     low: float = 0.0
     high: float = inf
+    common: float = 0.0
+
+    @property
+    def row(self) -> int:
+        """The first of the index's numbers."""
+        return self.index[0] if isinstance(self.index[0], int) else self.index[0][0]
+
+    @property
+    def members(self) -> list[int]:
+        """The last number of the index, or all of them: classes, where the array is over classes."""
+        last = self.index[-1]
+        return [last] if isinstance(last, int) else list(last)
 
 
 @dataclass(frozen=True)
@@ -70,7 +95,18 @@ class Space:
     @property
     def spreads(self) -> FloatArray:
         """Standard deviations of the logarithms."""
-        return np.array([p.spread for p in self.parameters])
+        return np.array([hypot(p.spread, p.common) for p in self.parameters])
+
+    @property
+    def whitening(self) -> FloatArray:
+        """Matrix that makes of deviations from the medians independent ones of standard deviation 1."""
+        common = np.array([p.common for p in self.parameters])
+        own = np.array([p.spread for p in self.parameters])
+        covariance = np.diag(own**2) + np.outer(common, common)
+        matrix: FloatArray = (
+            np.linalg.inv(np.linalg.cholesky(covariance)) if common.any() else np.diag(1.0 / own)
+        )
+        return matrix
 
     @property
     def bounds(self) -> tuple[FloatArray, FloatArray]:
@@ -123,17 +159,30 @@ def cpu_space(library: str, dtype: str, classes: Sequence[str], teams: Sequence[
 def accelerator_space(library: str, accelerator: Accelerator, dtype: str, classes: Sequence[str]) -> Space:
     """What can be fitted of an accelerator."""
     lanes = accelerator.macs_per_cycle[dtype]
+    known = queue(library)
     found = [*_rates(library, accelerator.name, dtype, classes, None)]
-    for i, name in enumerate(classes):
+    for name, i in kinds(classes):
         if name in _SHAPED and name != "depthwise":
-            found.append(Parameter("half_outputs", (i,), f"half_outputs.{name}", 20.0 * lanes, 1.2, 1.0, 1e9))
+            found.append(
+                Parameter("half_outputs", (i,), f"half_outputs.{name}", 20.0 * lanes, known.filling, 1.0, 1e9)
+            )
     found += [
-        _scalar("kernel_overhead", 8e-6, 1.0, 1e-8, 1e-2),
+        _scalar("kernel_overhead", known.overhead, 1.0, 1e-8, 1e-2),
         _scalar("inference_overhead", 1e-3, 1.2, 1e-8, 1.0),
         _scalar("dispatch", 3e-6, 1.0, 1e-8, 1e-2),
         _scalar("bandwidth_share", 0.7, 0.4, 0.02, 1.0),
     ]
     return Space(Values.neutral(classes), tuple(found))
+
+
+def kinds(classes: Sequence[str]) -> Iterable[tuple[str, int | tuple[int, ...]]]:
+    """Classes with their index; those in tiles as one, by the first one's name, as their products are the same code."""
+    tiled = [i for i, name in enumerate(classes) if name in TILED]
+    for i, name in enumerate(classes):
+        if i not in tiled:
+            yield name, i
+        elif i == tiled[0]:
+            yield name, tuple(tiled) if len(tiled) > 1 else i
 
 
 def _scalar(name: str, median: float, spread: float, low: float, high: float) -> Parameter:
@@ -144,14 +193,29 @@ def _rates(
     library: str, processor: str, dtype: str, classes: Sequence[str], core: Cluster | None
 ) -> Iterable[Parameter]:
     """Rates by class, and what halves them."""
-    for i, name in enumerate(classes):
+    for name, i in kinds(classes):
         prior = class_rate(library, processor, dtype, name)
-        share = prior.efficiency(core, dtype) if core else prior.share
+        share = prior.share
+        if core:
+            share = prior.efficiency(core, dtype) * algorithm(library, processor, dtype, name, core).lanes
         high = _MOST if core is None or "winograd" in name else _PEAK
-        yield Parameter("efficiency", (i,), f"efficiency.{name}", share, prior.spread, 1e-6, high)
+        common = queue(library).common if core is None and name in PRODUCTS else 0.0
+        spread = OWN_SPREAD if common else prior.spread
+        yield Parameter("efficiency", (i,), f"efficiency.{name}", share, spread, 1e-6, high, common)
         for half in _halves(name, core):
-            median, spread = HALVES[half]
+            median, spread = _half(library, processor, dtype, name, half, core)
             yield Parameter(half, (i,), f"{half}.{name}", median, spread, 1e-3, 1e10)
+
+
+def _half(
+    library: str, processor: str, dtype: str, name: str, half: str, core: Cluster | None
+) -> tuple[float, float]:
+    """Median and spread of what halves a rate; beside products at fewer lanes, transforms at all of them weigh less."""
+    way = algorithm(library, processor, dtype, name, core)
+    if not way.tile:
+        return HALVES[half]
+    median, spread = WINOGRAD_HALVES[half]
+    return median * way.lanes, spread
 
 
 def _halves(kernel_class: str, core: Cluster | None) -> Iterable[str]:
@@ -170,7 +234,7 @@ def _speeds(
     first = clusters[0]
     for j, cluster in enumerate(clusters[1:], start=1):
         alike = cluster.core == first.core
-        for i, name in enumerate(classes):
+        for name, i in kinds(classes):
             prior = class_rate(library, "cpu", dtype, name)
             median = prior.efficiency(cluster, dtype) / prior.efficiency(first, dtype)
             spread = 0.05 if alike else 0.4
@@ -187,7 +251,7 @@ def _speeds(
 
 
 def _serial(library: str, dtype: str, classes: Sequence[str]) -> Iterable[Parameter]:
-    for i, name in enumerate(classes):
+    for name, i in kinds(classes):
         alone = serial_prior(library, dtype, name)
         yield Parameter(
             "serial_share",

@@ -69,7 +69,7 @@ class Values:
             Library, processor, dtype, layout.
         """
         rates = {
-            name: KernelRate(**{q: float(self[q][i]) for q in BY_CLASS})
+            name: KernelRate(**dict[str, Any]({q: float(self[q][i]) for q in BY_CLASS}))
             for i, name in enumerate(self.classes)
         }
         rates.setdefault("other", rates[self.classes[-1]])

@@ -199,9 +199,10 @@ def _learned(found: Calibrated) -> Mapping[str, tuple[float, float]]:
     """Class -> how much was learned of its rate, and its standard error."""
     fit = found.fit
     return {
-        p.name.partition(".")[2]: (float(told), float(error))
+        fit.space.fixed.classes[i]: (float(told), float(error))
         for p, told, error in zip(fit.space.parameters, fit.learned, fit.deviations, strict=True)
         if p.quantity == "efficiency"
+        for i in p.members
     }
 
 
@@ -213,6 +214,10 @@ def _rate(rate: KernelRate, learned: tuple[float, float] | None) -> str:
         value = getattr(rate, name)
         if value:
             fields.append(f"{name}: {_number(value)}")
+    if rate.tile:
+        fields.append(f"tile: {rate.tile}")
+    if rate.weights != 1.0:
+        fields.append(f"weights: {_number(rate.weights)}")
     if learned is None or learned[0] < IDENTIFIED:
         fields.append(f'grade: D, source: "{_PRIOR}"')
         return "{" + ", ".join(fields) + "}"

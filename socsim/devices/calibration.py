@@ -36,6 +36,12 @@ class KernelRate:
         Output values at which it does: below, a wide processor has too little to do at once.
     serial_share
         Share of the work that one thread does while the others wait; None takes the calibration's.
+    tile
+        Winograd kernels compute squares of so many outputs a side, whole ones only, and do no more products for each
+        than a filter as large as the square and itself overlapping; 0 for kernels that do all. Efficiency is then told
+        of what they do.
+    weights
+        Bytes of weights that are read, as a share of those stored: more for transformed ones.
     """
 
     efficiency: float
@@ -47,6 +53,8 @@ class KernelRate:
     half_pixels: float = 0.0
     half_outputs: float = 0.0
     serial_share: float | None = None
+    tile: int = 0
+    weights: float = 1.0
 
     @property
     def shaped(self) -> bool:

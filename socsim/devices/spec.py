@@ -308,6 +308,8 @@ class KernelSpec(_Block):
     half_pixels: Half = 0.0
     half_outputs: Half = 0.0
     serial_share: Share | None = None
+    tile: Annotated[int, Field(ge=0, le=8, strict=True)] = 0
+    weights: Annotated[float, _in("ratio"), Field(ge=0, le=100)] = 1.0
 
 
 class ClusterFactorsSpec(_Block):

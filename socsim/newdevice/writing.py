@@ -93,7 +93,9 @@ def _rate(rate: KernelRate) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for field in fields(rate):
         value = getattr(rate, field.name)
-        if isinstance(value, float) and value != field.default:
+        if isinstance(value, int) and value != field.default:
+            found[field.name] = value
+        elif isinstance(value, float) and value != field.default:
             kind = _RATE_UNITS.get(field.name)
             found[field.name] = units.format(_rounded(value), kind) if kind else _rounded(value)
     return found

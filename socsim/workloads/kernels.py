@@ -22,10 +22,12 @@ __all__ = [
     "accelerator_cost",
     "core_speeds",
     "cpu_cost",
+    "kernel_work",
     "part_bytes",
     "part_shape",
     "part_work",
     "saturation",
+    "winograd_share",
 ]
 
 
@@ -142,8 +144,32 @@ def part_groups(graph: ModelGraph, op: Operator, part: Part = WHOLE) -> float:
     return groups if part.dimension == "H" else groups * output_share(graph, op, part)
 
 
+def winograd_share(graph: ModelGraph, op: Operator, tile: int) -> float:
+    """Products that a convolution does in tiles of so many outputs a side, as a share of all; 1 without tiles.
+
+    Tiles are whole: 7 x 7 outputs in tiles of 4 cost as much as 8 x 8.
+    """
+    shape = graph.output_shape(op)
+    if not tile or len(shape) != 4:
+        return 1.0
+    height, width = op.get("kernel", (1, 1))
+    products = (tile + height - 1) * (tile + width - 1) * ceil(shape[2] / tile) * ceil(shape[3] / tile)
+    return float(products / (height * width * shape[2] * shape[3]))
+
+
+def kernel_work(graph: ModelGraph, op: Operator, rate: KernelRate, part: Part = WHOLE) -> float:
+    """Operations of a part as a kernel class does them: those of its tiles, and what each channel group costs."""
+    own = part_work(graph, op, part) * winograd_share(graph, op, rate.tile)
+    return own + rate.group_work * part_groups(graph, op, part)
+
+
 def part_bytes(
-    graph: ModelGraph, op: Operator, dtype: str, part: Part = WHOLE, local_memory: float = 0.0
+    graph: ModelGraph,
+    op: Operator,
+    dtype: str,
+    part: Part = WHOLE,
+    local_memory: float = 0.0,
+    weights_share: float = 1.0,
 ) -> float:
     """DRAM traffic of a part in B: activations read and written and weights read, once each.
 
@@ -153,18 +179,20 @@ def part_bytes(
     ----------
     local_memory
         Size in B of a memory that the processor has to itself: so much of the activations causes no traffic.
+    weights_share
+        Weights that are read, as a share of those stored.
     """
     share = output_share(graph, op, part)
     reads, writes, weights = graph.input_elements(op), graph.output_elements(op), op.weights
     if op.type == "gather":
         weights = min(weights, writes)
     if part.share < 1.0 and part.dimension == "H":
-        reads_share, weights_share = input_share(graph, op, part), 1.0
+        reads_share, own = input_share(graph, op, part), 1.0
     else:
-        reads_share, weights_share = 1.0, share
+        reads_share, own = 1.0, share
     size = DTYPE_BYTES[dtype]
     activations = size * (reads * reads_share + writes * share)
-    return max(0.0, activations - local_memory) + size * weights * weights_share
+    return max(0.0, activations - local_memory) + size * weights * own * weights_share
 
 
 def input_share(graph: ModelGraph, op: Operator, part: Part) -> float:
@@ -204,7 +232,7 @@ def cpu_cost(
     rate = calibration.rate(kernel_class)
     speeds = core_speeds(calibration, kernel_class, cores)
     threads = len(cores)
-    work = part_work(graph, op, part) + rate.group_work * part_groups(graph, op, part)
+    work = kernel_work(graph, op, rate, part)
     share = calibration.serial_share if rate.serial_share is None else rate.serial_share
     serial, parallel = work * share, work * (1.0 - share)
     if threads == 1:
@@ -215,7 +243,7 @@ def cpu_cost(
     reach = min(bandwidth, sum(c.bandwidth for c in cores)) * calibration.bandwidth_share
     return KernelCost(
         compute,
-        part_bytes(graph, op, calibration.dtype, part),
+        part_bytes(graph, op, calibration.dtype, part, weights_share=rate.weights),
         reach,
         (calibration.kernel_overhead + calibration.fork_join * (threads - 1)) * factor,
         0.0,
@@ -234,12 +262,12 @@ def accelerator_cost(
 ) -> KernelCost:
     """Cost on a GPU, DSP or NPU."""
     rate = calibration.rate(kernel_class)
-    work = part_work(graph, op, part) + rate.group_work * part_groups(graph, op, part)
+    work = kernel_work(graph, op, rate, part)
     return KernelCost(
         work
         / (accelerator.peak(calibration.dtype) * rate.efficiency)
         * _saturation(graph, op, rate, part, 1),
-        part_bytes(graph, op, calibration.dtype, part, accelerator.local_memory),
+        part_bytes(graph, op, calibration.dtype, part, accelerator.local_memory, rate.weights),
         accelerator.bandwidth * calibration.bandwidth_share,
         calibration.kernel_overhead,
         calibration.dispatch if rate.dispatch is None else rate.dispatch,
@@ -303,7 +331,7 @@ def part_shape(graph: ModelGraph, op: Operator, part: Part = WHOLE) -> Shape:
 
 
 def _saturation(graph: ModelGraph, op: Operator, rate: KernelRate, part: Part, threads: int) -> float:
-    work = part_work(graph, op, part)
+    work = part_work(graph, op, part) * winograd_share(graph, op, rate.tile)
     if not work:
         return 1.0
     if not rate.shaped:
