@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from socsim.devices.device import Cluster
 
-__all__ = ["HALVES", "IN_ORDER", "Rate", "class_rate", "crossing_prior", "serial_prior"]
+__all__ = ["HALVES", "IN_ORDER", "Rate", "class_rate", "crossing_prior", "meeting_prior", "serial_prior"]
 
 IN_ORDER = frozenset({"cortex-a7", "cortex-a53", "cortex-a55", "cortex-a510", "cortex-a520"})
 """Core types that issue in order: plain code runs three to five times slower on them than on others at their clock."""
@@ -163,6 +163,19 @@ def crossing_prior(cores: Iterable[str]) -> float:
         Core types of all clusters.
     """
     return 0.55 if any(map(_own_cache, cores)) else 0.1
+
+
+_SPINNING = frozenset({"tflite"})
+"""Libraries whose threads wait busily between kernels: pthreadpool, whose threads XNNPACK uses, looks a million times
+before it sleeps; and TensorFlow Lite draws nearly the same power at the wall for small networks as for large ones."""
+
+
+def meeting_prior(library: str) -> tuple[float, float]:
+    """What is expected of the time in s that a kernel takes for each thread more: median and spread.
+
+    Threads that wait busily see a line of cache change, in some hundred ns; those that sleep have to be woken up.
+    """
+    return (5e-7, 1.5) if library in _SPINNING else (4e-6, 1.0)
 
 
 def _own_cache(core: str) -> bool:

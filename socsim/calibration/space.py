@@ -9,7 +9,7 @@ from math import inf, log
 import numpy as np
 
 from socsim.calibration.features import FloatArray
-from socsim.calibration.priors import HALVES, class_rate, crossing_prior, serial_prior
+from socsim.calibration.priors import HALVES, class_rate, crossing_prior, meeting_prior, serial_prior
 from socsim.calibration.values import Values
 from socsim.devices.device import Accelerator, Cluster
 
@@ -106,7 +106,7 @@ def cpu_space(library: str, dtype: str, classes: Sequence[str], teams: Sequence[
     found += _speeds(library, dtype, classes, clusters)
     if threaded:
         found += _serial(library, dtype, classes)
-        found.append(_scalar("fork_join", 4e-6, 1.0, 1e-8, 1e-3))
+        found.append(_scalar("fork_join", *meeting_prior(library), 1e-8, 1e-3))
     crossing = crossing_prior(c.core for c in clusters)
     if any(len({c.name for c in team}) > 1 for team in teams):
         found.append(_scalar("crossing", crossing, 0.7, 1e-3, 0.95))
@@ -121,7 +121,10 @@ def cpu_space(library: str, dtype: str, classes: Sequence[str], teams: Sequence[
 
 
 def accelerator_space(library: str, accelerator: Accelerator, dtype: str, classes: Sequence[str]) -> Space:
-    """What can be fitted of an accelerator."""
+    """What can be fitted of an accelerator.
+
+    One that is called gets a whole network, compiled beforehand, and runs its kernels by itself: nobody enqueues them.
+    """
     lanes = accelerator.macs_per_cycle[dtype]
     found = [*_rates(library, accelerator.name, dtype, classes, None)]
     for i, name in enumerate(classes):
@@ -130,9 +133,10 @@ def accelerator_space(library: str, accelerator: Accelerator, dtype: str, classe
     found += [
         _scalar("kernel_overhead", 8e-6, 1.0, 1e-8, 1e-2),
         _scalar("inference_overhead", 1e-3, 1.2, 1e-8, 1.0),
-        _scalar("dispatch", 3e-6, 1.0, 1e-8, 1e-2),
         _scalar("bandwidth_share", 0.7, 0.4, 0.02, 1.0),
     ]
+    if not accelerator.call_latency:
+        found.append(_scalar("dispatch", 3e-6, 1.0, 1e-8, 1e-2))
     return Space(Values.neutral(classes), tuple(found))
 
 
