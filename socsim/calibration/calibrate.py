@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from socsim.calibration.complete import complete
-from socsim.calibration.crossval import held_out
+from socsim.calibration.crossval import Fold, fold_values, predictions
 from socsim.calibration.families import row_families
 from socsim.calibration.features import (
     FloatArray,
@@ -24,7 +24,7 @@ from socsim.calibration.fit import Fit, Series, fit
 from socsim.calibration.model import AcceleratorModel, CpuModel, OperatorModel
 from socsim.calibration.networks import Networks
 from socsim.calibration.operators import NONE, OperatorTimes, operator_kernels
-from socsim.calibration.power import PowerFit, fit_power
+from socsim.calibration.power import POOR, PowerFit, fit_power
 from socsim.calibration.space import Space, accelerator_space, cpu_space
 from socsim.calibration.tables import Row, Table
 from socsim.devices.device import Calibration, Device, KernelRate
@@ -57,6 +57,8 @@ class Part:
         Measurements.
     measured, fitted, predicted
         Latencies in s: measured, of the fit to all rows, and of fits to other families (NaN with one family only).
+    model
+        What predicts them, of the same networks in the same order.
     """
 
     cores: str
@@ -64,6 +66,7 @@ class Part:
     measured: FloatArray
     fitted: FloatArray
     predicted: FloatArray
+    model: CpuModel | AcceleratorModel
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ class Calibrated:
         Measurements by cores.
     families
         Family of every network.
+    folds
+        Of the cross-validation.
     """
 
     key: Key
@@ -92,6 +97,7 @@ class Calibrated:
     shown: tuple[str, ...]
     parts: tuple[Part, ...]
     families: Mapping[str, str]
+    folds: tuple[Fold, ...]
 
 
 @dataclass(frozen=True)
@@ -178,7 +184,9 @@ class _Calibrator:
                 self._device = with_calibration(self._device, done[-1].calibration)
         if not done:
             raise UsageError(f"{self._table.path}: nothing can be calibrated: " + "; ".join(self._warnings))
-        power = fit_power(self._device, self._table.rows, self._zoo.loaded)
+        power = fit_power(self._device, done, self._table.rows, self._zoo.loaded)
+        done = [_powered(one, power) for one in done]
+        self._device = with_calibration(self._device, *(one.calibration for one in done))
         return Outcome(self._device, self._table, tuple(done), power, tuple(self._warnings))
 
     def _usable(self, group: tuple[str, str, str], rows: Sequence[Row]) -> list[Row]:
@@ -314,13 +322,21 @@ class _Calibrator:
 
         found = fit(space, series)
         step()
-        predicted = held_out(
-            series, {n: self._families[n] for n in names}, lambda some: fit(space, some), done=step
-        )
+        known = {n: self._families[n] for n in names}
+        folds = fold_values(series, known, lambda some: fit(space, some), done=step)
+        predicted = predictions(series, known, folds)
         parts = [
-            Part(own[0].cores, tuple(own), s.seconds, s.model.latencies(found.values), p)
+            Part(own[0].cores, tuple(own), s.seconds, s.model.latencies(found.values), p, s.model)
             for own, s, p in zip(taken, series, predicted, strict=False)
         ]
         fastest = self._device.cores[self._device.fastest_core]
         calibration = complete(library, key, found.values, fastest)
-        return Calibrated(key, found, calibration, space.fixed.classes, tuple(parts), families)
+        return Calibrated(key, found, calibration, space.fixed.classes, tuple(parts), families, folds)
+
+
+def _powered(found: Calibrated, power: PowerFit | None) -> Calibrated:
+    """With what energies tell of its power."""
+    told = power.sets.get(found.key) if power else None
+    if told is None or told.mape > POOR:
+        return found
+    return replace(found, calibration=replace(found.calibration, power=told.power))

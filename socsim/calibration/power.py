@@ -1,26 +1,62 @@
 """Power from energies: the idle device, and what busy cores and accelerators draw beside what their profile says.
 
 Energy of an inference is taken as power times latency, as a meter of the whole device sees it: all that is idle, the
-processor that works, and the traffic to DRAM.
+processor that works, and the traffic to DRAM. What the processor draws is told of each parameter set by itself, while
+its kernels compute and while they start and end: threads of one library wait busily, those of another sleep.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from socsim.calibration.features import FloatArray
 from socsim.calibration.tables import Row
-from socsim.devices.device import Accelerator, Cluster, Device
+from socsim.devices.device import Accelerator, Cluster, Device, KernelPower
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.kernels import part_bytes
 
-__all__ = ["PowerFit", "ProcessorPower", "fit_power"]
+if TYPE_CHECKING:
+    from socsim.calibration.calibrate import Calibrated, Part
+    from socsim.calibration.values import Values
+
+__all__ = ["PowerFit", "ProcessorPower", "SetPower", "fit_power"]
 
 FEWEST = 3
-"""Rows with energies below which a processor's power is not fitted."""
+"""Rows with energies below which the power of a parameter set is not fitted."""
+POOR = 0.3
+"""Error of energies beyond which a power is not taken for known: what the profile says of it stays."""
 _LEAST_BOARD = 0.01
 """Power in W of the board that is left at least."""
+_SCATTER = 0.05
+"""What a good law misses powers by, as a share; what is drawn while waiting is expected to be what is drawn while
+computing, give or take all of it."""
+
+Key = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SetPower:
+    """Power of a processor while it runs the kernels of one parameter set.
+
+    Parameters
+    ----------
+    power
+        As shares of what the busy processor draws beyond idle with :attr:`ProcessorPower.factor`; with the error of
+        energies on families that were not fitted, at latencies that were predicted without them.
+    n
+        Rows with energies.
+    mape
+        Mean absolute error of the energies at the measured latencies, as a share.
+    """
+
+    power: KernelPower
+    n: int
+    mape: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +68,7 @@ class ProcessorPower:
     processor
         ``"cpu"`` or an accelerator.
     factor
-        By what the profile's dynamic power is to be multiplied.
+        By what the profile's dynamic power is to be multiplied: the highest that a parameter set shows.
     n
         Rows with energies.
     mape
@@ -57,40 +93,106 @@ class PowerFit:
         Rows with an idle power.
     processors
         Those that have energies.
+    sets
+        Parameter sets that have, by key.
     """
 
     board: float | None
     idle_rows: int
     processors: tuple[ProcessorPower, ...]
+    sets: Mapping[Key, SetPower]
+
+
+@dataclass(frozen=True)
+class _Energies:
+    """Measured powers on one set of cores, or on an accelerator, beside what is known of them.
+
+    Parameters
+    ----------
+    part, kept
+        Measurements, and the indices of those that have energies.
+    watts, base, traffic
+        Of each: power in W, the part of it that does not depend on the processor, and energy in J of DRAM traffic.
+    full, fixed
+        What the busy processor draws beyond idle by its profile, in W: all of it, and leakage less idle.
+    """
+
+    part: Part
+    kept: list[int]
+    watts: FloatArray
+    base: float
+    traffic: FloatArray
+    full: float
+    fixed: float
+
+    @property
+    def seconds(self) -> FloatArray:
+        """Measured latencies."""
+        return self.part.measured[self.kept]
+
+    def busy(self, values: Values) -> FloatArray:
+        """Shares of the latencies that kernels compute."""
+        return self.part.model.computing(values)[self.kept]
+
+    def design(self, values: Values) -> FloatArray:
+        """What is drawn beyond idle, in W, for each of: a share 1 while computing, and while waiting."""
+        share = self.busy(values)
+        return self.full * np.stack([share, 1.0 - share], axis=1)
+
+    def drawn(self) -> FloatArray:
+        """What the processor drew beyond idle, in W."""
+        return self.watts - self.base - self.traffic / self.seconds
 
 
 def fit_power(
-    device: Device, rows: Sequence[Row], network: Callable[[Row], ModelGraph | None]
+    device: Device,
+    found: Sequence[Calibrated],
+    rows: Sequence[Row],
+    network: Callable[[Row], ModelGraph | None],
 ) -> PowerFit | None:
-    """Fit powers; None if no processor has rows with energies enough.
+    """Fit powers; None if no parameter set has rows with energies enough.
 
     Parameters
     ----------
     device
         With the powers of its profile.
+    found
+        Parameter sets, with their measurements.
     rows
-        Measurements, with energies or powers where they were taken.
+        All rows of the table, which tell idle powers.
     network
         The network of a row, if there is one.
     """
     idle = [row.idle_power for row in rows if row.idle_power is not None]
     board = max(_LEAST_BOARD, median(idle) - _idle(device)) if idle else None
     base = _idle(device) + (device.board_power if board is None else board)
-    by_processor: dict[str, list[Row]] = {}
-    for row in rows:
-        if _power(row) is not None and network(row) is not None:
-            by_processor.setdefault(row.processor, []).append(row)
-    found = [
-        _processor(device, processor, own, base, network)
-        for processor, own in sorted(by_processor.items())
-        if len(own) >= FEWEST
-    ]
-    return PowerFit(board, len(idle), tuple(p for p in found if p)) if found or idle else None
+    measured = {one.key: _energies(device, one, base, network) for one in found}
+    by_processor: dict[str, dict[Key, tuple[Calibrated, list[_Energies]]]] = {}
+    for one in found:
+        own = measured[one.key]
+        if sum(len(e.kept) for e in own) >= FEWEST and all(e.full > e.fixed for e in own):
+            by_processor.setdefault(one.key[1], {})[one.key] = (one, own)
+    processors, sets = [], {}
+    for name, own_sets in sorted(by_processor.items()):
+        processor, shares = _processor(name, own_sets)
+        processors.append(processor)
+        sets.update(shares)
+    return PowerFit(board, len(idle), tuple(processors), sets) if processors or idle else None
+
+
+def _energies(
+    device: Device, found: Calibrated, base: float, network: Callable[[Row], ModelGraph | None]
+) -> list[_Energies]:
+    kept = []
+    for part in found.parts:
+        at = [i for i, row in enumerate(part.rows) if _power(row) is not None]
+        if at:
+            own = [part.rows[i] for i in at]
+            watts = np.array([_power(row) or 0.0 for row in own])
+            traffic = np.array([_traffic(device, row, network(row)) for row in own])
+            fixed, full = _busy(device, found.key[1], part.cores)
+            kept.append(_Energies(part, at, watts, base, traffic, full, fixed))
+    return kept
 
 
 def _power(row: Row) -> float | None:
@@ -103,40 +205,84 @@ def _idle(device: Device) -> float:
     return clusters + sum(a.power.idle for a in device.accelerators.values()) + device.memory.background_power
 
 
-def _processor(
-    device: Device,
-    processor: str,
-    rows: Sequence[Row],
-    base: float,
-    network: Callable[[Row], ModelGraph | None],
-) -> ProcessorPower | None:
-    parts = [
-        (_power(row) or 0.0, base + _traffic(device, row, network(row)) + fixed, dynamic)
-        for row in rows
-        for fixed, dynamic in [_busy(device, processor, row.cores)]
-    ]
-    if not all(dynamic for _, _, dynamic in parts):
-        return None
-    factor = max(0.05, median((power - rest) / dynamic for power, rest, dynamic in parts))
-    errors = [abs((rest + factor * dynamic) / power - 1.0) for power, rest, dynamic in parts]
-    return ProcessorPower(processor, factor, len(rows), fmean(errors))
-
-
 def _traffic(device: Device, row: Row, graph: ModelGraph | None) -> float:
-    """Power in W of DRAM traffic at the measured latency."""
+    """Energy in J of an inference's DRAM traffic."""
     if graph is None:
         return 0.0
-    moved = sum(part_bytes(graph, op, row.precision) for op in graph)
-    return moved * device.memory.energy_per_byte / row.latency
+    return sum(part_bytes(graph, op, row.precision) for op in graph) * device.memory.energy_per_byte
 
 
 def _busy(device: Device, processor: str, cores: str) -> tuple[float, float]:
-    """What a busy processor draws beyond idle in W: leakage less idle, and dynamic power."""
+    """What a busy processor draws beyond idle in W: leakage less idle, and all of it."""
     units: list[Cluster | Accelerator]
     if processor == "cpu":
         units = [device.cores[i] for i in device.parse_cores(cores or "all")]
     else:
         units = [device.accelerators[processor]]
     leaking = sum(u.power.leakage * u.max_opp.voltage - u.power.idle for u in units)
-    busy = sum(u.power.busy(u.max_opp) - u.power.idle for u in units)
-    return leaking, busy - leaking
+    return leaking, sum(u.power.busy(u.max_opp) - u.power.idle for u in units)
+
+
+def _processor(
+    name: str, found: Mapping[Key, tuple[Calibrated, list[_Energies]]]
+) -> tuple[ProcessorPower, dict[Key, SetPower]]:
+    """The processor's power, and what of it each parameter set draws."""
+    shares = {key: _shares(own, one.fit.values) for key, (one, own) in found.items()}
+    errors = {key: _errors(own, shares[key], one.fit.values) for key, (one, own) in found.items()}
+    told = [key for key in found if fmean(errors[key]) <= POOR] or list(found)
+    highest = max(float(max(shares[key])) for key in told)
+    widest = max((e for _, own in found.values() for e in own), key=lambda e: e.full)
+    factor = max(0.05, (highest * widest.full - widest.fixed) / (widest.full - widest.fixed))
+    scale = (widest.fixed + factor * (widest.full - widest.fixed)) / widest.full
+    sets = {}
+    for key, (one, own) in found.items():
+        computing, waiting = (float(share) / scale for share in shares[key])
+        power = KernelPower(computing, waiting, _held_out(one, own))
+        sets[key] = SetPower(power, len(errors[key]), fmean(errors[key]))
+    every = [error for own in errors.values() for error in own]
+    return ProcessorPower(name, factor, len(every), fmean(every)), sets
+
+
+def _shares(energies: Iterable[_Energies], values: Values, unseen: Container[str] = ()) -> FloatArray:
+    """Shares of the profile's busy power while computing and while waiting, by least squares in relative power.
+
+    Parameters
+    ----------
+    unseen
+        Networks that are left out.
+    """
+    from scipy.optimize import nnls
+
+    rows, right = [], []
+    for own in energies:
+        taken = [own.part.rows[i].model not in unseen for i in own.kept]
+        rows.append((own.design(values) / own.watts[:, None] / _SCATTER)[taken])
+        right.append((own.drawn() / own.watts / _SCATTER)[taken])
+    matrix, target = np.concatenate(rows), np.concatenate(right)
+    usual = float(matrix.sum(axis=1) @ target / np.sum(matrix.sum(axis=1) ** 2)) if len(target) else 1.0
+    alike = np.array([[-1.0, 1.0]]) / max(usual, 1e-6)
+    return np.array(nnls(np.concatenate([matrix, alike]), np.append(target, 0.0))[0])
+
+
+def _errors(energies: Iterable[_Energies], shares: FloatArray, values: Values) -> list[float]:
+    """Absolute errors of powers at the measured latencies, as shares."""
+    return [
+        float(error)
+        for own in energies
+        for error in np.abs((own.design(values) @ shares - own.drawn()) / own.watts)
+    ]
+
+
+def _held_out(found: Calibrated, energies: Sequence[_Energies]) -> float | None:
+    """Mean error of energies by fits, of latencies and powers, to other families; None with one family only."""
+    errors: list[float] = []
+    for fold, values in found.folds:
+        unseen = {model for model, family in found.families.items() if family in fold}
+        shares = _shares(energies, values, unseen)
+        for own in energies:
+            latency = own.part.model.latencies(values)[own.kept]
+            predicted = (own.base + own.design(values) @ shares) * latency + own.traffic
+            wrong = np.abs(predicted / (own.watts * own.seconds) - 1.0)
+            models = [own.part.rows[i].model for i in own.kept]
+            errors += [float(error) for error, model in zip(wrong, models, strict=True) if model in unseen]
+    return fmean(errors) if errors else None

@@ -9,18 +9,17 @@ from statistics import median
 
 from socsim import units
 from socsim.calibration.calibrate import Calibrated, Outcome
+from socsim.calibration.power import POOR
 from socsim.calibration.report import IDENTIFIED, held_out_accuracy, range_of
 from socsim.calibration.tables import Table
 from socsim.calibration.values import SCALARS
-from socsim.devices.device import KernelRate
+from socsim.devices.device import KernelPower, KernelRate
 from socsim.words import counted
 
 __all__ = ["power_lines", "profile_text", "set_lines", "source_lines", "write_profile"]
 
 _TIMES = frozenset({"kernel_overhead", "inference_overhead", "dispatch", "fork_join"})
 _PRIOR = "prior: what is expected of such kernels; the measurements do not tell"
-_POOR = 0.3
-"""Error of energies beyond which a processor's power is not taken for known: what its profile says of it stays."""
 _GOOD = 0.1
 """Error on unknown families up to which numbers count as measured (B), beyond it as derived (C)."""
 
@@ -98,6 +97,7 @@ def set_lines(found: Calibrated, table: Table) -> Iterable[str]:
         if held
         else (f"error: {{low: {_number(low)}, high: {_number(high)}}}")
     )
+    yield from _power(found)
     yield from _clusters(found)
     yield "kernels:"
     learned = _learned(found)
@@ -167,6 +167,18 @@ def _rate(rate: KernelRate, learned: tuple[float, float] | None) -> str:
     return "{" + ", ".join(fields) + "}" + f"  # s.e. {100 * learned[1]:.0f} %"
 
 
+def _power(found: Calibrated) -> Iterable[str]:
+    """What the processor draws meanwhile, if energies tell it."""
+    own = found.calibration.power
+    if own == KernelPower():
+        return
+    rows = sum(row.energy is not None or row.power is not None for part in found.parts for row in part.rows)
+    told = [f"computing: {_number(own.computing)}", f"waiting: {_number(own.waiting)}"]
+    told += [f"mape: {_number(own.mape)}"] if own.mape is not None else []
+    source = f'grade: C, source: "calibrated: energies of {counted(rows, "row")}"'
+    yield f"power: {{{', '.join(told)}, {source}}}"
+
+
 def _clusters(found: Calibrated) -> Iterable[str]:
     factors = list(found.calibration.clusters.items())[1:]
     if not factors:
@@ -194,7 +206,7 @@ def power_lines(outcome: Outcome, *, board: bool = True) -> Iterable[str]:
         told = f"calibrated: idle power of {counted(power.idle_rows, 'row')}, less what is modelled by itself"
         idle = units.format(float(_number(power.board)), "power")
         yield f'board_power: {{value: {idle}, grade: C, source: "{told}"}}'
-    factors = {p.processor: p for p in power.processors if p.mape <= _POOR}
+    factors = {p.processor: p for p in power.processors if p.mape <= POOR}
     if "cpu" in factors:
         yield "clusters:"
         for cluster in outcome.device.clusters:
