@@ -11,6 +11,7 @@ import numpy as np
 from socsim.calibration.calibrate import Calibrated, Outcome, Part
 from socsim.calibration.features import FloatArray
 from socsim.calibration.metrics import Accuracy, accuracy, interval, unusual
+from socsim.calibration.power import SetPower
 
 __all__ = ["IDENTIFIED", "described", "held_out_accuracy", "kind_of_cores", "range_of", "summary"]
 
@@ -34,8 +35,24 @@ def described(outcome: Outcome) -> dict[str, Any]:
                 {"processor": p.processor, "factor": p.factor, "rows": p.n, "energy_mape": p.mape}
                 for p in power.processors
             ],
+            "sets": [_set_power(key, own) for key, own in power.sets.items()],
         },
     }  # fmt: skip
+
+
+def _set_power(key: tuple[str, str, str, str], own: SetPower) -> dict[str, Any]:
+    library, processor, dtype, layout = key
+    return {
+        "library": library,
+        "processor": processor,
+        "precision": dtype,
+        "layout": layout,
+        "computing": own.power.computing,
+        "waiting": own.power.waiting,
+        "rows": own.n,
+        "energy_mape": own.mape,
+        "cross_validated_energy_mape": own.power.mape,
+    }
 
 
 def _calibration(found: Calibrated) -> dict[str, Any]:
