@@ -165,17 +165,18 @@ def crossing_prior(cores: Iterable[str]) -> float:
     return 0.55 if any(map(_own_cache, cores)) else 0.1
 
 
-_SPINNING = frozenset({"tflite"})
-"""Libraries whose threads wait busily between kernels: pthreadpool, whose threads XNNPACK uses, looks a million times
-before it sleeps; and TensorFlow Lite draws nearly the same power at the wall for small networks as for large ones."""
+_MEETING: Mapping[str, tuple[float, float]] = MappingProxyType({"tflite": (5e-7, 1.5), "armnn": (1e-5, 1.0)})
+"""Libraries of which it is known how threads wait between kernels, with what each thread more costs a kernel in s.
+
+TensorFlow Lite's wait busily, and see a line of cache change: pthreadpool, whose threads XNNPACK uses, looks a million
+times before it sleeps; and at the wall it draws nearly the same for small networks as for large ones. Those of the
+Compute Library, which Arm NN uses, sleep on a condition variable each and are woken up one after the other.
+"""
 
 
 def meeting_prior(library: str) -> tuple[float, float]:
-    """What is expected of the time in s that a kernel takes for each thread more: median and spread.
-
-    Threads that wait busily see a line of cache change, in some hundred ns; those that sleep have to be woken up.
-    """
-    return (5e-7, 1.5) if library in _SPINNING else (4e-6, 1.0)
+    """What is expected of the time in s that a kernel takes for each thread more: median and spread."""
+    return _MEETING.get(library, (4e-6, 1.0))
 
 
 def _own_cache(core: str) -> bool:
