@@ -1,11 +1,11 @@
-"""What is expected of TensorFlow Lite's and ncnn's kernels: how much of the accuracy rests on it.
+"""What is expected of TensorFlow Lite's, Arm NN's and ncnn's kernels: how much of the accuracy rests on it.
 
     python benchmarks/priors.py [--json]
 
-Expectations of group convolutions, of Winograd and of what runs on one thread were set with the measurements in view
-that calibration is judged by. Here each device is calibrated three times, and held against families of networks that
-the fit did not see: with expectations as they ship; without any that a library has of its own; and with those taken
-from fits to the other devices of the table alone.
+Expectations of group convolutions, of Winograd, of what runs on one thread and of how soon threads meet were set with
+the measurements in view that calibration is judged by. Here each device is calibrated three times, and held against
+families of networks that the fit did not see: with expectations as they ship; without any that a library has of its
+own; and with those taken from fits to the other devices of the table alone.
 """
 
 from __future__ import annotations
@@ -38,9 +38,14 @@ from socsim.devices.device import Device
 from socsim.devices.profile import load_device
 from socsim.workloads.library import load_library
 
+_BOARDS = ("raspberry-pi-4", "rk3588", "jetson-agx-xavier", "jetson-orin", "rk3399")
 CASES: Mapping[tuple[str, str, str], tuple[str, ...]] = {
     ("qed", "tflite", "fp32"): ("pixel-4", "galaxy-s10", "galaxy-a03s"),
     ("qed", "tflite", "int8"): ("pixel-4", "galaxy-s10", "galaxy-a03s"),
+    ("mlperf", "tflite", "fp32"): _BOARDS,
+    ("mlperf", "tflite", "int8"): _BOARDS,
+    ("mlperf", "armnn", "fp32"): _BOARDS,
+    ("mlperf", "armnn", "int8"): _BOARDS[:-1],
     ("ncnn", "ncnn", "fp16"): ("oneplus-7t", "rk3588", "jetson-agx-xavier"),
     ("ncnn", "ncnn", "fp32"): ("mate-10-pro", "raspberry-pi-4", "jetson-nano"),
 }
@@ -106,6 +111,9 @@ def _plain(space: Space, library: str, dtype: str, first: Any) -> Space:
             p = replace(p, median=rate.efficiency(first, dtype), spread=rate.spread)
         elif p.quantity == "serial_share":
             p = replace(p, median=0.1, spread=1.0)
+        elif p.quantity == "fork_join":
+            median, spread = priors.meeting_prior("")
+            p = replace(p, median=median, spread=spread)
         parameters.append(p)
     return Space(space.fixed, tuple(parameters))
 
@@ -125,6 +133,8 @@ def _from_others(case: Case, others: Sequence[tuple[Case, Fit]]) -> Space:
         mine = p.quantity == "serial_share" or (p.quantity == "efficiency" and _class_of(p.name) in OWN)
         if known and mine:
             p = replace(p, median=min(p.high * 0.99, p.median * exp(fmean(known))), spread=0.4)
+        elif known and p.quantity == "fork_join":
+            p = replace(p, median=p.median * exp(fmean(known)))
         parameters.append(p)
     return Space(case.plain.fixed, tuple(parameters))
 

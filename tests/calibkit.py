@@ -39,7 +39,10 @@ def phone() -> Device:
 def kernels() -> Kernels:
     """Kernels of :data:`NETWORKS`."""
     return cpu_kernels(
-        load_library("tflite"), "fp32", {name: build_model(name) for name in NETWORKS}, phone().cores[phone().fastest_core]
+        load_library("tflite"),
+        "fp32",
+        {name: build_model(name) for name in NETWORKS},
+        phone().cores[phone().fastest_core],
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from socsim.calibration.complete import complete
-from socsim.calibration.crossval import held_out
+from socsim.calibration.crossval import Fold, fold_values, predictions
 from socsim.calibration.doubts import doubts
 from socsim.calibration.families import row_families
 from socsim.calibration.features import (
@@ -25,7 +25,7 @@ from socsim.calibration.fit import Fit, Series, fit
 from socsim.calibration.model import AcceleratorModel, CpuModel, OperatorModel
 from socsim.calibration.networks import Networks
 from socsim.calibration.operators import NONE, OperatorTimes, operator_kernels
-from socsim.calibration.power import PowerFit, fit_power
+from socsim.calibration.power import PowerFit, fit_power, known
 from socsim.calibration.priors import queue
 from socsim.calibration.space import Space, accelerator_space, cpu_space
 from socsim.calibration.tables import Row, Table
@@ -59,6 +59,8 @@ class Part:
         Measurements.
     measured, fitted, predicted
         Latencies in s: measured, of the fit to all rows, and of fits to other families (NaN with one family only).
+    model
+        What predicts them, of the same networks in the same order.
     """
 
     cores: str
@@ -66,6 +68,7 @@ class Part:
     measured: FloatArray
     fitted: FloatArray
     predicted: FloatArray
+    model: CpuModel | AcceleratorModel
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ class Calibrated:
         Measurements by cores.
     families
         Family of every network.
+    folds
+        Of the cross-validation.
     """
 
     key: Key
@@ -94,6 +99,7 @@ class Calibrated:
     shown: tuple[str, ...]
     parts: tuple[Part, ...]
     families: Mapping[str, str]
+    folds: tuple[Fold, ...]
 
 
 @dataclass(frozen=True)
@@ -183,8 +189,10 @@ class _Calibrator:
             why = "; ".join((*self._table.warnings, *self._warnings))
             raise UsageError(f"{self._table.path}: nothing can be calibrated: {why}")
         self._unused(done)
-        power = fit_power(self._device, self._table.rows, self._zoo.loaded)
+        power = fit_power(self._device, done, self._table.rows, self._zoo.loaded)
         self._warnings += power.warnings if power else ()
+        done = [_powered(one, power) for one in done]
+        self._device = with_calibration(self._device, *(one.calibration for one in done))
         return Outcome(self._device, self._table, tuple(done), power, tuple(self._warnings))
 
     def _unused(self, done: Iterable[Calibrated]) -> None:
@@ -348,12 +356,20 @@ class _Calibrator:
         self._warnings += [
             f"{'/'.join(key[:3])}: {doubt}" for doubt in doubts(self._device, key[1], found, whole)
         ]
-        predicted = held_out(
-            series, {n: self._families[n] for n in names}, lambda some: fit(space, some), done=step
-        )
+        families_of = {n: self._families[n] for n in names}
+        folds = fold_values(series, families_of, lambda some: fit(space, some), done=step)
+        predicted = predictions(series, families_of, folds)
         parts = [
-            Part(own[0].cores, tuple(own), s.seconds, s.model.latencies(found.values), p)
+            Part(own[0].cores, tuple(own), s.seconds, s.model.latencies(found.values), p, s.model)
             for own, s, p in zip(taken, series, predicted, strict=False)
         ]
         calibration = complete(library, key, found.values, self._fastest)
-        return Calibrated(key, found, calibration, space.fixed.classes, tuple(parts), families)
+        return Calibrated(key, found, calibration, space.fixed.classes, tuple(parts), families, folds)
+
+
+def _powered(found: Calibrated, power: PowerFit | None) -> Calibrated:
+    """With what energies tell of its power."""
+    told = power.sets.get(found.key) if power else None
+    if told is None or not known(told):
+        return found
+    return replace(found, calibration=replace(found.calibration, power=told.power))

@@ -9,8 +9,12 @@ import numpy as np
 
 from socsim.calibration.features import FloatArray
 from socsim.calibration.fit import Fit, Series
+from socsim.calibration.values import Values
 
-__all__ = ["family_folds", "held_out"]
+__all__ = ["Fold", "family_folds", "fold_values", "held_out", "predictions"]
+
+Fold = tuple[frozenset[str], Values]
+"""Families, and the parameter set of a fit to the others."""
 
 
 def family_folds(families: Sequence[str], count: int = 5) -> tuple[frozenset[str], ...]:
@@ -40,6 +44,21 @@ def held_out(
 ) -> list[FloatArray]:
     """Latencies in s predicted for every network by a fit to other families; as many arrays as series.
 
+    Parameters are as of :func:`fold_values`, what is returned as of :func:`predictions`.
+    """
+    return predictions(series, families, fold_values(series, families, fit, count=count, done=done))
+
+
+def fold_values(
+    series: Sequence[Series],
+    families: Mapping[str, str],
+    fit: Callable[[Sequence[Series]], Fit],
+    *,
+    count: int = 5,
+    done: Callable[[], None] = lambda: None,
+) -> tuple[Fold, ...]:
+    """Folds of families, each with a fit to all others; none where there is one family only.
+
     Parameters
     ----------
     series
@@ -52,25 +71,38 @@ def held_out(
         Folds.
     done
         Called after each fold.
-
-    Returns
-    -------
-    In the order of each series' networks; NaN everywhere where there is one family only.
     """
     folds = family_folds(
         [families[name] for name in sorted({n for s in series for n in s.model.kernels.networks})], count
     )
-    predicted = [np.full(len(s.seconds), np.nan) for s in series]
-    if len(folds) < 2:
-        return predicted
-    for fold in folds:
-        inside = [[families[n] in fold for n in s.model.kernels.networks] for s in series]
-        values = fit(
-            [part for s, own in zip(series, inside, strict=True) if (part := s.only(np.logical_not(own)))]
-        ).values
-        for s, own, target in zip(series, inside, predicted, strict=True):
-            part = s.only(np.array(own))
-            if part:
-                target[np.flatnonzero(own)] = part.model.latencies(values)
+    found = []
+    for fold in folds if len(folds) > 1 else ():
+        others = [s.only(np.logical_not(_inside(s, families, fold))) for s in series]
+        found.append((fold, fit([part for part in others if part]).values))
         done()
+    return tuple(found)
+
+
+def predictions(
+    series: Sequence[Series], families: Mapping[str, str], folds: Sequence[Fold]
+) -> list[FloatArray]:
+    """Latencies in s of every network by the parameter set of its fold.
+
+    Returns
+    -------
+    In the order of each series' networks; NaN everywhere where there is no fold.
+    """
+    predicted = [np.full(len(s.seconds), np.nan) for s in series]
+    for fold, values in folds:
+        for s, target in zip(series, predicted, strict=True):
+            inside = _inside(s, families, fold)
+            part = s.only(inside)
+            if part:
+                target[inside] = part.model.latencies(values)
     return predicted
+
+
+def _inside(
+    series: Series, families: Mapping[str, str], fold: frozenset[str]
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return np.array([families[name] in fold for name in series.model.kernels.networks])

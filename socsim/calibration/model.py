@@ -36,6 +36,10 @@ class LatencyModel(Protocol):
         """By how much its network's latency grows with each kernel's time; None for 1."""
         ...
 
+    def computing(self, values: Values) -> FloatArray:
+        """Share of every network's latency that its kernels compute, and do not just start or end."""
+        ...
+
 
 @dataclass(frozen=True)
 class CpuModel:
@@ -64,11 +68,13 @@ class CpuModel:
         per_work = (serial / speeds[0] + (1.0 - serial) / together) / values["efficiency"]
         compute = k.work * per_work[k.kind] * _saturation(k, values, threads)
         reach = min(self.team.bandwidth * values.scalar("bandwidth_share"), self.team.memory)
-        first = values.clusters.index(self.team.cores[0].name)
-        fixed = values.scalar("kernel_overhead") + values.scalar("fork_join") * (threads - 1)
-        fixed *= float(values["overhead"][first])
-        times: FloatArray = fixed + np.maximum(compute, k.bytes / reach)
+        times: FloatArray = self._fixed(values) + np.maximum(compute, k.bytes / reach)
         return times
+
+    def _fixed(self, values: Values) -> float:
+        """Time in s of a kernel's start and end."""
+        fixed = values.scalar("kernel_overhead") + values.scalar("fork_join") * (len(self.team.cores) - 1)
+        return fixed * float(values["overhead"][values.clusters.index(self.team.cores[0].name)])
 
     def _speeds(self, values: Values) -> FloatArray:
         """Operations per second by thread and class."""
@@ -91,6 +97,13 @@ class CpuModel:
     def weights(self, values: Values) -> FloatArray | None:
         """All kernels count."""
         return None
+
+    def computing(self, values: Values) -> FloatArray:
+        """Share of every network's latency that its kernels compute."""
+        k = self.kernels
+        busy = np.bincount(k.network, self.durations(values) - self._fixed(values), len(k.networks))
+        share: FloatArray = busy / self.latencies(values)
+        return share
 
 
 @dataclass(frozen=True)
@@ -142,6 +155,10 @@ class AcceleratorModel:
         last = np.minimum.reduceat(waits, self._starts)
         last = np.where(last == len(ends), self._starts, last)
         return (at >= last[self.kernels.segment]).astype(float)
+
+    def computing(self, values: Values) -> FloatArray:
+        """All of it: what an accelerator draws while its kernels start is not told from the rest."""
+        return np.ones(len(self.kernels.networks))
 
     @property
     def _starts(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

@@ -22,6 +22,7 @@ __all__ = [
     "Rate",
     "class_rate",
     "crossing_prior",
+    "meeting_prior",
     "queue",
     "serial_prior",
 ]
@@ -229,6 +230,20 @@ def crossing_prior(cores: Iterable[str]) -> float:
         Core types of all clusters.
     """
     return 0.55 if any(map(_own_cache, cores)) else 0.1
+
+
+_MEETING: Mapping[str, tuple[float, float]] = MappingProxyType({"tflite": (5e-7, 1.5), "armnn": (1e-5, 1.0)})
+"""Libraries of which it is known how threads wait between kernels, with what each thread more costs a kernel in s.
+
+TensorFlow Lite's wait busily, and see a line of cache change: pthreadpool, whose threads XNNPACK uses, looks a million
+times before it sleeps; and at the wall it draws nearly the same for small networks as for large ones. Those of the
+Compute Library, which Arm NN uses, sleep on a condition variable each and are woken up one after the other.
+"""
+
+
+def meeting_prior(library: str) -> tuple[float, float]:
+    """What is expected of the time in s that a kernel takes for each thread more: median and spread."""
+    return _MEETING.get(library, (4e-6, 1.0))
 
 
 def _own_cache(core: str) -> bool:

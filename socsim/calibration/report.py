@@ -11,7 +11,7 @@ import numpy as np
 from socsim.calibration.calibrate import Calibrated, Outcome, Part
 from socsim.calibration.features import FloatArray
 from socsim.calibration.metrics import Accuracy, accuracy, interval, unusual
-from socsim.calibration.power import known
+from socsim.calibration.power import SetPower, known
 from socsim.devices.device import Device
 
 __all__ = ["IDENTIFIED", "described", "held_out_accuracy", "kept", "kind_of_cores", "range_of", "summary"]
@@ -38,6 +38,7 @@ def described(outcome: Outcome) -> dict[str, Any]:
                 {"processor": p.processor, "factor": p.factor, "rows": p.n, "energy_mape": p.mape, "told": known(p)}
                 for p in power.processors
             ],
+            "sets": [_set_power(key, own) for key, own in power.sets.items()],
         },
     }  # fmt: skip
 
@@ -46,6 +47,21 @@ def kept(outcome: Outcome, device: Device) -> list[str]:
     """Parameter sets of a device that a calibration did not fit: those that a written file takes over from it."""
     fitted = {found.key for found in outcome.calibrated}
     return [" ".join(filter(None, key)) for key in sorted(device.calibrations) if key not in fitted]
+
+
+def _set_power(key: tuple[str, str, str, str], own: SetPower) -> dict[str, Any]:
+    library, processor, dtype, layout = key
+    return {
+        "library": library,
+        "processor": processor,
+        "precision": dtype,
+        "layout": layout,
+        "computing": own.power.computing,
+        "waiting": own.power.waiting,
+        "rows": own.n,
+        "energy_mape": own.mape,
+        "cross_validated_energy_mape": own.power.mape,
+    }
 
 
 def _calibration(found: Calibrated) -> dict[str, Any]:

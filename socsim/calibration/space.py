@@ -17,6 +17,7 @@ from socsim.calibration.priors import (
     WINOGRAD_HALVES,
     class_rate,
     crossing_prior,
+    meeting_prior,
     queue,
     serial_prior,
 )
@@ -142,7 +143,7 @@ def cpu_space(library: str, dtype: str, classes: Sequence[str], teams: Sequence[
     found += _speeds(library, dtype, classes, clusters)
     if threaded:
         found += _serial(library, dtype, classes)
-        found.append(_scalar("fork_join", 4e-6, 1.0, 1e-8, 1e-3))
+        found.append(_scalar("fork_join", *meeting_prior(library), 1e-8, 1e-3))
     crossing = crossing_prior(c.core for c in clusters)
     if any(len({c.name for c in team}) > 1 for team in teams):
         found.append(_scalar("crossing", crossing, 0.7, 1e-3, 0.95))
@@ -157,7 +158,10 @@ def cpu_space(library: str, dtype: str, classes: Sequence[str], teams: Sequence[
 
 
 def accelerator_space(library: str, accelerator: Accelerator, dtype: str, classes: Sequence[str]) -> Space:
-    """What can be fitted of an accelerator."""
+    """What can be fitted of an accelerator.
+
+    One that is called gets a whole network, compiled beforehand, and runs its kernels by itself: nobody enqueues them.
+    """
     lanes = accelerator.macs_per_cycle[dtype]
     known = queue(library)
     found = [*_rates(library, accelerator.name, dtype, classes, None)]
@@ -169,9 +173,10 @@ def accelerator_space(library: str, accelerator: Accelerator, dtype: str, classe
     found += [
         _scalar("kernel_overhead", known.overhead, 1.0, 1e-8, 1e-2),
         _scalar("inference_overhead", 1e-3, 1.2, 1e-8, 1.0),
-        _scalar("dispatch", 3e-6, 1.0, 1e-8, 1e-2),
         _scalar("bandwidth_share", 0.7, 0.4, 0.02, 1.0),
     ]
+    if not accelerator.call_latency:
+        found.append(_scalar("dispatch", 3e-6, 1.0, 1e-8, 1e-2))
     return Space(Values.neutral(classes), tuple(found))
 
 

@@ -82,6 +82,8 @@ class Group:
     def held_out(self) -> float | None:
         """Mean error of the set on families of networks that were left out of a fit, as a share; None if not known."""
         error = self.calibration.error
+        if self.quantity == "energy":
+            return self.calibration.power.mape if self.seen else None
         return error.mape if self.seen and error else None
 
 
@@ -166,7 +168,7 @@ def summary(found: Sequence[Group]) -> list[tuple[str, ...]]:
             f"{100 * error.within_10:.0f} %", group.calibration.grade, basis(group),
         )
         for group in found
-        for error, unseen in [(group.accuracy, group.held_out if group.quantity == "latency" else None)]
+        for error, unseen in [(group.accuracy, group.held_out)]
     ]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from socsim.calibration.power import known
 from socsim.calibration.report import IDENTIFIED, held_out_accuracy, range_of
 from socsim.calibration.tables import Table
 from socsim.calibration.values import SCALARS
-from socsim.devices.device import Calibration, Device, KernelRate
+from socsim.devices.device import Calibration, Device, KernelPower, KernelRate
 from socsim.devices.modes import of_whole, split_mode
 from socsim.devices.profile import device_names
 from socsim.devices.target import check_device_target, write_device
@@ -144,6 +144,7 @@ def set_lines(found: Calibrated, table: Table, device: Device) -> Iterable[str]:
         if held
         else (f"error: {{low: {_number(low)}, high: {_number(high)}}}")
     )
+    yield from _power(found)
     yield from _clusters(found)
     yield "kernels:"
     learned = _learned(found)
@@ -222,6 +223,18 @@ def _rate(rate: KernelRate, learned: tuple[float, float] | None) -> str:
         fields.append(f'grade: D, source: "{_PRIOR}"')
         return "{" + ", ".join(fields) + "}"
     return "{" + ", ".join(fields) + "}" + f"  # s.e. {100 * learned[1]:.0f} %"
+
+
+def _power(found: Calibrated) -> Iterable[str]:
+    """What the processor draws meanwhile, if energies tell it."""
+    own = found.calibration.power
+    if own == KernelPower():
+        return
+    rows = sum(row.energy is not None or row.power is not None for part in found.parts for row in part.rows)
+    told = [f"computing: {_number(own.computing)}", f"waiting: {_number(own.waiting)}"]
+    told += [f"mape: {_number(own.mape)}"] if own.mape is not None else []
+    source = f'grade: C, source: "calibrated: energies of {counted(rows, "row")}"'
+    yield f"power: {{{', '.join(told)}, {source}}}"
 
 
 def _clusters(found: Calibrated) -> Iterable[str]:

@@ -16,6 +16,7 @@ from socsim.devices.device import (
     ClusterFactors,
     Device,
     IdleState,
+    KernelPower,
     KernelRate,
     Memory,
     MemoryOpp,
@@ -200,8 +201,9 @@ def _calibration(key: tuple[str, str, str, str], spec: CalibrationSpec, document
     kernels = {name: KernelRate(**dict(rate)) for name, rate in values.pop("kernels").items()}
     clusters = {name: ClusterFactors(**dict(own)) for name, own in values.pop("clusters").items()}
     error = CalibrationError(**dict(spec.error)) if spec.error else None
+    power = KernelPower(**dict(spec.power)) if spec.power else KernelPower()
     return Calibration(
-        *key, MappingProxyType(kernels), **{**values, "error": error}, grade=grade, source=source,
+        *key, MappingProxyType(kernels), **{**values, "error": error, "power": power}, grade=grade, source=source,
         clusters=MappingProxyType(clusters),
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Calibration", "CalibrationError", "ClusterFactors", "KernelRate"]
+__all__ = ["Calibration", "CalibrationError", "ClusterFactors", "KernelPower", "KernelRate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,31 @@ class CalibrationError:
 
 
 @dataclass(frozen=True, slots=True)
+class KernelPower:
+    """What a processor draws beyond idle while it runs kernels, as a share of what it draws when it is busy.
+
+    Parameters
+    ----------
+    computing
+        While they compute.
+    waiting
+        While they start and end: little where a library's threads sleep until they are needed.
+    mape
+        Mean absolute error of energies on networks of families that were not fitted, as a share; None if there were
+        none.
+    """
+
+    computing: float = 1.0
+    waiting: float = 1.0
+    mape: float | None = None
+
+    def mean(self, computing: float, waiting: float) -> float:
+        """Over times in s of both."""
+        total = computing + waiting
+        return (self.computing * computing + self.waiting * waiting) / total if total else self.computing
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterFactors:
     """How a cluster's cores differ from what their peak rate says, beside the others'.
 
@@ -138,6 +163,8 @@ class Calibration:
         Share of their speed that worker threads lose on other clusters than the first one's.
     error
         How far its predictions are from measurements; None where nobody compared.
+    power
+        What the processor draws meanwhile.
     """
 
     library: str
@@ -158,6 +185,7 @@ class Calibration:
     clusters: Mapping[str, ClusterFactors] = field(default_factory=dict)
     crossing: float = 0.0
     error: CalibrationError | None = None
+    power: KernelPower = KernelPower()
 
     @property
     def key(self) -> tuple[str, str, str, str]:

@@ -113,7 +113,7 @@ class Cores:
             name, kind, allowed, home=home, weight=nice_weight(nice),
             reference=1.0 if absolute else self.top_pace[best], uclamp=uclamp,
         )  # fmt: skip
-        thread.ran = [0.0] * self._groups
+        thread.ran, thread.drew = [0.0] * self._groups, [0.0] * self._groups
         self.threads.append(thread)
         return thread
 

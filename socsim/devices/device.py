@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from socsim.devices.calibration import Calibration, CalibrationError, ClusterFactors, KernelRate
+from socsim.devices.calibration import Calibration, CalibrationError, ClusterFactors, KernelPower, KernelRate
 from socsim.devices.cfs import CfsParameters
 from socsim.devices.modes import PowerMode, cut, mode_named
 from socsim.devices.opp import IdleState, Opp, PowerModel
@@ -28,6 +28,7 @@ __all__ = [
     "ClusterFactors",
     "Device",
     "IdleState",
+    "KernelPower",
     "KernelRate",
     "Memory",
     "MemoryOpp",

@@ -33,6 +33,8 @@ class RunQueue(ABC):
         self.env, self.core, self.pace = env, core, pace
         self.busy = {"kernel": 0.0, "host": 0.0, "other": 0.0}
         """Time in s that the core worked, by kind of thread."""
+        self.drawn = {"kernel": 0.0, "host": 0.0, "other": 0.0}
+        """The same times, each by the activity of what ran."""
         self.since = 0.0
         """Until when the accounts are kept."""
         self.group = 0
@@ -85,6 +87,13 @@ class RunQueue(ABC):
     @abstractmethod
     def _running(self) -> list[Thread]:
         """Threads that hold the core."""
+
+    def _book(self, thread: Thread, time: float) -> None:
+        drawn = time * thread.activity
+        self.busy[thread.kind] += time
+        self.drawn[thread.kind] += drawn
+        thread.ran[self.group] += time
+        thread.drew[self.group] += drawn
 
     def _give(self, thread: Thread, share: float) -> None:
         thread.share = share
@@ -145,8 +154,7 @@ class SharedQueue(RunQueue):
         now = self.env.now
         for thread in self._threads:
             time = thread.share * (now - self.since)
-            self.busy[thread.kind] += time
-            thread.ran[self.group] += time
+            self._book(thread, time)
         self.since = now
 
     def _running(self) -> list[Thread]:
@@ -254,8 +262,7 @@ class FairQueue(RunQueue):
             if elapsed > 0.0:
                 running.vruntime += elapsed * 1024 / running.weight
                 self._ran += elapsed
-                self.busy[running.kind] += elapsed
-                running.ran[self.group] += elapsed
+                self._book(running, elapsed)
             least = running.vruntime
             if self._queue and self._queue[0].vruntime < least:
                 least = self._queue[0].vruntime

@@ -26,6 +26,7 @@ __all__ = [
     "ClusterSpec",
     "DeviceSpec",
     "IdleStateSpec",
+    "KernelPowerSpec",
     "KernelSpec",
     "LibrarySpec",
     "MemoryOppSpec",
@@ -334,6 +335,14 @@ class CalibrationErrorSpec(_Block):
         return self
 
 
+class KernelPowerSpec(_Block):
+    """What a processor draws while it runs kernels, as a share of what it draws when it is busy."""
+
+    computing: Annotated[float, _in("ratio"), Field(ge=0)] = 1.0
+    waiting: Annotated[float, _in("ratio"), Field(ge=0)] = 1.0
+    mape: Annotated[float, _in("ratio"), Field(ge=0)] | None = None
+
+
 class CalibrationSpec(_Block):
     """How one library's kernels run on one processor with one data type and layout."""
 
@@ -350,6 +359,7 @@ class CalibrationSpec(_Block):
     crossing: Annotated[float, _in("ratio"), Field(ge=0, lt=1)] = 0.0
     error: CalibrationErrorSpec | None = None
     whole: StrictBool = False
+    power: KernelPowerSpec | None = None
 
     @model_validator(mode="after")
     def _other(self) -> CalibrationSpec:

@@ -37,8 +37,8 @@ class Thread:
     """
 
     __slots__ = (
-        "allowed", "core", "home", "iowait", "kind", "load", "name", "on_change", "order", "process", "ran",
-        "reference", "runnable", "share", "speed", "traffic", "uclamp", "vruntime", "weight",
+        "activity", "allowed", "core", "drew", "home", "iowait", "kind", "load", "name", "on_change", "order",
+        "process", "ran", "reference", "runnable", "share", "speed", "traffic", "uclamp", "vruntime", "weight",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +57,10 @@ class Thread:
         self.process = name.rpartition(".")[0]
         self.ran = [0.0]
         """Time in s that it has had cores of each group of them, since who keeps accounts last took it away."""
+        self.drew = [0.0]
+        """The same times, each by the thread's activity then."""
+        self.activity = 1.0
+        """What a core draws beyond idle while it runs, as a share of a busy core's."""
         self.core = -1
         """Where it runs or ran last; -1 before it first wakes up."""
         self.runnable = False

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from socsim import units
-from socsim.devices.device import Calibration, ClusterFactors, KernelRate
+from socsim.devices.device import Calibration, ClusterFactors, KernelPower, KernelRate
 from socsim.newdevice.donors import FAMILY
 from socsim.newdevice.transfer import Transferred
 
@@ -59,6 +59,9 @@ def _set(found: Transferred) -> dict[str, Any]:
     block = {"grade": "D", "source": told, **_scalars(calibration)}
     if calibration.error:
         block["error"] = {"low": _rounded(calibration.error.low), "high": _rounded(calibration.error.high)}
+    if calibration.power != KernelPower():
+        own = calibration.power
+        block["power"] = {"computing": _rounded(own.computing), "waiting": _rounded(own.waiting)}
     if calibration.clusters:
         block["clusters"] = {name: _factors(own) for name, own in calibration.clusters.items()}
     return {**block, "kernels": _kernels(calibration)}

@@ -66,6 +66,7 @@ class _UnitMeter:
         """The latter by process."""
         self.ran: dict[str, float] = {}
         """Time in s for which each process has had the unit; of a cluster, its cores in sum."""
+        self._drew: dict[str, float] = {}
         self._seen = (0.0, 0.0)
         self._since, self._saved = 0.0, self._saved_until_now()
 
@@ -75,29 +76,30 @@ class _UnitMeter:
         opp, model = self._unit.opps[self._domain.index], self._unit.power
         gated = model.idle_at(opp)
         watts = {True: model.busy(opp) - gated, False: model.busy(opp, kernels=False) - gated}
-        computing, dispatching = self._executor.busy_times(self._name)
+        computing, dispatching = self._executor.drawn_times(self._name)
         # what a cluster that saves everything still draws is rounding
         self.idle += gated * max(0.0, self._count * (now - self._since) - (saved - self._saved))
         self.busy += watts[True] * (computing - self._seen[0]) + watts[False] * (dispatching - self._seen[1])
         self._since, self._saved, self._seen = now, saved, (computing, dispatching)
-        for process, time, kernels in self._used_since():
-            self.used[process] = self.used.get(process, 0.0) + watts[kernels] * time
+        for process, time, drawn, kernels in self._used_since():
+            self.used[process] = self.used.get(process, 0.0) + watts[kernels] * drawn
             self.ran[process] = self.ran.get(process, 0.0) + time
 
     def _saved_until_now(self) -> float:
         return self._executor.cores.idle.saved(self._slot) if self._slot >= 0 else 0.0
 
-    def _used_since(self) -> Iterator[tuple[str, float, bool]]:
-        """Who has had the unit since the last time, for how long in s, and whether to compute."""
+    def _used_since(self) -> Iterator[tuple[str, float, float, bool]]:
+        """Who has had the unit since the last time, for how long in s, the same by activity, and whether to compute."""
         if self._slot < 0:
-            for process, busy in self._executor.busy_by_process(self._name).items():
-                yield process, busy - self.ran.get(process, 0.0), True
+            for process, (busy, drawn) in self._executor.busy_by_process(self._name).items():
+                yield process, busy - self.ran.get(process, 0.0), drawn - self._drew.get(process, 0.0), True
+                self._drew[process] = drawn
             return
         for thread in self._executor.cores.threads:
             time = thread.ran[self._slot]
             if time:
-                thread.ran[self._slot] = 0.0
-                yield thread.process, time, thread.kind != "host"
+                drawn, thread.ran[self._slot], thread.drew[self._slot] = thread.drew[self._slot], 0.0, 0.0
+                yield thread.process, time, drawn, thread.kind != "host"
 
 
 class EnergyMeter:

@@ -18,6 +18,7 @@ from socsim.devices.accelerator import CommandQueue, Server
 from socsim.devices.cpu import Cores
 from socsim.devices.device import Device
 from socsim.devices.memory import max_min_shares
+from socsim.devices.runqueue import RunQueue
 from socsim.simulation.callrun import CallRun
 from socsim.simulation.context import Context
 from socsim.simulation.delay import Delay
@@ -72,11 +73,14 @@ class Account:
     ----------
     busy
         Time in s by accelerator.
+    drawn
+        The same times, each by the activity of what ran.
     moved
         DRAM traffic in B.
     """
 
     busy: dict[str, float]
+    drawn: dict[str, float]
     moved: float = 0.0
 
 
@@ -244,7 +248,8 @@ class Executor:
     def account_of(self, process: str) -> Account:
         """The account of a process, opened if it has none."""
         if process not in self.accounts:
-            self.accounts[process] = Account(dict.fromkeys(self.device.accelerators, 0.0))
+            nothing = dict.fromkeys(self.device.accelerators, 0.0)
+            self.accounts[process] = Account(nothing, dict(nothing))
         return self.accounts[process]
 
     def account(self, run: Run, busy: float, moved: float) -> None:
@@ -252,6 +257,7 @@ class Executor:
         account, segment = run.fragment.context.account, run.segment
         if not segment.team:
             account.busy[segment.queue] += busy
+            account.drawn[segment.queue] += busy * segment.activity
         account.moved += moved
 
     @property
@@ -259,13 +265,21 @@ class Executor:
         """DRAM traffic in B of all that has ended or been settled."""
         return sum(account.moved for account in self.accounts.values())
 
-    def busy_by_process(self, name: str) -> dict[str, float]:
-        """Time in s until now for which each process has had an accelerator; nothing that runs is cut for it."""
-        found = {process: account.busy[name] for process, account in self.accounts.items()}
-        for run in () if self._closed else self.active.values():
-            if run.segment.queue == name:
-                found[run.fragment.context.name] += run.busy_until_now()
+    def busy_by_process(self, name: str) -> dict[str, tuple[float, float]]:
+        """Time in s until now for which each process has had an accelerator, and the same by the activity of what ran.
+
+        Nothing that runs is cut for it.
+        """
+        found = {process: (a.busy[name], a.drawn[name]) for process, a in self.accounts.items()}
+        for run in self._running(name):
+            busy, drawn = found[run.fragment.context.name]
+            now = run.busy_until_now()
+            found[run.fragment.context.name] = busy + now, drawn + now * run.segment.activity
         return found
+
+    def _running(self, name: str) -> list[Run]:
+        """What runs on an accelerator and is in no account yet."""
+        return [run for run in (() if self._closed else self.active.values()) if run.segment.queue == name]
 
     @property
     def busy(self) -> dict[str, float]:
@@ -283,16 +297,30 @@ class Executor:
         Nothing that runs is cut for it.
         """
         if name in self.servers:
-            active = () if self._closed else self.active.values()
-            running = [run for run in active if run.segment.queue == name]
-            return self._booked(name) + sum(run.busy_until_now() for run in running), 0.0
+            return self._booked(name) + sum(run.busy_until_now() for run in self._running(name)), 0.0
         computing = dispatching = 0.0
-        for core in self.device.cluster_cores(name.removeprefix("cpu.")):
-            queue = self.cores.queues[core]
-            queue.settle()
+        for queue in self._settled(name):
             computing += queue.busy["kernel"] + queue.busy["other"]
             dispatching += queue.busy["host"]
         return computing, dispatching
+
+    def drawn_times(self, name: str) -> tuple[float, float]:
+        """As :meth:`busy_times`, each time by the activity of what ran."""
+        if name in self.servers:
+            under_way = sum(run.busy_until_now() * run.segment.activity for run in self._running(name))
+            return sum(account.drawn[name] for account in self.accounts.values()) + under_way, 0.0
+        computing = dispatching = 0.0
+        for queue in self._settled(name):
+            computing += queue.drawn["kernel"] + queue.drawn["other"]
+            dispatching += queue.drawn["host"]
+        return computing, dispatching
+
+    def _settled(self, name: str) -> list[RunQueue]:
+        """Queues of a cluster's cores, with their accounts brought up to now."""
+        queues = [self.cores.queues[i] for i in self.device.cluster_cores(name.removeprefix("cpu."))]
+        for queue in queues:
+            queue.settle()
+        return queues
 
     @property
     def dispatching(self) -> dict[str, float]:

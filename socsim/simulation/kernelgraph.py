@@ -59,12 +59,19 @@ class Entry:
     spread: tuple[float, float, float] | None = None
     moved: float = 0.0
     """Bytes that change processor or layout."""
+    activity: float = 1.0
+    """What its processor draws beyond idle, as a share of a busy one's: the mean over its time alone."""
     waits: bool = False
     """Whether the host enqueues it only when all before it have finished."""
     placement: Placement | None = None
     part: Part = WHOLE
     fixed: float = 0.0
     host: float = 0.0
+
+    @property
+    def alone(self) -> float:
+        """Time in s that it takes when nothing else runs."""
+        return self.overhead + max(self.compute, self.bytes / self.reach)
 
     @property
     def demand(self) -> float:
@@ -105,6 +112,8 @@ class Segment:
         Highest DRAM bandwidth in B/s that an entry uses.
     dram_bytes, dispatch, overhead
         Sums over the entries: DRAM traffic in B, CPU time in s of dispatching, fixed cost in s.
+    activity
+        Mean over the entries' times alone.
     """
 
     queue: str
@@ -117,6 +126,7 @@ class Segment:
     dram_bytes: float = 0.0
     dispatch: float = 0.0
     overhead: float = 0.0
+    activity: float = 1.0
     timelines: dict[tuple[float, float, float], Timeline] = field(default_factory=dict)
     """Timelines by (rate, host rate, DRAM bandwidth): worked out once, replayed for every inference."""
 
@@ -243,4 +253,12 @@ def _segment(steps: Sequence[Step], needs: int, successors: list[int]) -> Segmen
         sum(e.bytes for e in entries),
         sum(e.dispatch for e in entries),
         sum(e.overhead for e in entries),
+        _activity(entries),
     )
+
+
+def _activity(entries: Sequence[Entry]) -> float:
+    if all(entry.activity == 1.0 for entry in entries):
+        return 1.0
+    total = sum(entry.alone for entry in entries)
+    return sum(entry.alone * entry.activity for entry in entries) / total if total else 1.0

@@ -274,6 +274,8 @@ class _Lowering(Handovers):
         processor = placement.processor
         cost = self.pricer.cost(op, processor, placement.layout, placement.dtype, placement.cores, part)
         fixed, host = self._fixed(placement)
+        power = self.pricer.calibration(processor, placement.layout, placement.dtype).power
+        body = max(cost.compute, cost.bytes / cost.bandwidth)
         entry = Entry(
             "kernel",
             op.name,
@@ -289,6 +291,7 @@ class _Lowering(Handovers):
             part=part,
             fixed=fixed,
             host=host,
+            activity=power.mean(body, cost.overhead + fixed),
         )
         team = self.pricer.team(placement.cores) if processor == "cpu" else ()
         entries: tuple[Entry, ...] = (entry,)

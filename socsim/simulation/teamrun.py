@@ -36,7 +36,7 @@ class TeamRun(Run):
         self._threads = self.fragment.context.team(self.segment.team)
         self._silent = True
         for thread in self._threads:
-            thread.on_change = self._retime
+            thread.on_change, thread.activity = self._retime, self.segment.activity
             self.executor.cores.wake(thread)
         self._silent = False
 
