@@ -17,7 +17,7 @@ from socsim.words import counted
 
 __all__ = ["power_lines", "profile_text", "set_lines", "source_lines", "write_profile"]
 
-_TIMES = frozenset({"kernel_overhead", "inference_overhead", "dispatch", "fork_join"})
+_TIMES = frozenset({"kernel_overhead", "inference_overhead", "dispatch", "host_overhead", "fork_join"})
 _PRIOR = "prior: what is expected of such kernels; the measurements do not tell"
 _POOR = 0.3
 """Error of energies beyond which a processor's power is not taken for known: what its profile says of it stays."""
@@ -131,7 +131,7 @@ def _scalars(found: Calibrated) -> Iterable[str]:
         p.name: float(told) for p, told in zip(found.fit.space.parameters, found.fit.learned, strict=True)
     }
     for name in SCALARS:
-        if found.key[1] == "cpu" and name == "dispatch":
+        if found.key[1] == "cpu" and name in ("dispatch", "host_overhead"):
             continue
         if found.key[1] != "cpu" and name in ("fork_join", "crossing"):
             continue
