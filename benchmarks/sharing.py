@@ -7,8 +7,9 @@ constant and a slope; and how much longer the operators of one network take that
 where one of them has all of it. An operator's time on the GPU runs from when its thread turns to it until it is seen to
 be done, copies of its tensors from and to the CPU included: operators on the CPU that join tensors of the GPU take no
 longer in the tables of a Kirin 990 than alone, the last ones on the GPU before them do.
-Simulated: the same, under HEFT with Inception-v3 and -v4, at the highest clocks and under governors; and by how much
-parts that they contend for are used: DRAM, and the power of the whole phone.
+Simulated: the same for Inception-v3 and -v4, at the highest clocks and under governors; and by how much parts that they
+contend for are used: DRAM, and the power of the whole phone. How often tensors are copied is up to the plan, of which
+none is known: HEFT's and PEFT's stand for it.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def operator_times(device: str, result: socsim.Result, graph: ModelGraph) -> dic
     return {name: (processor, times[name]) for name, processor in where.items()}
 
 
-def co_run(device: str, governors: Mapping[str, str]) -> dict[str, Any]:
+def co_run(device: str, governors: Mapping[str, str], scheduler: str = "heft") -> dict[str, Any]:
     """Factors by processor over the operators of both networks, and what the runs together used."""
     spec = socsim.load_device(device)
     factors: dict[str, list[float]] = {"cpu": [], "gpu": []}
@@ -94,7 +95,7 @@ def co_run(device: str, governors: Mapping[str, str]) -> dict[str, Any]:
     for network in NETWORKS:
         graph = socsim.load_model(network)
         alone = {p: operator_times(device, run(device, network, p, governors), graph) for p in factors}
-        result = run(device, network, "heft", governors)
+        result = run(device, network, scheduler, governors)
         for name, (p, time) in operator_times(device, result, graph).items():
             there, own = alone[p][name]
             if there == p and own > SHORTEST_MS:
@@ -128,13 +129,16 @@ def co_run_rows() -> list[dict[str, Any]]:
     found = []
     for device, measured in CO_RUN.items():
         gpu = GPU_GOVERNOR[device]
-        for title, governors in {
-            "highest clocks": {}, gpu: {"gpu": gpu}, f"{gpu}, schedutil": {"gpu": gpu, "cpu": "schedutil"},
-        }.items():  # fmt: skip
-            own = co_run(device, governors)
+        for scheduler, title, governors in (
+            ("heft", "highest clocks", {}),
+            ("peft", "highest clocks", {}),
+            ("heft", gpu, {"gpu": gpu}),
+            ("heft", f"{gpu}, schedutil", {"gpu": gpu, "cpu": "schedutil"}),
+        ):
+            own = co_run(device, governors, scheduler)
             used = {"dram_share": own["dram"], "power_w": own["power_w"]}
             for p in measured:
-                row = {"device": device, "clocks": title, "processor": p}
+                row = {"device": device, "scheduler": scheduler, "clocks": title, "processor": p}
                 found.append({**row, "simulated": own[p], "measured": measured[p], **used})
     return found
 
@@ -165,7 +169,9 @@ def main() -> None:
     for row in found["co_run"]:
         own, told = (" / ".join(f"{x:.2f}" for x in row[kind]) for kind in ("simulated", "measured"))
         used = f"DRAM {row['dram_share']:.0%} used, {row['power_w']:.1f} W"
-        print(f"{row['device']:14} {row['clocks']:26} {row['processor']} {own}, measured {told}; {used}")
+        print(
+            f"{row['device']:14} {row['scheduler']} {row['clocks']:26} {row['processor']} {own}, measured {told}; {used}"
+        )
 
 
 if __name__ == "__main__":

@@ -136,6 +136,8 @@ def _scalars(found: Calibrated) -> Iterable[str]:
         if found.key[1] != "cpu" and name in ("fork_join", "crossing"):
             continue
         value = getattr(found.calibration, name)
+        if name == "host_overhead" and not value:
+            continue
         text = units.format(float(_number(value)), "time") if name in _TIMES else _number(value)
         if value and fitted.get(name, 0.0) < IDENTIFIED:
             yield f'{name}: {{value: {text}, grade: D, source: "{_PRIOR}"}}'
