@@ -169,9 +169,8 @@ def main() -> None:
     for row in found["co_run"]:
         own, told = (" / ".join(f"{x:.2f}" for x in row[kind]) for kind in ("simulated", "measured"))
         used = f"DRAM {row['dram_share']:.0%} used, {row['power_w']:.1f} W"
-        print(
-            f"{row['device']:14} {row['scheduler']} {row['clocks']:26} {row['processor']} {own}, measured {told}; {used}"
-        )
+        where = f"{row['device']:14} {row['scheduler']} {row['clocks']:26} {row['processor']}"
+        print(f"{where} {own}, measured {told}; {used}")
 
 
 if __name__ == "__main__":
