@@ -10,6 +10,7 @@ from statistics import mean
 
 import pytest
 
+from socsim.calibration.features import host_rate
 from socsim.devices.device import Device
 from socsim.devices.profile import load_device
 from socsim.workloads.builder import GraphBuilder
@@ -58,9 +59,9 @@ def network_on(device, library, name, where):
     """Latency of a network on an accelerator, ms, with the CPU running what it has no kernels for."""
     processor, dtype, layout = where
     graph, lib = model(name), load_library(library)
-    time = (
-        device.calibration(library, *where).inference_overhead + device.accelerators[processor].call_latency
-    )
+    found = device.calibration(library, *where)
+    hosted = found.host_overhead / host_rate(device, lib, graph)
+    time = hosted + found.inference_overhead + device.accelerators[processor].call_latency
     for op in graph:
         if lib.supports(op, graph, processor, layout, dtype):
             time += accelerator_time(device, library, graph, op, where)

@@ -64,7 +64,7 @@ def gpu(names: tuple[str, ...], key=("tflite", "gpu", "fp16", "image"), **scalar
     own = with_calibration(device, Calibration(*key, kernels={"other": KernelRate(1.0)}))
     rate = host_rate(own, library, build_model(names[0]))
     model = AcceleratorModel(found, accelerator, key[2], device.memory.bandwidth, rate)
-    some = accelerator_space(key[0], accelerator, key[2], found.classes)
+    some = accelerator_space(key[0], accelerator, key[2], found.classes, timed="host_overhead" in scalars)
     values = some.values(some.start)
     for name, value in scalars.items():
         values = values.replaced(name, np.array([value]))
@@ -80,6 +80,28 @@ def test_the_gpu_waits_for_its_host(dispatch: float, overhead: float) -> None:
     for name, expected in zip(names, model.latencies(values), strict=True):
         time = simulated(device, name, scheduler="gpu", library="tflite", dtype="fp16")
         assert time == pytest.approx(expected, rel=EXACT)
+
+
+@pytest.mark.parametrize("hosted", [1e-4, 2e-3])
+@pytest.mark.parametrize("dispatch", [0.0, 2e-4])
+def test_the_host_works_before_the_first_kernel(dispatch: float, hosted: float) -> None:
+    names = ("mobilenet_v1", "squeezenet_1.1")
+    device, model, _, values = gpu(names, dispatch=dispatch, host_overhead=hosted, inference_overhead=0.0)
+    without = model.latencies(values.replaced("host_overhead", np.zeros(1)))
+    assert model.host_rate < 1.0
+    assert model.latencies(values) == pytest.approx(without + hosted / model.host_rate, rel=0.02)
+    for name, expected in zip(names, model.latencies(values), strict=True):
+        time = simulated(device, name, scheduler="gpu", library="tflite", dtype="fp16")
+        assert time == pytest.approx(expected, rel=EXACT)
+
+
+def test_the_host_works_once_where_operators_fall_back() -> None:
+    device, model, _, values = gpu(("shufflenet_v2",), host_overhead=2e-3, inference_overhead=0.0)
+    assert len(set(model.kernels.segment)) > 1
+    without = model.latencies(values.replaced("host_overhead", np.zeros(1)))
+    assert model.latencies(values)[0] <= without[0] + 2e-3 / model.host_rate
+    time = simulated(device, "shufflenet_v2", scheduler="gpu", library="tflite", dtype="fp16")
+    assert time == pytest.approx(model.latencies(values)[0], rel=0.03)
 
 
 def test_a_called_processor() -> None:
@@ -131,9 +153,12 @@ def test_slopes_on_the_cpu(mask: str) -> None:
     assert quick == pytest.approx(slow, abs=2e-5)
 
 
+@pytest.mark.parametrize("hosted", [{}, {"host_overhead": 1e-3}])
 @pytest.mark.parametrize("dispatch", [1e-5, 1.3e-4])
-def test_slopes_on_the_gpu(dispatch: float) -> None:
-    _, model, some, _ = gpu(("mobilenet_v1", "squeezenet_1.1"))
+def test_slopes_on_the_gpu(dispatch: float, hosted: dict[str, float]) -> None:
+    _, model, some, _ = gpu(("mobilenet_v1", "squeezenet_1.1"), **hosted)
+    fitted = [p.name for p in some.parameters if p.name in ("host_overhead", "inference_overhead")]
+    assert fitted == (["host_overhead"] if hosted else ["inference_overhead"])
     vector = some.start.copy()
     vector[[p.name for p in some.parameters].index("dispatch")] = np.log(dispatch)
     quick, slow = slopes(model, some, vector)

@@ -14,6 +14,7 @@ from socsim.devices.device import (
     Accelerator,
     Calibration,
     Cluster,
+    Copying,
     Device,
     IdleState,
     KernelRate,
@@ -662,8 +663,9 @@ def test_snapdragon_855(tmp_path: Path) -> None:
     assert 2 * gpu.macs_per_cycle["fp32"] * gpu.max_opp.frequency == pytest.approx(898.6e9, rel=1e-4)
     assert gpu.bandwidth == 30.3e9
     assert soc.sharing["gpu"] == Sharing(
-        53.75e-12, 82.25e-12, SyncTime(540e-6, 120e-6, 200e-6, 910e-6), 60e-6, 3e-6
-    )
+        53.75e-12, 82.25e-12, SyncTime(540e-6, 120e-6, 200e-6, 910e-6), 60e-6, 3e-6,
+        copied=Copying(850e-6, 590e-12),
+    )  # fmt: skip
     assert [state.exit for state in prime.idle_states] == [1461e-6, 6562e-6]
     assert soc.core_names(soc.parse_cores("big")) == "prime:1+gold:3"
     peak = sum(2 * c.count * c.macs_per_cycle["fp32"] * c.max_opp.frequency for c in soc.clusters)

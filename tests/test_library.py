@@ -65,8 +65,8 @@ def mace():
 
 def test_libraries_that_come_with_socsim():
     assert library_names() == [
-        "armnn", "mace", "ncnn", "nnapi", "onnxruntime_qnn", "paddlelite", "pytorch_eager", "qnn", "tensorrt", "tflite",
-        "tflite_qnn",
+        "armnn", "mace", "mnn", "ncnn", "nnapi", "onnxruntime_qnn", "paddlelite", "pytorch_eager", "qnn", "tensorrt",
+        "tflite", "tflite_qnn",
     ]  # fmt: skip
     assert [load_library(name).name for name in library_names()] == library_names()
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import socsim
-from benchmarks import calibrate_profiles, priors, sharing, unseen_device
+from benchmarks import calibrate_profiles, priors, unseen_device
 from socsim.calibration.features import accelerator_kernels, host_rate, with_calibration
 from socsim.calibration.model import AcceleratorModel
 from socsim.calibration.space import accelerator_space
@@ -153,15 +153,3 @@ def test_expectations_from_other_devices() -> None:
     assert np.log(same.parameters[at].median) == pytest.approx(found.vector[at])
     gemm = names.index("efficiency.gemm")
     assert same.parameters[gemm].median == plain["efficiency.gemm"]
-
-
-def test_a_hand_over_is_the_profile_s() -> None:
-    constant, slope = sharing.hand_over("xiaomi-9")
-    assert constant == pytest.approx(0.54)
-    assert slope == pytest.approx(0.05375 + 0.08225)
-
-
-def test_processors_that_share_nothing_but_the_dram_hardly_slow_each_other() -> None:
-    """Far from the 1.35 that was measured for the GPU: no power is shared. The guide says so."""
-    for factor in sharing.co_run("xiaomi-9", "mace").values():
-        assert 0.99 < factor < 1.35

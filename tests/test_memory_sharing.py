@@ -99,4 +99,4 @@ def test_synchronisation_does_not_depend_on_the_size() -> None:
     ],
 )
 def test_between_processors(source, target, image, expected) -> None:
-    assert handover_time(toy(), 64, source, target, image) == expected
+    assert handover_time(toy().sharing, 64, source, target, image) == expected

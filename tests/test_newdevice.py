@@ -278,6 +278,8 @@ def test_what_was_not_told_is_the_nearest_s_and_an_estimate(tmp_path: Path) -> N
         f"clusters.1.opps.{last[1]}.freq", "accelerators.gpu.opps.4.freq",
     }  # fmt: skip
     assert {row.grade for row in rows} == {"A", "D"}
+    assert device.sharing["gpu"] == phone.sharing["gpu"]
+    assert device.sharing["gpu"].copied is not None
 
 
 def test_it_runs(tmp_path: Path) -> None:

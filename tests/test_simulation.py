@@ -35,7 +35,6 @@ from socsim.schedulers.registry import SCHEDULERS
 from socsim.simulation.inferencelog import InferenceLog, InferenceRecord
 from socsim.simulation.records import Outcome
 from socsim.simulation.simulation import Simulation
-from socsim.simulation.stream import host_core
 from socsim.workloads.apps import Inference
 from socsim.workloads.graph import ModelGraph
 from socsim.workloads.library import load_library
@@ -189,15 +188,15 @@ def test_threads_of_three_applications_fit_a_phone() -> None:
 
 
 def test_the_host_is_the_first_worker_where_the_library_s_main_thread_does_both() -> None:
-    assert host_core(pricer(CHAIN)) == 0
-    assert host_core(pricer(CHAIN, cores="little")) == 2
+    assert pricer(CHAIN).host_core == 0
+    assert pricer(CHAIN, cores="little").host_core == 2
 
 
 def test_a_host_of_its_own_takes_the_fastest_free_core(tmp_path) -> None:
     path = tmp_path / "own.yaml"
     path.write_text(Path(LIBRARY).read_text().replace("host: shared", "host: own"))
     library = load_library(path)
-    hosts = [host_core(Pricer(toy(), library, CHAIN, cores=c)) for c in ("big:1", "big", "all")]
+    hosts = [Pricer(toy(), library, CHAIN, cores=c).host_core for c in ("big:1", "big", "all")]
     assert hosts == [1, 2, 3]
 
 

@@ -41,7 +41,7 @@ class TinyLibrary:
     """A library that runs everything everywhere, but what it is told not to."""
 
     name, title, cores, threads, chunking, host = "tiny", "Tiny", "big", 2, "static", "own"
-    spin, tiles = 0.0, 1
+    spin, tiles, copies = 0.0, 1, False
 
     def __init__(
         self, missing: Mapping[str, Sequence[str]] | None = None, *, fails: Sequence[str] = (),

@@ -297,12 +297,12 @@ class _Calibrator:
             device.memory.bandwidth,
             self._host_rate(device, library, key, graphs),
         )
-        space = accelerator_space(key[0], accelerator, key[2], kernels.classes)
         scatter = queue(library.name).scatter
         series = [
             Series(model, np.array([r.latency for r in taken]), scatter),
             *self._kernels(library, key, model),
         ]
+        space = accelerator_space(key[0], accelerator, key[2], kernels.classes, timed=len(series) > 1)
         return space, series, [taken]
 
     def _host_rate(

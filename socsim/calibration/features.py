@@ -14,7 +14,6 @@ from socsim.schedulers.plan import Placement, Plan
 from socsim.schedulers.validation import resolve
 from socsim.simulation.kernelgraph import Entry, KernelGraph
 from socsim.simulation.lowering import lower_plan
-from socsim.simulation.stream import host_core
 from socsim.simulation.timeline import body_time
 from socsim.workloads.graph import ModelGraph, Operator
 from socsim.workloads.kernels import part_bytes, part_shape, part_work, winograd_share
@@ -169,8 +168,7 @@ def host_rate(device: Device, library: Library, graph: ModelGraph) -> float:
     device
         With a calibration of the library.
     """
-    core = device.cores[host_core(Pricer(device, library, graph))]
-    return core.peak("fp32") / device.cores[device.fastest_core].peak("fp32")
+    return Pricer(device, library, graph).host_rate
 
 
 def with_calibration(device: Device, *calibrations: Calibration) -> Device:

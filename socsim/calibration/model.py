@@ -172,14 +172,16 @@ class AcceleratorModel:
         """
         starts, segment = self._starts, self.kernels.segment
         times = self.durations(values)
-        opening = starts[np.flatnonzero(np.diff(self.kernels.network[starts], prepend=-1))]
+        first = np.diff(self.kernels.network[starts], prepend=-1) != 0
+        opening = starts[first]
         times[opening] += values.scalar("inference_overhead") + self.accelerator.call_latency
         times += self.kernels.ahead
         before = np.cumsum(times) - times
         total = np.add.reduceat(times, starts)
         rest = (before[starts] + total)[segment] - before - self.kernels.ahead
         place = np.arange(1, len(times) + 1) - starts[segment]
-        return values.scalar("dispatch") / self.host_rate * place + rest, total
+        hosted = values.scalar("dispatch") * place + (values.scalar("host_overhead") * first)[segment]
+        return hosted / self.host_rate + rest, total
 
 
 @dataclass(frozen=True)

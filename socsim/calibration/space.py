@@ -157,10 +157,18 @@ def cpu_space(library: str, dtype: str, classes: Sequence[str], teams: Sequence[
     return Space(fixed, tuple(found))
 
 
-def accelerator_space(library: str, accelerator: Accelerator, dtype: str, classes: Sequence[str]) -> Space:
+def accelerator_space(
+    library: str, accelerator: Accelerator, dtype: str, classes: Sequence[str], *, timed: bool = False
+) -> Space:
     """What can be fitted of an accelerator.
 
     One that is called gets a whole network, compiled beforehand, and runs its kernels by itself: nobody enqueues them.
+
+    Parameters
+    ----------
+    timed
+        Whether its kernels were timed one by one. What an inference takes beside them and beside hand-overs is then
+        known to be no work of the accelerator: its host's, which takes a CPU. Else nobody can tell whose it is.
     """
     lanes = accelerator.macs_per_cycle[dtype]
     known = queue(library)
@@ -172,7 +180,7 @@ def accelerator_space(library: str, accelerator: Accelerator, dtype: str, classe
             )
     found += [
         _scalar("kernel_overhead", known.overhead, 1.0, 1e-8, 1e-2),
-        _scalar("inference_overhead", 1e-3, 1.2, 1e-8, 1.0),
+        _scalar("host_overhead" if timed else "inference_overhead", 1e-3, 1.2, 1e-8, 1.0),
         _scalar("bandwidth_share", 0.7, 0.4, 0.02, 1.0),
     ]
     if not accelerator.call_latency:

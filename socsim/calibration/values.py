@@ -19,7 +19,9 @@ BY_CLASS = (
 """Quantities of every kernel class, as of :class:`socsim.devices.device.KernelRate`."""
 BY_CLUSTER = ("overhead",)
 """Quantities of every CPU cluster."""
-SCALARS = ("kernel_overhead", "inference_overhead", "dispatch", "fork_join", "bandwidth_share", "crossing")
+SCALARS = (
+    "kernel_overhead", "inference_overhead", "dispatch", "host_overhead", "fork_join", "bandwidth_share", "crossing",
+)  # fmt: skip
 """Single quantities, as of :class:`socsim.devices.device.Calibration`."""
 
 

@@ -28,7 +28,7 @@ from socsim.words import counted
 
 __all__ = ["base_of", "power_lines", "profile_text", "set_lines", "source_lines", "write_profile"]
 
-_TIMES = frozenset({"kernel_overhead", "inference_overhead", "dispatch", "fork_join"})
+_TIMES = frozenset({"kernel_overhead", "inference_overhead", "dispatch", "host_overhead", "fork_join"})
 _PRIOR = "prior: what is expected of such kernels; the measurements do not tell"
 _GOOD, _BAD = 0.1, 0.5
 """Errors on unknown families up to which numbers count as measured (B), and beyond which as guesses (D)."""
@@ -184,11 +184,13 @@ def _scalars(found: Calibrated, calibration: Calibration) -> Iterable[str]:
         p.name: float(told) for p, told in zip(found.fit.space.parameters, found.fit.learned, strict=True)
     }
     for name in SCALARS:
-        if found.key[1] == "cpu" and name == "dispatch":
+        if found.key[1] == "cpu" and name in ("dispatch", "host_overhead"):
             continue
         if found.key[1] != "cpu" and name in ("fork_join", "crossing"):
             continue
         value = getattr(calibration, name)
+        if name == "host_overhead" and not value:
+            continue
         text = units.format(float(_number(value)), "time") if name in _TIMES else _number(value)
         if value and fitted.get(name, 0.0) < IDENTIFIED:
             yield f'{name}: {{value: {text}, grade: D, source: "{_PRIOR}"}}'

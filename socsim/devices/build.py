@@ -14,6 +14,7 @@ from socsim.devices.device import (
     CalibrationError,
     Cluster,
     ClusterFactors,
+    Copying,
     Device,
     IdleState,
     KernelPower,
@@ -178,8 +179,15 @@ def _memory(spec: MemorySpec) -> Memory:
 
 def _sharing(spec: SharingSpec) -> Sharing:
     sync = SyncTime(spec.sync.mean, spec.sync.sd, *spec.sync.bounds)
+    copied = Copying(spec.copied.fixed, spec.copied.per_byte) if spec.copied else None
     return Sharing(
-        spec.map_per_byte, spec.transform_per_byte, sync, spec.post_sync, spec.unmap, spec.copy_per_byte
+        spec.map_per_byte,
+        spec.transform_per_byte,
+        sync,
+        spec.post_sync,
+        spec.unmap,
+        spec.copy_per_byte,
+        copied,
     )
 
 

@@ -13,7 +13,7 @@ from socsim.devices.calibration import Calibration, CalibrationError, ClusterFac
 from socsim.devices.cfs import CfsParameters
 from socsim.devices.modes import PowerMode, cut, mode_named
 from socsim.devices.opp import IdleState, Opp, PowerModel
-from socsim.devices.parts import Accelerator, Clocked, Cluster, Memory, MemoryOpp, Sharing, SyncTime
+from socsim.devices.parts import Accelerator, Clocked, Cluster, Copying, Memory, MemoryOpp, Sharing, SyncTime
 from socsim.devices.thermal import ThermalModel
 from socsim.errors import UnknownNameError, UsageError
 from socsim.words import counted
@@ -26,6 +26,7 @@ __all__ = [
     "Clocked",
     "Cluster",
     "ClusterFactors",
+    "Copying",
     "Device",
     "IdleState",
     "KernelPower",

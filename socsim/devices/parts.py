@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from socsim.devices.opp import IdleState, Opp, PowerModel
 
-__all__ = ["Accelerator", "Clocked", "Cluster", "Memory", "MemoryOpp", "Sharing", "SyncTime"]
+__all__ = ["Accelerator", "Clocked", "Cluster", "Copying", "Memory", "MemoryOpp", "Sharing", "SyncTime"]
 
 
 class Clocked:
@@ -175,6 +175,22 @@ class SyncTime:
 
 
 @dataclass(frozen=True, slots=True)
+class Copying:
+    """What it costs a library to copy a tensor from one side to the other, its change of layout included.
+
+    Parameters
+    ----------
+    fixed
+        Time in s of the driver's calls and of waiting for them.
+    per_byte
+        Copying and changing the layout, s/B.
+    """
+
+    fixed: float
+    per_byte: float
+
+
+@dataclass(frozen=True, slots=True)
 class Sharing:
     """What it costs the CPU and one accelerator to share a tensor.
 
@@ -190,6 +206,9 @@ class Sharing:
         Waiting until the CPU sees the accelerator's completion (before the CPU may read).
     post_sync, unmap
         Handing a buffer back to the accelerator, s.
+    copied
+        What libraries pay that copy tensors where they could map them, in place of all that; None where nobody knows,
+        and they pay what the others do.
     """
 
     map_per_byte: float
@@ -198,3 +217,4 @@ class Sharing:
     post_sync: float = 0.0
     unmap: float = 0.0
     copy_per_byte: float = 0.0
+    copied: Copying | None = None

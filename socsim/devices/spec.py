@@ -24,6 +24,7 @@ __all__ = [
     "CalibrationSpec",
     "ClusterFactorsSpec",
     "ClusterSpec",
+    "CopyingSpec",
     "DeviceSpec",
     "IdleStateSpec",
     "KernelPowerSpec",
@@ -256,6 +257,13 @@ class SyncSpec(_Block):
         )
 
 
+class CopyingSpec(_Block):
+    """What a library pays that copies tensors, their change of layout included: ``fixed + per_byte x size``."""
+
+    fixed: Time
+    per_byte: TimePerByte
+
+
 class SharingSpec(_Block):
     """What the CPU and one accelerator pay to share a tensor."""
 
@@ -265,6 +273,7 @@ class SharingSpec(_Block):
     post_sync: Time = 0.0
     unmap: Time = 0.0
     copy_per_byte: TimePerByte = 0.0
+    copied: CopyingSpec | None = None
 
 
 class OsSpec(_Block):

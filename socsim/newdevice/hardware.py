@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from socsim import units
-from socsim.devices.device import Accelerator, Cluster, Device, Opp, Sharing
+from socsim.devices.device import Accelerator, Cluster, Copying, Device, Opp, Sharing
 from socsim.devices.profile import device_names
 from socsim.errors import UsageError
 from socsim.newdevice.cores import distance
@@ -217,7 +217,18 @@ def _sharing(sharing: Sharing, device: str) -> Block:
         "sync": {name: units.format(getattr(sync, name), "time") for name in ("mean", "sd", "low", "high")},
         "post_sync": units.format(sharing.post_sync, "time"),
         "unmap": units.format(sharing.unmap, "time"),
+        **_copied(sharing.copied),
     }
+
+
+def _copied(copied: Copying | None) -> Block:
+    if copied is None:
+        return {}
+    times = {
+        "fixed": units.format(copied.fixed, "time"),
+        "per_byte": units.format(copied.per_byte, "time per byte"),
+    }
+    return {"copied": times}
 
 
 def _memory(spec: Specification) -> Block:

@@ -231,7 +231,8 @@ class View:
             return self._pricer.calibration("cpu").inference_overhead
         accelerator = self._pricer.device.accelerators[processor]
         calibration = self._pricer.calibration(processor, layout)
-        return calibration.inference_overhead + calibration.host_overhead + accelerator.call_latency
+        hosted = calibration.host_overhead / self._pricer.host_rate
+        return calibration.inference_overhead + hosted + accelerator.call_latency
 
     def transfer(
         self, elements: float, source: str, target: str, *, layout: str = "", target_layout: str = ""
@@ -258,7 +259,7 @@ class View:
             return out + self.transfer(elements, "cpu", target, layout=target_layout)
         width = self._pricer.shared_width(source if target == "cpu" else target)
         return handover_time(
-            self._pricer.device, elements * width, source, target, self._image(source, target, layout)
+            self._pricer.sharing, elements * width, source, target, self._image(source, target, layout)
         )
 
     def _image(self, source: str, target: str, layout: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from socsim.devices.sharing import Handover, from_accelerator, to_accelerator
@@ -61,8 +61,22 @@ class Handovers:
             elif at != NOTHING:
                 deps.add(at)
         for source, group in missing.items():
-            deps |= self._move(group, source, place, reader)
+            deps |= (
+                self._copy(group, source, place, reader)
+                if self._copies(source, place)
+                else (self._move(group, source, place, reader))
+            )
         return deps
+
+    def _copies(self, source: Place, target: Place) -> bool:
+        return self.pricer.library.copies and source.processor != target.processor
+
+    def _copy(self, tensors: list[str], source: Place, target: Place, reader: str) -> set[int]:
+        """One after the other, each with the driver's calls of its own."""
+        ends = set[int]()
+        for tensor in tensors:
+            ends = self._move([tensor], source, target, reader, ends)
+        return ends
 
     def _nearest(self, tensor: str, place: Place) -> Place:
         """The copy to start from: of the same processor, else the CPU's, else the first."""
@@ -70,25 +84,27 @@ class Handovers:
         same = [p for p in places if p.processor == place.processor]
         return same[0] if same else CPU if CPU in places else next(iter(places))
 
-    def _move(self, tensors: list[str], source: Place, target: Place, reader: str) -> set[int]:
+    def _move(
+        self, tensors: list[str], source: Place, target: Place, reader: str, after: Collection[int] = ()
+    ) -> set[int]:
         if source.processor != "cpu" and target.processor != "cpu" and source.processor != target.processor:
-            self._move(tensors, source, CPU, reader)
+            after = self._move(tensors, source, CPU, reader, after)
             source = CPU
         accelerator = source.processor if target == CPU else target.processor
         elements = sum(self.graph.tensors[t].elements * self.moved.get(t, 1) for t in tensors)
         size = self._bytes(elements, accelerator)
-        deps = {self.places[t][source] for t in tensors} - {NOTHING}
+        deps = ({self.places[t][source] for t in tensors} | set(after)) - {NOTHING}
         if source.processor == target.processor:
-            per_byte = self.device.sharing[source.processor].transform_per_byte
+            per_byte = self.pricer.sharing[source.processor].transform_per_byte
             ends = self._transform(Handover(per_byte * size, 0.0, 0.0), reader, target, size, deps)
         elif target == CPU:
             image = source.layout == "image"
-            handover = from_accelerator(self.device.sharing[source.processor], size, image=image)
+            handover = from_accelerator(self.pricer.sharing[source.processor], size, image=image)
             begin = self._transform(handover, reader, source, size, deps)
             ends = {self.delay(self._to_cpu(handover, reader, source.processor, size), begin, tensors)}
         else:
             image = target.layout == "image"
-            handover = to_accelerator(self.device.sharing[target.processor], size, image=image)
+            handover = to_accelerator(self.pricer.sharing[target.processor], size, image=image)
             begin = {self.delay(self._from_cpu(handover, reader, target.processor, size), deps, tensors)}
             ends = self._transform(handover, reader, target, size, begin)
         for tensor in tensors:
@@ -109,7 +125,7 @@ class Handovers:
         return {self._emit(Step(p, (entry,), deps))}
 
     def _to_cpu(self, handover: Handover, reader: str, source: str, size: float) -> list[Entry]:
-        sync = self.device.sharing[source].sync
+        sync = self.pricer.sharing[source].sync
         spread = (sync.sd, sync.low, sync.high) if sync.sd else None
         return [
             self._map_entry(handover.map, reader, source, "cpu", size),

@@ -133,10 +133,10 @@ class _Lowering(Handovers):
         self.partial: Mapping[str, PartialKernel] = {}
         """Operators of which only some rows are computed."""
         self._group: int = -1
-        self._blocking, self._waited = pacing.blocking, set[int]()
+        self._blocking, self._waited = pacing.blocking, dict[str, set[int]]()
         self._pacer = None
-        if (pacing.kernel_limit or pacing.window) and "gpu" in self.device.sharing:
-            self._pacer = Pacer(pacing, self.device.sharing["gpu"].sync.mean)
+        if (pacing.kernel_limit or pacing.window) and "gpu" in self.pricer.sharing:
+            self._pacer = Pacer(pacing, self.pricer.sharing["gpu"].sync.mean)
 
     def enter_group(self, group: int) -> None:
         """A new group is a new invocation: fixed costs are due again."""
@@ -150,17 +150,15 @@ class _Lowering(Handovers):
             self.chain([op], decision)
             return
         place = self._place(decision)
-        deps = self.require(op.inputs, place, op.name)
-        partial = self.partial.get(op.name)
-        if partial is None:
-            step = self.kernel(op, decision, WHOLE, deps | self._waited)
-        else:
-            step = self._rows(op, decision, partial, deps | self._waited)
+        # a library whose accelerators have host threads of their own lets the others go on meanwhile
+        host = place.processor if self.pricer.library.host == "own" else ""
+        deps = self.require(op.inputs, place, op.name) | self._waited.get(host, set())
+        rows = self.partial.get(op.name)
+        step = self._rows(op, decision, rows, deps) if rows else self.kernel(op, decision, WHOLE, deps)
         if self._blocking and place != CPU:
-            wait = self.device.sharing[place.processor].sync.mean
-            self._waited = {
-                self.delay([Entry("sync", op.name, "cpu", source=place.processor, overhead=wait)], {step})
-            }
+            wait = self.pricer.sharing[place.processor].sync.mean
+            entry = Entry("sync", op.name, "cpu", source=place.processor, overhead=wait)
+            self._waited[host] = {self.delay([entry], {step})}
         for tensor in op.outputs:
             self.places[tensor] = {place: step}
 
@@ -217,14 +215,14 @@ class _Lowering(Handovers):
                 self.graph, op, parts[cpu]
             )
             handover = from_accelerator(
-                self.device.sharing[place.processor], size, image=place.layout == "image"
+                self.pricer.sharing[place.processor], size, image=place.layout == "image"
             )
             entries = self._to_cpu(handover, op.name, place.processor, size)
             before = self._transform(handover, op.name, place, size, deps)
         written = self._bytes(self.graph.output_elements(op), place.processor) * output_share(
             self.graph, op, parts[cpu]
         )
-        mapping = self.device.sharing[place.processor].map_per_byte * written
+        mapping = self.pricer.sharing[place.processor].map_per_byte * written
         entries.append(self._map_entry(mapping, op.name, place.processor, "cpu", written))
         entries.append(self._dispatch_entry(op, accelerator))
         ready = {self.delay(entries, before)}
@@ -259,7 +257,7 @@ class _Lowering(Handovers):
                 self.graph, op, own
             )
             handover = to_accelerator(
-                self.device.sharing[place.processor], size, image=place.layout == "image"
+                self.pricer.sharing[place.processor], size, image=place.layout == "image"
             )
             back = {self.delay(self._from_cpu(handover, op.name, place.processor, 0.0), joined)}
             joined = self._transform(handover, op.name, place, size, back)

@@ -26,7 +26,7 @@ from socsim.workloads.lifetimes import RELEASED
 from socsim.workloads.pricing import Pricer
 from socsim.workloads.uclamp import NO_CLAMP, Clamp, make_uclamp
 
-__all__ = ["Noise", "StaticStream", "Stream", "host_core", "own_context", "pacing_of"]
+__all__ = ["Noise", "StaticStream", "Stream", "own_context", "pacing_of"]
 
 
 class Noise:
@@ -61,18 +61,6 @@ class Noise:
         return float(min(high, max(low, self._delays.normal(entry.overhead, sd))))
 
 
-def host_core(pricer: Pricer) -> int:
-    """Core of the thread that dispatches accelerator kernels.
-
-    The first worker's core where the library's main thread does both, else the fastest core without a worker.
-    """
-    team = pricer.team()
-    if pricer.library.host == "shared":
-        return team[0]
-    free = [i for i in pricer.device.allowed_cores("all", pricer.cpuset) if i not in team]
-    return free[0] if free else team[-1]
-
-
 def pacing_of(app: Inference, scheduler: Scheduler) -> Pacing:
     """How an application's library feeds the GPU."""
     return Pacing(app.kernel_limit_s or scheduler.kernel_limit, app.queue_window, app.blocking)
@@ -86,7 +74,7 @@ def own_context(
     library = pricer.library
     anywhere = pricer.device.allowed_cores("all", pricer.cpuset)
     return Context(
-        executor, name, host_core(pricer), host_cores=pricer.mask if library.host == "shared" else anywhere,
+        executor, name, pricer.host_core, host_cores=pricer.mask if library.host == "shared" else anywhere,
         spin=library.spin, tiles=library.tiles, nice=nice, priority=priority, calls=True, uclamp=uclamp,
     )  # fmt: skip
 

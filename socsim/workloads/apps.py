@@ -85,8 +85,9 @@ class Inference:
         Number of GPU commands after which the host waits for them (MACE's ``opencl_queue_window_size``); 0 for any.
     blocking
         Whether the host waits for each operator on an accelerator before it starts on the next, as a profiler of
-        layers makes it do, or ``CUDA_LAUNCH_BLOCKING=1``: host and accelerator then work in turns. Operators that are
-        divided between processors are not waited for.
+        layers makes it do, or ``CUDA_LAUNCH_BLOCKING=1``: host and accelerator then work in turns; with libraries whose
+        accelerators have host threads of their own, the CPU goes on meanwhile. Operators that are divided between
+        processors are not waited for.
     level
         Of a family, the level of the first inference; None for the most accurate one.
     manager

@@ -92,6 +92,9 @@ class Library:
         Time in s that a worker thread waits busily for the others before it sleeps.
     tiles
         Tiles of an operator per worker; with more than one, workers that are done take over others' tiles.
+    copies
+        Whether it copies tensors from processor to processor, each with a layout of its own, in place of mapping memory
+        that both can see.
     fuses
         Whether it fuses networks when it converts them (:func:`socsim.workloads.transforms.fuse`), as mobile libraries
         do; False for frameworks that run operator by operator.
@@ -109,6 +112,7 @@ class Library:
     spin: float = 0.0
     tiles: int = 1
     fuses: bool = True
+    copies: bool = False
 
     @property
     def processors(self) -> tuple[str, ...]:

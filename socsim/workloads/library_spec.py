@@ -106,6 +106,14 @@ class WorkersSpec(_Block):
     source: str
 
 
+class HandOverSpec(_Block):
+    """How a tensor gets from one processor to another."""
+
+    kind: Literal["map", "copy"]
+    grade: Grade
+    source: str
+
+
 class LibrarySpec(_Block):
     """A library's file."""
 
@@ -117,6 +125,7 @@ class LibrarySpec(_Block):
     host: Literal["shared", "own"]
     fuses: Annotated[bool, Field(strict=True)] = True
     workers: WorkersSpec | None = None
+    hand_over: HandOverSpec | None = None
     processors: dict[Processor, BackendSpec]
     kernel_classes: list[ClassSpec]
     splits: list[SplitSpec] = []
@@ -137,5 +146,5 @@ class LibrarySpec(_Block):
         return Library(
             self.name, self.title, self.cores, self.threads, self.chunking, self.host,
             backends, classes, splits, *((self.workers.spin, self.workers.tiles) if self.workers else (0.0, 1)),
-            self.fuses,
+            self.fuses, self.hand_over is not None and self.hand_over.kind == "copy",
         )  # fmt: skip

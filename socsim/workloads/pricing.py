@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from socsim.devices.device import Calibration, Device
+from socsim.devices.sharing import sharing_of
 from socsim.errors import PlanError, UnknownNameError, UsageError
 from socsim.workloads.graph import DTYPE_BYTES, ModelGraph, Operator
 from socsim.workloads.kernels import WHOLE, KernelCost, Part, accelerator_cost, cpu_cost
@@ -45,6 +46,8 @@ class Pricer:
         """Cores that its threads may run on, fastest first."""
         self.cores = self.mask if cores else self.mask[: library.threads]
         """Cores that the worker threads start on."""
+        self.sharing = sharing_of(device.sharing, copies=library.copies)
+        """What the library pays to share tensors with each accelerator."""
         self._layouts: dict[tuple[str, str], tuple[str, ...]] = {}
         self._costs: dict[tuple[object, ...], KernelCost] = {}
         self._supports: dict[tuple[str, str, str, str], str | None] = {}
@@ -166,6 +169,24 @@ class Pricer:
             part=part,
             chunking=self.library.chunking,
         )
+
+    @cached_property
+    def host_core(self) -> int:
+        """Core of the thread that dispatches accelerator kernels.
+
+        The first worker's core where the library's main thread does both, else the fastest core without a worker.
+        """
+        team = self.team()
+        if self.library.host == "shared":
+            return team[0]
+        free = [i for i in self.device.allowed_cores("all", self.cpuset) if i not in team]
+        return free[0] if free else team[-1]
+
+    @cached_property
+    def host_rate(self) -> float:
+        """Speed of that core, as a share of the fastest one's."""
+        cores = self.device.cores
+        return cores[self.host_core].peak("fp32") / cores[self.device.fastest_core].peak("fp32")
 
     def team(self, cores: str = "") -> tuple[int, ...]:
         """Core numbers of the worker threads, fastest first."""
