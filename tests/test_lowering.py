@@ -336,23 +336,26 @@ def test_halves_that_end_together_join_at_once() -> None:
 
 
 def test_a_chain_pays_at_its_head_and_tail_only() -> None:
-    """b's row on the CPU needs two rows of a (and all four of the input); b's three on the GPU need all four.
+    """Of four rows and a column: b's row on the CPU needs three rows of a and all of the input, three columns wide.
 
-    a: CPU 32 / 2 = 16 s, GPU 64 / 8 = 8 s; b: CPU 8 s, GPU 6 s. Half of a's output is mapped for writing: 0.5 s.
+    b's three rows on the GPU need all four, one column wide. a: CPU 2.25 * 64 / 2 = 72 s, GPU 64 / 8 = 8 s; b: CPU 8 s,
+    GPU 6 s. The CPU's input takes three times as long as the column alone, 2.25 of a's output are mapped for writing.
     """
     graph = net("p:8 x; a:64:conv2d p; b:64:conv2d a")
     plan = Plan({"p": GPU, "a": split("H"), "b": split("H")}, chains=(("a", "b"),))
     assert trace(graph, plan)[4:] == [
-        *to_cpu("a", 3.375),
-        ("map a@cpu", 6.875, 7.375),
-        ("a@gpu", 7.375, 15.375),
-        ("a@cpu", 7.375, 23.375),
-        ("b@gpu", 15.375, 21.375),
-        ("b@cpu", 23.375, 31.375),
-        ("map b@gpu", 31.375, 31.5),
-        ("sync b@gpu", 31.5, 31.75),
-        ("transform b@gpu", 31.75, 32.25),
-        *to_cpu("output", 32.25),
+        ("transform a@gpu", 3.375, 9.375),
+        ("map a@cpu", 9.375, 12.375),
+        ("sync a@cpu", 12.375, 12.875),
+        ("map a@cpu", 12.875, 15.125),
+        ("a@gpu", 15.125, 23.125),
+        ("a@cpu", 15.125, 87.125),
+        ("b@gpu", 23.125, 29.125),
+        ("b@cpu", 87.125, 95.125),
+        ("map b@gpu", 95.125, 95.25),
+        ("sync b@gpu", 95.25, 95.5),
+        ("transform b@gpu", 95.5, 96.0),
+        *to_cpu("output", 96.0),
     ]
 
 
@@ -363,19 +366,19 @@ def test_a_residual_inside_a_chain_is_made_readable_on_both_sides() -> None:
     assert trace(graph, plan) == [
         ("map a@gpu", 0.0, 0.125),
         ("map b@gpu", 0.0, 0.125),
-        ("map a@cpu", 0.0, 0.5),
+        ("map a@cpu", 0.0, 2.25),
         ("sync a@gpu", 0.125, 0.375),
         ("sync b@gpu", 0.125, 0.375),
         ("transform a@gpu", 0.375, 2.375),
-        ("a@cpu", 0.5, 16.5),
+        ("a@cpu", 2.25, 74.25),
         ("a@gpu", 2.375, 10.375),
         ("transform b@gpu", 10.375, 12.375),
         ("b@gpu", 12.375, 18.375),
-        ("b@cpu", 16.5, 24.5),
-        ("map b@gpu", 24.5, 24.625),
-        ("sync b@gpu", 24.625, 24.875),
-        ("transform b@gpu", 24.875, 25.375),
-        *to_cpu("output", 25.375),
+        ("b@cpu", 74.25, 82.25),
+        ("map b@gpu", 82.25, 82.375),
+        ("sync b@gpu", 82.375, 82.625),
+        ("transform b@gpu", 82.625, 83.125),
+        *to_cpu("output", 83.125),
     ]
 
 

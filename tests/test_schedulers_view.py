@@ -54,6 +54,8 @@ def test_shares_and_halos():
     whole = view.predict(op, "cpu")
     assert view.predict(op, "cpu", share=0.5, dimension="H") == pytest.approx(whole / 2)
     assert view.predict(op, "cpu", share=0.5, dimension="H", halo_rows=2) == pytest.approx(0.7 * whole)
+    wider = view.predict(op, "cpu", share=0.5, dimension="H", halo_rows=2, halo_columns=2)
+    assert wider == pytest.approx(0.7 * 1.2 * whole)
 
 
 def test_unsupported_operators_have_no_price():

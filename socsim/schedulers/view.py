@@ -189,6 +189,7 @@ class View:
         share: float = 1.0,
         dimension: str = "OC",
         halo_rows: int = 0,
+        halo_columns: int = 0,
     ) -> float:
         """Predicted time in s of an operator, a share of one, or a job, on a processor with nothing else to do.
 
@@ -198,7 +199,7 @@ class View:
             An operator of the network, or a job.
         processor, layout, dtype
             Where, with which memory type, default its first, and data type, default the library's.
-        share, dimension, halo_rows
+        share, dimension, halo_rows, halo_columns
             Part of the operator, as in :class:`socsim.workloads.kernels.Part`.
 
         Raises
@@ -208,7 +209,7 @@ class View:
         """
         if isinstance(what, Job):
             return self._predict_job(what, processor, layout, dtype)
-        part = WHOLE if share >= 1.0 else Part(share, dimension, halo_rows)
+        part = WHOLE if share >= 1.0 else Part(share, dimension, halo_rows, halo_columns)
         return self._predictor.time(what, Placement(processor, layout=layout, dtype=dtype), part)
 
     def _predict_job(self, job: Job, processor: str, layout: str, dtype: str) -> float:

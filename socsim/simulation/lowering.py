@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from socsim.devices.sharing import from_accelerator, to_accelerator
-from socsim.schedulers.chains import chain_halos
+from socsim.schedulers.chains import chain_parts
 from socsim.schedulers.plan import Decision, Placement, Plan, Split
 from socsim.simulation.handovers import CPU, NOTHING, Handovers, Place
 from socsim.simulation.kernelgraph import Entry, KernelGraph, Step, compress
@@ -182,10 +182,8 @@ class _Lowering(Handovers):
         if not isinstance(decision, Split):
             raise TypeError("a chain is made of splits")
         shares = [(placement, share) for placement, share in decision.shares if share > 0.0]
-        halos = {placement: chain_halos(self.graph, ops, share) for placement, share in shares}
-        if decision.dimension != "H":
-            halos = {placement: [0] * len(ops) for placement, _ in shares}
-        parts = [{p: Part(s, decision.dimension, halos[p][i]) for p, s in shares} for i in range(len(ops))]
+        own = {p: chain_parts(self.graph, ops, s, p.processor, decision.dimension) for p, s in shares}
+        parts = [{p: own[p][i] for p, _ in shares} for i in range(len(ops))]
         accelerator = next((p for p, _ in shares if p.processor != "cpu"), shares[0][0])
         ends = self._enter_split(ops[0], parts[0], accelerator)
         for i, op in enumerate(ops):
