@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import copy
 from itertools import pairwise
+from pathlib import Path
 
+import corekit
 import pytest
 from corekit import BUFFER, CPU, DSP, GPU, Row, edges, net, networks, outcome, placed, resolved, toy, trace
 from hypothesis import given, settings
@@ -145,6 +147,58 @@ def test_fallback_in_the_middle_pays_both_ways() -> None:
         ("b@gpu", 18.25, 19.25),
         *to_cpu("output", 19.25),
     ]
+
+
+@pytest.fixture
+def turning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The toy library, whose GPU has another order of dimensions now."""
+    text = Path(corekit.LIBRARY).read_text()
+    path = tmp_path / "turning.yaml"
+    path.write_text(
+        text.replace(
+            "    on_unsupported: cpu\n",
+            "    on_unsupported: cpu\n    transposed: {grade: A, source: made up}\n",
+        )
+    )
+    monkeypatch.setattr(corekit, "LIBRARY", str(path))
+
+
+@pytest.mark.usefixtures("turning")
+def test_the_cpu_transposes_what_goes_over() -> None:
+    """16 values of a and of s in 8 s each, before and after the fallback; input and output are taken as they are."""
+    graph = net("a:16 x; s:16:softmax a; b:8 s")
+    assert trace(graph, {"a": GPU, "s": GPU, "b": GPU}) == [
+        *to_gpu("a", 0.0),
+        ("a@gpu", 2.375, 4.375),
+        *to_cpu("s", 4.375),
+        ("transform s@cpu", 7.875, 15.875),
+        ("s@cpu", 15.875, 23.875),
+        ("transform b@cpu", 23.875, 31.875),
+        *to_gpu("b", 31.875),
+        ("b@gpu", 34.25, 35.25),
+        *to_cpu("output", 35.25),
+    ]
+
+
+@pytest.mark.usefixtures("turning")
+def test_what_two_read_is_transposed_once() -> None:
+    """Both s and t read a on the CPU; buffers need no other change."""
+    graph = net("a:16 x; s:16:softmax a; t:16:softmax a", outputs="s t")
+    rows = trace(graph, {"a": BUFFER, "s": CPU, "t": CPU})
+    assert rows[-3:] == [
+        ("transform s@cpu", 3.875, 11.875),
+        ("s@cpu", 11.875, 19.875),
+        ("t@cpu", 19.875, 27.875),
+    ]
+
+
+@pytest.mark.usefixtures("turning")
+def test_halves_are_handed_over_as_their_kernels_want_them() -> None:
+    graph = net("p:8 x; a:64:conv2d p")
+    rows = trace(graph, {"p": GPU, "a": split("H")})
+    assert [what for what, _, _ in rows if what.endswith("@cpu")] == [
+        "map a@cpu", "sync a@cpu", "map a@cpu", "a@cpu", "map output@cpu", "sync output@cpu"
+    ]  # fmt: skip
 
 
 def test_between_layouts_only_the_transform_is_due() -> None:

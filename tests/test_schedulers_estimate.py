@@ -252,15 +252,17 @@ PLACES = [CPU, IMAGE, BUFFER, DSP]
     edges=st.lists(st.sets(st.integers(0, 4), max_size=2), min_size=6, max_size=6),
     work=st.lists(st.integers(1, 20), min_size=6, max_size=6),
     overhead=st.sampled_from([0.0, 1e-3]),
+    transposes=st.sampled_from([(), ("gpu",), ("gpu", "dsp")]),
 )
-def test_whole_operators_take_what_the_simulation_says(places, edges, work, overhead):
+def test_whole_operators_take_what_the_simulation_says(places, edges, work, overhead, transposes):
     names = "abcdef"
     tasks = {
         n: (w * 1e5, " ".join(names[e] for e in es if e < i))
         for i, (n, w, es) in enumerate(zip(names, work, edges, strict=True))
     }
-    graph = network(tasks)
-    pricer = pricer_of(graph, overhead={"gpu": overhead, "cpu": overhead / 2})
+    graph = network(tasks, rank=4)
+    library = TinyLibrary(transposes=transposes)
+    pricer = pricer_of(graph, library, overhead={"gpu": overhead, "cpu": overhead / 2})
     plan = Plan(dict(zip(names, places, strict=True)))
     predicted = estimate(plan, graph, View(pricer, ExactPredictor(pricer))).makespan
     assert predicted == pytest.approx(simulated(plan, pricer), rel=1e-6, abs=1e-9)

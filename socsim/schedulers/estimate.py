@@ -146,11 +146,22 @@ class _Clock:
                 self.read(group, *CPU)
                 source = CPU
             size = sum(self.graph.tensors[t].elements for t in group)
-            done = self._hand_over(size, source, where, max(self._readable[t][source] for t in group))
+            since = max(self._readable[t][source] for t in group)
+            turning = () if source[0] == processor else group
+            if source == CPU:
+                since = self._turn(turning, processor, since)
+            done = self._hand_over(size, source, where, since)
+            if where == CPU:
+                done = self._turn(turning, source[0], done)
             ready = max(ready, done)
             for tensor in group:
                 self._readable[tensor][where] = done
         return ready
+
+    def _turn(self, tensors: Iterable[str], accelerator: str, ready: float) -> float:
+        """The CPU transposes what goes over, if accelerator and CPU differ in the order of dimensions."""
+        time = sum(self.view.transposition(t, accelerator) for t in tensors)
+        return self._occupy("cpu", time, ready) if time else ready
 
     def _hand_over(self, size: float, source: Place, target: Place, ready: float) -> float:
         """Layout changes keep the accelerator busy; the rest is waiting."""

@@ -262,6 +262,16 @@ class View:
             self._pricer.device, elements * width, source, target, self._image(source, target, layout)
         )
 
+    def transposition(self, tensor: str, processor: str) -> float:
+        """Predicted time in s for which the CPU changes the order of a tensor that goes to or comes from a processor.
+
+        0 where the library has one order for both and of the network's inputs and outputs; to a blind predictor too.
+        """
+        elements = self.graph.transposable(tensor)
+        if not elements or not self._predictor.sharing or not self._pricer.library.transposed(processor):
+            return 0.0
+        return self._pricer.transposition(elements).time
+
     def _image(self, source: str, target: str, layout: str) -> bool:
         accelerator = source if source != "cpu" else target
         return accelerator != "cpu" and (layout or self.layouts(accelerator)[0]) == "image"

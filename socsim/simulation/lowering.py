@@ -286,7 +286,7 @@ class _Lowering(Handovers):
         entries: tuple[Entry, ...] = (entry,)
         if self._pacer is not None and processor == "gpu":
             entries = self._pacer.commands(entry, cost.overhead)
-        return self._emit(Step(processor, entries, deps, team, self._weights(team, placement)))
+        return self._emit(Step(processor, entries, deps, team, self.weights(team, placement.dtype)))
 
     def _fixed(self, placement: Placement) -> tuple[float, float]:
         """The fixed costs of an invocation on its processor and its host, due at the first kernel of a processor."""
@@ -298,14 +298,6 @@ class _Lowering(Handovers):
         if accelerator is None:
             return found.inference_overhead, 0.0
         return found.inference_overhead + accelerator.call_latency, found.host_overhead
-
-    def _weights(self, team: Sequence[int], placement: Placement) -> tuple[float, ...]:
-        if not team or self.pricer.library.chunking == "capacity":
-            return (1.0,) * len(team)
-        dtype = placement.dtype or self.pricer.dtype_on("cpu")
-        cores = [self.device.cores[i] for i in team]
-        speeds = [c.macs_per_cycle[dtype] * c.max_opp.frequency for c in cores]
-        return tuple(min(speeds) / speed for speed in speeds)
 
     def _dispatch_entry(self, op: Operator, accelerator: Placement) -> Entry:
         p = accelerator
