@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from socsim.errors import ModelError, UnknownNameError
+from socsim.workloads.builder import GraphBuilder
 from socsim.workloads.graph import DTYPE_BYTES, ModelGraph, Operator, Tensor
 
 
@@ -344,3 +345,13 @@ def test_a_network_survives_a_journey_to_another_process() -> None:
     assert again.signature == DIAMOND.signature
     assert [o.name for o in again] == ["a", "b", "c", "d"]
     assert again.predecessors(again["d"]) == [again["b"], again["c"]]
+
+
+def test_what_may_have_another_order_of_dimensions() -> None:
+    """x -> a -> b -> c: tensors inside the network, with four dimensions."""
+    b = GraphBuilder("orders")
+    x = b.image(8, 8)
+    inner = b.conv(x, 4, 3, name="a")
+    flat = b.flatten(inner, name="b")
+    graph = b.build(b.dense(flat, 2, name="c"))
+    assert [graph.transposable(t) for t in (x, inner, flat, *graph.outputs)] == [0, 4 * 64, 0, 0]

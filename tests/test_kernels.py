@@ -216,6 +216,17 @@ def test_rows_are_divided_whole_with_their_halo() -> None:
     assert output_share(graph, op, Part(0.5, "H", 2)) == 0.75
 
 
+def test_columns_of_a_border_widen_what_is_computed_and_read() -> None:
+    """Of 8 by 8: six rows of ten columns are 60 / 64; they read (6 - 1) + 3 rows of ten columns, 80 / 64."""
+    graph, op = conv()
+    part = Part(0.5, "H", 2, 2)
+    assert output_share(graph, op, part) == pytest.approx(60 / 64)
+    assert input_share(graph, op, part) == pytest.approx(80 / 64)
+    assert part_work(graph, op, part) == pytest.approx(op.macs * 60 / 64)
+    strided, op2 = conv(height=16, stride=2)
+    assert input_share(strided, op2, Part(0.5, "H", 0, 2)) == pytest.approx(9 / 16 * (1 + 4 / 8))
+
+
 def test_rows_of_the_input_follow_the_window() -> None:
     """4 rows of output read (4 - 1) * stride + kernel rows of input."""
     graph, op = conv()

@@ -60,6 +60,12 @@ def mace():
     return load_library("mace")
 
 
+def test_order_of_dimensions(mace, tiny):
+    """MACE's OpenCL kernels have channels last, those of its CPU first; the DSP takes the network whole."""
+    assert [mace.transposed(p) for p in ("cpu", "gpu", "dsp", "npu")] == [False, True, False, False]
+    assert not tiny.transposed("gpu")
+
+
 # --- files --------------------------------------------------------------------------------------------------
 
 

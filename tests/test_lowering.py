@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import copy
 from itertools import pairwise
+from pathlib import Path
 
+import corekit
 import pytest
 from corekit import BUFFER, CPU, DSP, GPU, Row, edges, net, networks, outcome, placed, resolved, toy, trace
 from hypothesis import given, settings
@@ -145,6 +147,58 @@ def test_fallback_in_the_middle_pays_both_ways() -> None:
         ("b@gpu", 18.25, 19.25),
         *to_cpu("output", 19.25),
     ]
+
+
+@pytest.fixture
+def turning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The toy library, whose GPU has another order of dimensions now."""
+    text = Path(corekit.LIBRARY).read_text()
+    path = tmp_path / "turning.yaml"
+    path.write_text(
+        text.replace(
+            "    on_unsupported: cpu\n",
+            "    on_unsupported: cpu\n    transposed: {grade: A, source: made up}\n",
+        )
+    )
+    monkeypatch.setattr(corekit, "LIBRARY", str(path))
+
+
+@pytest.mark.usefixtures("turning")
+def test_the_cpu_transposes_what_goes_over() -> None:
+    """16 values of a and of s in 8 s each, before and after the fallback; input and output are taken as they are."""
+    graph = net("a:16 x; s:16:softmax a; b:8 s")
+    assert trace(graph, {"a": GPU, "s": GPU, "b": GPU}) == [
+        *to_gpu("a", 0.0),
+        ("a@gpu", 2.375, 4.375),
+        *to_cpu("s", 4.375),
+        ("transform s@cpu", 7.875, 15.875),
+        ("s@cpu", 15.875, 23.875),
+        ("transform b@cpu", 23.875, 31.875),
+        *to_gpu("b", 31.875),
+        ("b@gpu", 34.25, 35.25),
+        *to_cpu("output", 35.25),
+    ]
+
+
+@pytest.mark.usefixtures("turning")
+def test_what_two_read_is_transposed_once() -> None:
+    """Both s and t read a on the CPU; buffers need no other change."""
+    graph = net("a:16 x; s:16:softmax a; t:16:softmax a", outputs="s t")
+    rows = trace(graph, {"a": BUFFER, "s": CPU, "t": CPU})
+    assert rows[-3:] == [
+        ("transform s@cpu", 3.875, 11.875),
+        ("s@cpu", 11.875, 19.875),
+        ("t@cpu", 19.875, 27.875),
+    ]
+
+
+@pytest.mark.usefixtures("turning")
+def test_halves_are_handed_over_as_their_kernels_want_them() -> None:
+    graph = net("p:8 x; a:64:conv2d p")
+    rows = trace(graph, {"p": GPU, "a": split("H")})
+    assert [what for what, _, _ in rows if what.endswith("@cpu")] == [
+        "map a@cpu", "sync a@cpu", "map a@cpu", "a@cpu", "map output@cpu", "sync output@cpu"
+    ]  # fmt: skip
 
 
 def test_between_layouts_only_the_transform_is_due() -> None:
@@ -336,23 +390,26 @@ def test_halves_that_end_together_join_at_once() -> None:
 
 
 def test_a_chain_pays_at_its_head_and_tail_only() -> None:
-    """b's row on the CPU needs two rows of a (and all four of the input); b's three on the GPU need all four.
+    """Of four rows and a column: b's row on the CPU needs three rows of a and all of the input, three columns wide.
 
-    a: CPU 32 / 2 = 16 s, GPU 64 / 8 = 8 s; b: CPU 8 s, GPU 6 s. Half of a's output is mapped for writing: 0.5 s.
+    b's three rows on the GPU need all four, one column wide. a: CPU 2.25 * 64 / 2 = 72 s, GPU 64 / 8 = 8 s; b: CPU 8 s,
+    GPU 6 s. The CPU's input takes three times as long as the column alone, 2.25 of a's output are mapped for writing.
     """
     graph = net("p:8 x; a:64:conv2d p; b:64:conv2d a")
     plan = Plan({"p": GPU, "a": split("H"), "b": split("H")}, chains=(("a", "b"),))
     assert trace(graph, plan)[4:] == [
-        *to_cpu("a", 3.375),
-        ("map a@cpu", 6.875, 7.375),
-        ("a@gpu", 7.375, 15.375),
-        ("a@cpu", 7.375, 23.375),
-        ("b@gpu", 15.375, 21.375),
-        ("b@cpu", 23.375, 31.375),
-        ("map b@gpu", 31.375, 31.5),
-        ("sync b@gpu", 31.5, 31.75),
-        ("transform b@gpu", 31.75, 32.25),
-        *to_cpu("output", 32.25),
+        ("transform a@gpu", 3.375, 9.375),
+        ("map a@cpu", 9.375, 12.375),
+        ("sync a@cpu", 12.375, 12.875),
+        ("map a@cpu", 12.875, 15.125),
+        ("a@gpu", 15.125, 23.125),
+        ("a@cpu", 15.125, 87.125),
+        ("b@gpu", 23.125, 29.125),
+        ("b@cpu", 87.125, 95.125),
+        ("map b@gpu", 95.125, 95.25),
+        ("sync b@gpu", 95.25, 95.5),
+        ("transform b@gpu", 95.5, 96.0),
+        *to_cpu("output", 96.0),
     ]
 
 
@@ -363,19 +420,19 @@ def test_a_residual_inside_a_chain_is_made_readable_on_both_sides() -> None:
     assert trace(graph, plan) == [
         ("map a@gpu", 0.0, 0.125),
         ("map b@gpu", 0.0, 0.125),
-        ("map a@cpu", 0.0, 0.5),
+        ("map a@cpu", 0.0, 2.25),
         ("sync a@gpu", 0.125, 0.375),
         ("sync b@gpu", 0.125, 0.375),
         ("transform a@gpu", 0.375, 2.375),
-        ("a@cpu", 0.5, 16.5),
+        ("a@cpu", 2.25, 74.25),
         ("a@gpu", 2.375, 10.375),
         ("transform b@gpu", 10.375, 12.375),
         ("b@gpu", 12.375, 18.375),
-        ("b@cpu", 16.5, 24.5),
-        ("map b@gpu", 24.5, 24.625),
-        ("sync b@gpu", 24.625, 24.875),
-        ("transform b@gpu", 24.875, 25.375),
-        *to_cpu("output", 25.375),
+        ("b@cpu", 74.25, 82.25),
+        ("map b@gpu", 82.25, 82.375),
+        ("sync b@gpu", 82.375, 82.625),
+        ("transform b@gpu", 82.625, 83.125),
+        *to_cpu("output", 83.125),
     ]
 
 

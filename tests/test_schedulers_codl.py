@@ -66,12 +66,12 @@ def test_a_synchronisation_may_be_set_to_the_papers():
 
 
 def test_a_chain_pays_once_and_computes_rows_twice():
-    """Halves of two 3x3 convolutions with 10 rows: conv1 computes 6 of its rows on each side."""
+    """Halves of two 3x3 convolutions of 10 by 10: conv1 computes 7 rows on each side, the CPU of 12 columns."""
     graph = convolutions(2, size=10)
     one, two = graph
     costs = costs_of(graph, layout="buffer")
-    enter = 0.8 * 4 * 300 * MAP + SYNC + 0.6 * 4 * 1600 * MAP  # (6 - 1) + 3 = 8 input rows
-    body = 0.6 * one.macs / 2e9 + 0.5 * two.macs / 2e9
+    enter = 0.9 * 1.2 * 4 * 300 * MAP + SYNC + 0.7 * 1.2 * 4 * 1600 * MAP  # (7 - 1) + 3 = 9 input rows
+    body = 0.7 * 1.2 * one.macs / 2e9 + 0.5 * two.macs / 2e9
     assert costs.chain([one, two], 0.5) == pytest.approx(enter + body + BACK)
     assert costs.chain([one], 0.5) == pytest.approx(costs.alone(one, "H", 0.5))
 
@@ -146,8 +146,8 @@ def test_chains_have_a_longest():
 
 def test_chains_end_where_halos_cost_more_than_sharing():
     """With large windows every operator more makes those before it compute many more rows."""
-    dear = chain_of(convolutions(8, size=64, channels=32, kernel=7), sync=2e-3)[1]
-    cheap = chain_of(convolutions(8, size=64, channels=32, kernel=7), sync=2e-4)[1]
+    dear = chain_of(convolutions(8, size=64, channels=32, kernel=5), sync=2e-3)[1]
+    cheap = chain_of(convolutions(8, size=64, channels=32, kernel=5), sync=2e-4)[1]
     assert len(cheap) < len(dear) < 8
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tiny import BACK, SYNC, TinyLibrary, convolutions, network, pricer_of, view_of
 
 from socsim.errors import PlanError
-from socsim.schedulers.chains import chain_halos, follower
+from socsim.schedulers.chains import chain_parts, follower
 from socsim.schedulers.estimate import estimate
 from socsim.schedulers.plan import Placement, Plan, Split
 from socsim.schedulers.predictors import ExactPredictor
@@ -19,6 +19,7 @@ from socsim.simulation.context import Context
 from socsim.simulation.executor import Executor, Fragment
 from socsim.simulation.lowering import lower_plan
 from socsim.workloads.builder import GraphBuilder
+from socsim.workloads.zoo import build_model
 
 CPU, IMAGE, BUFFER, DSP = (
     Placement("cpu"),
@@ -141,10 +142,10 @@ def test_the_cpu_has_the_network_s_input():
 
 
 def test_a_chain_saves_hand_overs_and_computes_rows_twice():
-    """Two convolutions of 20 rows, halved: in a chain each half of conv1 has one row more.
+    """Two convolutions of 20 by 20, halved: in a chain the CPU's half of conv1 has two rows and columns more.
 
     Apart, the CPU maps half of each output and 12 rows of the second input, and each half goes back; in a chain
-    it maps 11 rows of the first output, and one half goes back.
+    it maps 12 rows of 22 columns of the first output, and one half goes back.
     """
     graph = convolutions(2, size=20)
     view = view_of(graph)
@@ -153,9 +154,10 @@ def test_a_chain_saves_hand_overs_and_computes_rows_twice():
     chained = estimate(Plan(decisions, chains=(("conv1", "conv2"),)), graph, view).makespan
     passed = 4e-9 * 16 * 400  # mapping all of what conv1 or conv2 writes
     alone = (0.5 + 12 / 20 + 0.5) * passed + SYNC + 2 * BACK
-    together = 11 / 20 * passed + BACK
-    row = graph["conv1"].macs / 20 / 2e9
-    assert apart - chained == pytest.approx(alone - together - row, rel=1e-9)
+    twice = 12 / 20 * 22 / 20
+    together = twice * passed + BACK
+    beside = (twice - 0.5) * graph["conv1"].macs / 2e9
+    assert apart - chained == pytest.approx(alone - together - beside, rel=1e-9)
 
 
 def test_unsupported_placements_have_no_estimate():
@@ -167,23 +169,52 @@ def test_unsupported_placements_have_no_estimate():
 # --- chains -------------------------------------------------------------------------------------------------
 
 
+def halos(graph, share, processor="cpu", dimension="H"):
+    """(rows, columns) beside a processor's share of every operator of a network that is one chain."""
+    parts = chain_parts(graph, list(graph), share, processor, dimension)
+    assert all((part.share, part.dimension) == (share, dimension) for part in parts)
+    return [(part.halo_rows, part.halo_columns) for part in parts]
+
+
 def test_halos_grow_towards_the_head():
-    """3x3, stride 1, padding 1: each operator before needs one row more."""
+    """3x3, stride 1: every operator before needs two rows more, and on the CPU two columns of the border."""
     graph = convolutions(4, size=32)
-    assert chain_halos(graph, list(graph), 0.5) == [3, 2, 1, 0]
+    assert halos(graph, 0.5) == [(6, 6), (4, 4), (2, 2), (0, 0)]
+    assert halos(graph, 0.5, "gpu") == [(6, 0), (4, 0), (2, 0), (0, 0)]
 
 
-def test_halos_grow_with_kernels_and_end_at_the_map():
+def test_halos_grow_with_kernels_and_rows_end_at_the_map():
     graph = convolutions(3, size=8, kernel=7)
-    assert chain_halos(graph, list(graph), 0.5) == [4, 3, 0]  # 4 + 3 = 7, 4 + 6 capped at 8 rows
+    assert halos(graph, 0.5) == [(4, 12), (4, 6), (0, 0)]  # 4 + 6 rows are capped at 8
 
 
-def test_strides_halve_the_rows():
+@pytest.mark.parametrize("share, dimension", [(0.5, "OC"), (1.0, "H"), (0.0, "H")])
+def test_channels_and_whole_operators_have_no_halo(share, dimension):
+    assert halos(convolutions(3), share, dimension=dimension) == [(0, 0)] * 3
+
+
+def test_pools_read_their_own_share():
     builder = GraphBuilder("strided")
     x = builder.conv(builder.image(32, 32), 8, 3, name="a")
     graph = builder.build(builder.max_pool(x, 2, name="pool"))
-    assert chain_halos(graph, list(graph), 0.5) == [0, 0]  # 8 rows of the pool read 16 of 32: its own half
-    assert chain_halos(graph, list(graph), 0.25) == [0, 0]
+    assert halos(graph, 0.5) == halos(graph, 0.25) == [(0, 0)] * 2  # 8 rows of the pool read 16 of 32
+
+
+def test_pools_double_the_halo_of_what_follows():
+    """conv 16 -> pool -> conv: two rows and columns of the pool are four of the first convolution."""
+    builder = GraphBuilder("pooled")
+    x = builder.max_pool(builder.conv(builder.image(32, 32), 8, 3, name="a"), 2, name="pool")
+    graph = builder.build(builder.conv(x, 8, 3, name="b"))
+    assert halos(graph, 0.5) == [(4, 4), (2, 2), (0, 0)]
+
+
+def test_halos_of_yolov2_are_those_of_codl():
+    """Sizes that its code gives eight and nine operators, halved: the CPU's first 228 by 436 and 244 by 452."""
+    graph = build_model("yolov2")
+    ops = list(graph)
+    for length, sizes in ((8, (228, 436)), (9, (244, 452))):
+        part = chain_parts(graph, ops[:length], 0.5, "cpu")[0]
+        assert (208 + part.halo_rows, 416 + part.halo_columns) == sizes
 
 
 def test_followers_are_only_readers():
@@ -221,15 +252,17 @@ PLACES = [CPU, IMAGE, BUFFER, DSP]
     edges=st.lists(st.sets(st.integers(0, 4), max_size=2), min_size=6, max_size=6),
     work=st.lists(st.integers(1, 20), min_size=6, max_size=6),
     overhead=st.sampled_from([0.0, 1e-3]),
+    transposes=st.sampled_from([(), ("gpu",), ("gpu", "dsp")]),
 )
-def test_whole_operators_take_what_the_simulation_says(places, edges, work, overhead):
+def test_whole_operators_take_what_the_simulation_says(places, edges, work, overhead, transposes):
     names = "abcdef"
     tasks = {
         n: (w * 1e5, " ".join(names[e] for e in es if e < i))
         for i, (n, w, es) in enumerate(zip(names, work, edges, strict=True))
     }
-    graph = network(tasks)
-    pricer = pricer_of(graph, overhead={"gpu": overhead, "cpu": overhead / 2})
+    graph = network(tasks, rank=4)
+    library = TinyLibrary(transposes=transposes)
+    pricer = pricer_of(graph, library, overhead={"gpu": overhead, "cpu": overhead / 2})
     plan = Plan(dict(zip(names, places, strict=True)))
     predicted = estimate(plan, graph, View(pricer, ExactPredictor(pricer))).makespan
     assert predicted == pytest.approx(simulated(plan, pricer), rel=1e-6, abs=1e-9)

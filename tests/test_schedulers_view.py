@@ -54,6 +54,8 @@ def test_shares_and_halos():
     whole = view.predict(op, "cpu")
     assert view.predict(op, "cpu", share=0.5, dimension="H") == pytest.approx(whole / 2)
     assert view.predict(op, "cpu", share=0.5, dimension="H", halo_rows=2) == pytest.approx(0.7 * whole)
+    wider = view.predict(op, "cpu", share=0.5, dimension="H", halo_rows=2, halo_columns=2)
+    assert wider == pytest.approx(0.7 * 1.2 * whole)
 
 
 def test_unsupported_operators_have_no_price():
@@ -139,3 +141,14 @@ def test_a_whole_trip_between_accelerators_goes_through_the_cpu():
     assert view.transfer(250, "gpu", "dsp", layout="image") == pytest.approx(out + BACK)
     assert view.transfer(250, "gpu", "dsp", layout="buffer") == pytest.approx(1e-6 + SYNC + BACK)
     assert view.transfer(250, "gpu", "gpu") == view.transfer(250, "cpu", "cpu") == 0.0
+
+
+def test_transpositions():
+    """conv1's 1600 values at 1e9 operations/s and two workers; neither the input nor what leaves the network."""
+    graph = convolutions(2, size=10)
+    view = view_of(graph, TinyLibrary(transposes=["gpu"]))
+    tensors = [t for op in graph for t in (*op.inputs, *op.outputs)]
+    assert view.transposition(tensors[1], "gpu") == pytest.approx(1600 / 2e9)
+    assert view.transposition(tensors[1], "cpu") == view.transposition(tensors[1], "dsp") == 0.0
+    assert view.transposition(tensors[0], "gpu") == view.transposition(tensors[-1], "gpu") == 0.0
+    assert view_of(graph).transposition(tensors[1], "gpu") == 0.0

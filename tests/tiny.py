@@ -45,10 +45,10 @@ class TinyLibrary:
 
     def __init__(
         self, missing: Mapping[str, Sequence[str]] | None = None, *, fails: Sequence[str] = (),
-        splits: Mapping[str, tuple[str, ...]] | None = None,
+        splits: Mapping[str, tuple[str, ...]] | None = None, transposes: Sequence[str] = (),
     ) -> None:  # fmt: skip
         """`missing`: processor or processor/layout -> types or names; `splits`: layout -> dimensions."""
-        self.missing, self.fails = missing or {}, fails
+        self.missing, self.fails, self.transposes = missing or {}, fails, transposes
         self.splits = splits or {"image": ("H",), "buffer": ("H", "OC")}
 
     def reason(self, op, graph, processor, layout="", dtype="fp32"):
@@ -68,6 +68,9 @@ class TinyLibrary:
 
     def on_unsupported(self, processor):
         return "fail" if processor in self.fails else "cpu"
+
+    def transposed(self, processor):
+        return processor in self.transposes
 
     def layouts(self, processor):
         return LAYOUTS[processor]
@@ -128,8 +131,8 @@ def view_of(
     return View(pricer, make_predictor(predictor, pricer, bench), load)
 
 
-def network(work: Mapping[str, tuple[float, str]], elements: int = 250) -> ModelGraph:
-    """Tasks that pass tensors of `elements` on.
+def network(work: Mapping[str, tuple[float, str]], elements: int = 250, rank: int = 2) -> ModelGraph:
+    """Tasks that pass tensors of `elements` on, with so many dimensions.
 
     `work`: name -> (MACs, names of the tasks read, apart by spaces); tasks that read none read the input.
     """
@@ -138,7 +141,7 @@ def network(work: Mapping[str, tuple[float, str]], elements: int = 250) -> Model
         inputs = tuple(before.split()) or ("input",)
         read.update(inputs)
         operators.append(Operator(name, "task", inputs, (name,), macs=int(macs)))
-    tensors = [Tensor(name, (1, elements)) for name in ("input", *work)]
+    tensors = [Tensor(name, (1,) * (rank - 1) + (elements,)) for name in ("input", *work)]
     return ModelGraph("tasks", operators, tensors, ("input",), tuple(n for n in work if n not in read))
 
 

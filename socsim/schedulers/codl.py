@@ -8,7 +8,7 @@ from math import ceil, inf
 
 from socsim.errors import UsageError
 from socsim.schedulers.base import StaticScheduler
-from socsim.schedulers.chains import chain_halos, follower
+from socsim.schedulers.chains import chain_parts, follower
 from socsim.schedulers.estimate import estimate
 from socsim.schedulers.plan import Decision, Placement, Plan, Split
 from socsim.schedulers.single import with_fallback
@@ -161,7 +161,7 @@ class Costs:
 
     def alone(self, op: Operator, dimension: str, share: float) -> float:
         """An operator between its own hand-overs."""
-        return self.sharing(op, dimension, share) + self.compute(op, dimension, share, (0, 0))
+        return self.sharing(op, dimension, share) + self.halves(op, dimension, share)
 
     def sharing(self, op: Operator, dimension: str, share: float) -> float:
         """The hand-overs of an operator alone."""
@@ -170,28 +170,26 @@ class Costs:
 
     def chain(self, ops: list[Operator], share: float) -> float:
         """Operators divided alike by rows, with hand-overs before the first and after the last only."""
-        cpu_share = round(1.0 - share, 9)
-        cpu, gpu = (
-            chain_halos(self.graph, ops, s) if 0.0 < s < 1.0 else [0] * len(ops) for s in (cpu_share, share)
-        )
-        body = sum(self.compute(op, "H", share, halos) for op, *halos in zip(ops, cpu, gpu, strict=True))
-        first, last = Part(cpu_share, "H", cpu[0]), Part(cpu_share, "H")
-        return self.enter(ops[0], first) + body + self.leave(ops[-1], last)
+        cpu = chain_parts(self.graph, ops, round(1.0 - share, 9), "cpu")
+        gpu = chain_parts(self.graph, ops, share, "gpu")
+        body = sum(self.compute(op, own, other) for op, own, other in zip(ops, cpu, gpu, strict=True))
+        return self.enter(ops[0], cpu[0]) + body + self.leave(ops[-1], cpu[-1])
 
-    def compute(
-        self, op: Operator, dimension: str, share: float, halos: tuple[int, int] | list[int]
-    ) -> float:
-        """The slower half, with the rows that CPU and GPU compute beside their own."""
-        gpu = cpu = 0.0
-        if share > 0.0:
-            gpu = self.view.predict(
-                op, "gpu", layout=self.layout, share=share, dimension=dimension, halo_rows=halos[1]
-            )
-        if share < 1.0:
-            cpu = self.view.predict(
-                op, "cpu", share=round(1.0 - share, 9), dimension=dimension, halo_rows=halos[0]
-            )
-        return max(cpu, gpu)
+    def halves(self, op: Operator, dimension: str, share: float) -> float:
+        """The slower half of an operator alone."""
+        return self.compute(op, Part(round(1.0 - share, 9), dimension), Part(share, dimension))
+
+    def compute(self, op: Operator, cpu: Part, gpu: Part) -> float:
+        """The slower of what CPU and GPU compute."""
+        return max(self._time(op, "cpu", "", cpu), self._time(op, "gpu", self.layout, gpu))
+
+    def _time(self, op: Operator, processor: str, layout: str, part: Part) -> float:
+        if part.share <= 0.0:
+            return 0.0
+        return self.view.predict(
+            op, processor, layout=layout, share=part.share, dimension=part.dimension,
+            halo_rows=part.halo_rows, halo_columns=part.halo_columns,
+        )  # fmt: skip
 
     def enter(self, op: Operator, part: Part) -> float:
         """Layout change, mapping and wait for the CPU's input slice, mapping of its output slice."""
@@ -221,7 +219,7 @@ def operator_choice(op: Operator, costs: Costs) -> Choice:
             # Sharing alone often takes longer than the GPU: then the halves need not be predicted.
             sharing = costs.sharing(op, dimension, share)
             if sharing < best.time:
-                time = sharing + costs.compute(op, dimension, share, (0, 0))
+                time = sharing + costs.halves(op, dimension, share)
                 best = Choice(dimension, share, time) if time < best.time else best
     return best
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from socsim.schedulers.chains import chain_halos
+from socsim.schedulers.chains import chain_parts
 from socsim.schedulers.plan import Placement, Plan, Split
 from socsim.schedulers.view import View
 from socsim.workloads.graph import ModelGraph, Operator
@@ -84,10 +84,8 @@ class _Clock:
     def chain(self, ops: list[Operator], split: Split) -> None:
         """Run operators that are split alike; the halves meet only before the first and after the last."""
         home = self._place(next((p for p, _ in split.shares if p.processor != "cpu"), split.shares[0][0]))
-        rows, none = split.dimension == "H", [0] * len(ops)
         parts = {
-            p: [Part(s, split.dimension, h) for h in (chain_halos(self.graph, ops, s) if rows else none)]
-            for p, s in split.shares
+            p: chain_parts(self.graph, ops, share, p.processor, split.dimension) for p, share in split.shares
         }
         cpu = next((own for p, own in parts.items() if p.processor == "cpu"), None)
         here = [self._readable[t].get(CPU) for t in ops[0].inputs]
@@ -113,7 +111,7 @@ class _Clock:
             ready = max(ready, self.read(beside, *where)) if beside else ready
             time = self.view.predict(
                 op, where[0], layout=placement.layout, dtype=placement.dtype, share=part.share,
-                dimension=part.dimension, halo_rows=part.halo_rows,
+                dimension=part.dimension, halo_rows=part.halo_rows, halo_columns=part.halo_columns,
             )  # fmt: skip
             ready = self._run(where, time, ready)
         return ready
@@ -148,11 +146,22 @@ class _Clock:
                 self.read(group, *CPU)
                 source = CPU
             size = sum(self.graph.tensors[t].elements for t in group)
-            done = self._hand_over(size, source, where, max(self._readable[t][source] for t in group))
+            since = max(self._readable[t][source] for t in group)
+            turning = () if source[0] == processor else group
+            if source == CPU:
+                since = self._turn(turning, processor, since)
+            done = self._hand_over(size, source, where, since)
+            if where == CPU:
+                done = self._turn(turning, source[0], done)
             ready = max(ready, done)
             for tensor in group:
                 self._readable[tensor][where] = done
         return ready
+
+    def _turn(self, tensors: Iterable[str], accelerator: str, ready: float) -> float:
+        """The CPU transposes what goes over, if accelerator and CPU differ in the order of dimensions."""
+        time = sum(self.view.transposition(t, accelerator) for t in tensors)
+        return self._occupy("cpu", time, ready) if time else ready
 
     def _hand_over(self, size: float, source: Place, target: Place, ready: float) -> float:
         """Layout changes keep the accelerator busy; the rest is waiting."""

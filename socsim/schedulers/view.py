@@ -189,6 +189,7 @@ class View:
         share: float = 1.0,
         dimension: str = "OC",
         halo_rows: int = 0,
+        halo_columns: int = 0,
     ) -> float:
         """Predicted time in s of an operator, a share of one, or a job, on a processor with nothing else to do.
 
@@ -198,7 +199,7 @@ class View:
             An operator of the network, or a job.
         processor, layout, dtype
             Where, with which memory type, default its first, and data type, default the library's.
-        share, dimension, halo_rows
+        share, dimension, halo_rows, halo_columns
             Part of the operator, as in :class:`socsim.workloads.kernels.Part`.
 
         Raises
@@ -208,7 +209,7 @@ class View:
         """
         if isinstance(what, Job):
             return self._predict_job(what, processor, layout, dtype)
-        part = WHOLE if share >= 1.0 else Part(share, dimension, halo_rows)
+        part = WHOLE if share >= 1.0 else Part(share, dimension, halo_rows, halo_columns)
         return self._predictor.time(what, Placement(processor, layout=layout, dtype=dtype), part)
 
     def _predict_job(self, job: Job, processor: str, layout: str, dtype: str) -> float:
@@ -261,6 +262,16 @@ class View:
         return handover_time(
             self._pricer.sharing, elements * width, source, target, self._image(source, target, layout)
         )
+
+    def transposition(self, tensor: str, processor: str) -> float:
+        """Predicted time in s for which the CPU changes the order of a tensor that goes to or comes from a processor.
+
+        0 where the library has one order for both and of the network's inputs and outputs; to a blind predictor too.
+        """
+        elements = self.graph.transposable(tensor)
+        if not elements or not self._predictor.sharing or not self._pricer.library.transposed(processor):
+            return 0.0
+        return self._pricer.transposition(elements).time
 
     def _image(self, source: str, target: str, layout: str) -> bool:
         accelerator = source if source != "cpu" else target

@@ -102,8 +102,10 @@ class Handovers:
             handover = from_accelerator(self.pricer.sharing[source.processor], size, image=image)
             begin = self._transform(handover, reader, source, size, deps)
             ends = {self.delay(self._to_cpu(handover, reader, source.processor, size), begin, tensors)}
+            ends = self._transpose(tensors, source.processor, reader, ends)
         else:
             image = target.layout == "image"
+            deps = self._transpose(tensors, target.processor, reader, deps)
             handover = to_accelerator(self.pricer.sharing[target.processor], size, image=image)
             begin = {self.delay(self._from_cpu(handover, reader, target.processor, size), deps, tensors)}
             ends = self._transform(handover, reader, target, size, begin)
@@ -123,6 +125,30 @@ class Handovers:
             reach=self.device.accelerators[p].bandwidth, moved=size,
         )  # fmt: skip
         return {self._emit(Step(p, (entry,), deps))}
+
+    def _transpose(self, tensors: Sequence[str], accelerator: str, reader: str, deps: set[int]) -> set[int]:
+        """The CPU puts tensors into the order of who reads them next, if accelerator and CPU differ in it."""
+        if not self.pricer.library.transposed(accelerator):
+            return deps
+        for tensor in tensors:
+            elements = self.graph.transposable(tensor)
+            if elements:
+                cost = self.pricer.transposition(elements * self.moved.get(tensor, 1))
+                entry = Entry(
+                    "transform", reader, "cpu", cost.kernel_class, source="cpu", overhead=cost.overhead,
+                    compute=cost.compute, bytes=cost.bytes, reach=cost.bandwidth, moved=self._bytes(elements, accelerator),
+                )  # fmt: skip
+                team = self.pricer.team()
+                deps = {self._emit(Step("cpu", (entry,), deps, team, self.weights(team)))}
+        return deps
+
+    def weights(self, team: Sequence[int], dtype: str = "") -> tuple[float, ...]:
+        """How long the part of each of a team's cores takes, relative to the slowest's."""
+        if not team or self.pricer.library.chunking == "capacity":
+            return (1.0,) * len(team)
+        cores, dtype = [self.device.cores[i] for i in team], dtype or self.pricer.dtype_on("cpu")
+        speeds = [c.macs_per_cycle[dtype] * c.max_opp.frequency for c in cores]
+        return tuple(min(speeds) / speed for speed in speeds)
 
     def _to_cpu(self, handover: Handover, reader: str, source: str, size: float) -> list[Entry]:
         sync = self.pricer.sharing[source].sync

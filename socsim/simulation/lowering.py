@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from socsim.devices.sharing import from_accelerator, to_accelerator
-from socsim.schedulers.chains import chain_halos
+from socsim.schedulers.chains import chain_parts
 from socsim.schedulers.plan import Decision, Placement, Plan, Split
 from socsim.simulation.handovers import CPU, NOTHING, Handovers, Place
 from socsim.simulation.kernelgraph import Entry, KernelGraph, Step, compress
@@ -180,10 +180,8 @@ class _Lowering(Handovers):
         if not isinstance(decision, Split):
             raise TypeError("a chain is made of splits")
         shares = [(placement, share) for placement, share in decision.shares if share > 0.0]
-        halos = {placement: chain_halos(self.graph, ops, share) for placement, share in shares}
-        if decision.dimension != "H":
-            halos = {placement: [0] * len(ops) for placement, _ in shares}
-        parts = [{p: Part(s, decision.dimension, halos[p][i]) for p, s in shares} for i in range(len(ops))]
+        own = {p: chain_parts(self.graph, ops, s, p.processor, decision.dimension) for p, s in shares}
+        parts = [{p: own[p][i] for p, _ in shares} for i in range(len(ops))]
         accelerator = next((p for p, _ in shares if p.processor != "cpu"), shares[0][0])
         ends = self._enter_split(ops[0], parts[0], accelerator)
         for i, op in enumerate(ops):
@@ -295,7 +293,7 @@ class _Lowering(Handovers):
         entries: tuple[Entry, ...] = (entry,)
         if self._pacer is not None and processor == "gpu":
             entries = self._pacer.commands(entry, cost.overhead)
-        return self._emit(Step(processor, entries, deps, team, self._weights(team, placement)))
+        return self._emit(Step(processor, entries, deps, team, self.weights(team, placement.dtype)))
 
     def _fixed(self, placement: Placement) -> tuple[float, float]:
         """The fixed costs of an invocation on its processor and its host, due at the first kernel of a processor."""
@@ -307,14 +305,6 @@ class _Lowering(Handovers):
         if accelerator is None:
             return found.inference_overhead, 0.0
         return found.inference_overhead + accelerator.call_latency, found.host_overhead
-
-    def _weights(self, team: Sequence[int], placement: Placement) -> tuple[float, ...]:
-        if not team or self.pricer.library.chunking == "capacity":
-            return (1.0,) * len(team)
-        dtype = placement.dtype or self.pricer.dtype_on("cpu")
-        cores = [self.device.cores[i] for i in team]
-        speeds = [c.macs_per_cycle[dtype] * c.max_opp.frequency for c in cores]
-        return tuple(min(speeds) / speed for speed in speeds)
 
     def _dispatch_entry(self, op: Operator, accelerator: Placement) -> Entry:
         p = accelerator

@@ -267,6 +267,15 @@ class ModelGraph:
         """Elements of all activations that `op` produces."""
         return sum(self.tensors[t].elements for t in op.outputs)
 
+    def transposable(self, tensor: str) -> int:
+        """Elements of a tensor whose dimensions libraries order as they like: four-dimensional, inside the network.
+
+        0 of any other.
+        """
+        if tensor in self.inputs or tensor in self.outputs or len(self.tensors[tensor].shape) != 4:
+            return 0
+        return self.tensors[tensor].elements
+
     @cached_property
     def macs(self) -> int:
         """Multiply-accumulates of one inference."""

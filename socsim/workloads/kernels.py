@@ -42,13 +42,14 @@ class Part:
     dimension
         ``"OC"`` (output channels: all of the input, a share of the weights) or ``"H"`` (output rows: a share of the
         input with its halo, all of the weights); meaningless for a whole operator.
-    halo_rows
-        Output rows computed beside the share's own, for a later operator of a chain that needs them.
+    halo_rows, halo_columns
+        Output rows and columns computed beside the share's own, for a later operator of a chain that needs them.
     """
 
     share: float = 1.0
     dimension: str = "OC"
     halo_rows: int = 0
+    halo_columns: int = 0
 
 
 WHOLE = Part()
@@ -118,13 +119,13 @@ def part_rows(graph: ModelGraph, op: Operator, part: Part) -> float:
 
 
 def output_share(graph: ModelGraph, op: Operator, part: Part) -> float:
-    """Share of the output that a part computes: whole channels or whole rows, halo included."""
+    """Share of the output that a part computes: whole channels or whole rows, halo included; it may be above 1."""
     shape = graph.output_shape(op)
     if part.share >= 1.0 or len(shape) < 2:
         return part.share
     if part.dimension == "H":
         height = shape[2] if len(shape) == 4 else 1
-        return part_rows(graph, op, part) / height
+        return part_rows(graph, op, part) / height * _widening(shape, part.halo_columns)
     channels = shape[1] if len(shape) == 4 else shape[-1]
     return min(1.0, ceil(part.share * channels - 1e-9) / channels)
 
@@ -204,7 +205,12 @@ def input_share(graph: ModelGraph, op: Operator, part: Part) -> float:
         return output_share(graph, op, part)
     kernel, stride = int(op.get("kernel", (1, 1))[0]), int(op.get("stride", (1, 1))[0])
     rows = (part_rows(graph, op, part) - 1) * stride + kernel
-    return min(1.0, rows / shape[2])
+    return min(1.0, rows / shape[2]) * _widening(shape, part.halo_columns * int(op.get("stride", (1, 1))[1]))
+
+
+def _widening(shape: Sequence[int], columns: int) -> float:
+    """How many times as wide a map is with some columns more."""
+    return 1.0 + columns / shape[3] if columns else 1.0
 
 
 def cpu_cost(

@@ -60,11 +60,16 @@ class Backend:
         is refused).
     tables
         Layout (``""`` on the CPU), the preferred one first -> operator type -> conditions.
+    transposed
+        Whether tensors of four dimensions have another order than on the CPU, which transposes those that go over
+        between whole operators. The network's inputs and outputs are taken in either order, and what CPU and GPU
+        compute together is handed over as its kernels want it.
     """
 
     dtypes: tuple[str, ...]
     on_unsupported: str
     tables: Mapping[str, Cells]
+    transposed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +143,10 @@ class Library:
         if processor not in self.backends:
             raise UnknownNameError(f"processor of library {self.name!r}", processor, self.backends)
         return self.backends[processor].on_unsupported
+
+    def transposed(self, processor: str) -> bool:
+        """Whether tensors have another order of dimensions on a processor than on the CPU."""
+        return processor in self.backends and self.backends[processor].transposed
 
     def supports(
         self, op: Operator, graph: ModelGraph, processor: str, layout: str = "", dtype: str = "fp32"

@@ -76,11 +76,19 @@ class TableSpec(_Block):
     operators: Annotated[dict[OperatorType, When], BeforeValidator(_all_types)]
 
 
+class TransposedSpec(_Block):
+    """That tensors have another order of dimensions than on the CPU."""
+
+    grade: Grade
+    source: str
+
+
 class BackendSpec(_Block):
     """One processor: a table, or one for each layout."""
 
     dtypes: Annotated[list[Literal["fp32", "fp16", "int8"]], Field(min_length=1)]
     on_unsupported: Literal["cpu", "fail"] = "fail"
+    transposed: TransposedSpec | None = None
     table: TableSpec | None = None
     layouts: dict[Layout, TableSpec] = {}
 
@@ -94,7 +102,7 @@ class BackendSpec(_Block):
         """What the library runs there."""
         tables = {"": self.table} if self.table else self.layouts
         cells: dict[str, Cells] = {str(layout): table.operators for layout, table in tables.items()}
-        return Backend(tuple(self.dtypes), self.on_unsupported, cells)
+        return Backend(tuple(self.dtypes), self.on_unsupported, cells, self.transposed is not None)
 
 
 class WorkersSpec(_Block):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from socsim.devices.device import Calibration, Device
 from socsim.devices.sharing import sharing_of
 from socsim.errors import PlanError, UnknownNameError, UsageError
+from socsim.workloads.builder import GraphBuilder
 from socsim.workloads.graph import DTYPE_BYTES, ModelGraph, Operator
 from socsim.workloads.kernels import WHOLE, KernelCost, Part, accelerator_cost, cpu_cost
 
@@ -187,6 +188,22 @@ class Pricer:
         """Speed of that core, as a share of the fastest one's."""
         cores = self.device.cores
         return cores[self.host_core].peak("fp32") / cores[self.device.fastest_core].peak("fp32")
+
+    def transposition(self, elements: float) -> KernelCost:
+        """Cost of changing the order of a tensor's dimensions, on the CPU."""
+        key = ("transpose", elements)
+        if key not in self._costs:
+            builder = GraphBuilder("transposition")
+            shape = (1, 1, 1, max(1, round(elements)))
+            graph = builder.build(builder.transpose(builder.input(*shape), (0, 3, 1, 2)))
+            (op,) = graph
+            kernel_class = self.library.kernel_class(op, graph, "cpu")
+            cores = [self.device.cores[i] for i in self.team()]
+            self._costs[key] = cpu_cost(
+                graph, op, kernel_class, self.calibration("cpu", dtype=self.dtype_on("cpu")), cores,
+                bandwidth=self.device.cpu_bandwidth, chunking=self.library.chunking,
+            )  # fmt: skip
+        return self._costs[key]
 
     def team(self, cores: str = "") -> tuple[int, ...]:
         """Core numbers of the worker threads, fastest first."""
