@@ -136,7 +136,8 @@ class Handovers:
                 cost = self.pricer.transposition(elements * self.moved.get(tensor, 1))
                 entry = Entry(
                     "transform", reader, "cpu", cost.kernel_class, source="cpu", overhead=cost.overhead,
-                    compute=cost.compute, bytes=cost.bytes, reach=cost.bandwidth, moved=self._bytes(elements, accelerator),
+                    compute=cost.compute, bytes=cost.bytes, reach=cost.bandwidth,
+                    moved=self._bytes(elements, accelerator),
                 )  # fmt: skip
                 team = self.pricer.team()
                 deps = {self._emit(Step("cpu", (entry,), deps, team, self.weights(team)))}

@@ -280,8 +280,8 @@ _BEST = (
     "hand-over costs."
 )
 _CHAIN = (
-    "The ninth operator costs more in a chain than it saves, but nine in a chain ({chained_9} ms) are still faster than "
-    "nine apart ({apart_9} ms). By the sizes that CoDL's code gives the parts, computing grows by 9 % in a chain of "
+    "The ninth operator costs more in a chain than it saves, but nine in a chain ({chained_9} ms) are still faster "
+    "than nine apart ({apart_9} ms). By the sizes that CoDL's code gives the parts, computing grows by 9 % in a chain of "
     "eight and 17 % in one of nine; 12 and 61 % were measured. The other 44 points are neither rows nor columns, nor "
     "the tiles of Winograd's method, of which both have as many to spare; a kernel that gets slower at once "
     "at one of these sizes would explain them, or a disturbed measurement. None was made up for this claim."
@@ -331,8 +331,8 @@ CLAIM = Claim(
             5.0,
             "",
             otherwise="On Fast Style Transfer the CPU alone costs {cpu_j} J and uLayer {ulayer_j} J; published are "
-            "5.93 and 6.16 J. uLayer's times are off the published ones by {ulayer_off} %, more than those two differ, and "
-            "so may be the powers: of GPU kernels on buffers no error is known, and the factors from CoreMark's to "
+            "5.93 and 6.16 J. uLayer's times are off the published ones by {ulayer_off} %, more than those two differ, "
+            "and so may be the powers: of GPU kernels on buffers no error is known, and the factors from CoreMark's to "
             "MACE's power are estimates (grade D).",
         ),
     ),
