@@ -213,7 +213,7 @@ def test_libraries_map_unless_they_say_otherwise(library: str) -> None:
 )
 def test_bad_copies_of_devices(tmp_path: Path, block: str, told: str) -> None:
     path = tmp_path / "bad.yaml"
-    path.write_text(f"extends: pixel-3\nsharing: {{gpu: {{copied: {block}}}}}\n")
+    path.write_text(f"extends: galaxy-a03s\nsharing: {{gpu: {{copied: {block}}}}}\n")
     with pytest.raises(FileError, match=told):
         load_device(path)
 
