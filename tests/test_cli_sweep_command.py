@@ -17,7 +17,9 @@ from socsim.sweeps.task import Outcome, failure
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a sweep, on a machine so fast that nobody is told how far it has come."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("socsim.cli.sweep_command._EVERY_S", float("inf"))
     write_files(tmp_path)
     return tmp_path
 
