@@ -30,7 +30,9 @@ sweep: {load: {none: {}, low priority: {apps.net.priority: -1}}}
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with sweeps, on a machine so fast that nobody is told how far they have come."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("socsim.cli.sweeping._EVERY_S", float("inf"))
     (tmp_path / "s.yaml").write_text(TEXT)
     (tmp_path / "film.yaml").write_text(SHOWN)
     return tmp_path

@@ -282,8 +282,8 @@ _BEST = (
 _CHAIN = (
     "The ninth operator costs more in a chain than it saves, but nine in a chain ({chained_9} ms) are still faster "
     "than nine apart ({apart_9} ms). By the sizes that CoDL's code gives the parts, computing grows by 9 % in a chain "
-    "of eight and 17 % in one of nine; 12 and 61 % were measured. The other 44 points are neither rows nor columns, nor "
-    "the tiles of Winograd's method, of which both have as many to spare; a kernel that gets slower at once "
+    "of eight and 17 % in one of nine; 12 and 61 % were measured. The other 44 points are neither rows nor columns, "
+    "nor the tiles of Winograd's method, of which both have as many to spare; a kernel that gets slower at once "
     "at one of these sizes would explain them, or a disturbed measurement. None was made up for this claim."
 )
 
