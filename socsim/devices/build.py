@@ -26,11 +26,11 @@ from socsim.devices.device import (
     Sharing,
     SyncTime,
 )
+from socsim.devices.library_spec import CalibrationSpec
 from socsim.devices.modes import PowerMode
 from socsim.devices.provenance import GRADES, Origin, rows
 from socsim.devices.spec import (
     AcceleratorSpec,
-    CalibrationSpec,
     ClusterSpec,
     DeviceSpec,
     MemorySpec,

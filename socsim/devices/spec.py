@@ -11,25 +11,43 @@ from itertools import pairwise
 from math import inf
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from socsim import units
 from socsim.devices.cfs import CfsParameters, PlacementPolicy
+from socsim.devices.library_spec import LibrarySpec
+from socsim.devices.spec_fields import (
+    AcceleratorName,
+    Bandwidth,
+    Count,
+    DType,
+    DynamicPower,
+    EnergyPerByte,
+    Floor,
+    Frequency,
+    Interval,
+    Leakage,
+    Name,
+    Positive,
+    PositiveShare,
+    Power,
+    Share,
+    Size,
+    Text,
+    Time,
+    TimePerByte,
+    Voltage,
+    quantity,
+)
 from socsim.devices.thermal_spec import ThermalSpec
 from socsim.yamlfile import Loc, RelativeFaults
 
 __all__ = [
     "AcceleratorSpec",
-    "CalibrationErrorSpec",
-    "CalibrationSpec",
-    "ClusterFactorsSpec",
     "ClusterSpec",
     "CopyingSpec",
     "DeviceSpec",
     "IdleStateSpec",
-    "KernelPowerSpec",
-    "KernelSpec",
-    "LibrarySpec",
     "MemoryOppSpec",
     "MemorySpec",
     "OppSpec",
@@ -42,37 +60,6 @@ __all__ = [
 ]
 
 
-def _in(dimension: str) -> BeforeValidator:
-    def read(text: Any) -> float:
-        return units.parse(text, dimension)
-
-    return BeforeValidator(read)
-
-
-Count = Annotated[int, Field(strict=True, ge=1)]
-Positive = Annotated[float, _in("ratio"), Field(gt=0)]
-Share = Annotated[float, _in("ratio"), Field(ge=0, le=1)]
-PositiveShare = Annotated[float, _in("ratio"), Field(gt=0, le=1)]
-KernelShare = Annotated[float, _in("ratio"), Field(gt=0, le=8)]
-Half = Annotated[float, _in("ratio"), Field(ge=0)]
-Factor = Annotated[float, _in("ratio"), Field(gt=0, le=100)]
-Time = Annotated[float, _in("time"), Field(ge=0)]
-Interval = Annotated[float, _in("time"), Field(gt=0)]
-Frequency = Annotated[float, _in("frequency"), Field(gt=0)]
-Floor = Annotated[float, _in("frequency"), Field(ge=0)]
-Voltage = Annotated[float, _in("voltage"), Field(gt=0)]
-Power = Annotated[float, _in("power"), Field(ge=0)]
-DynamicPower = Annotated[float, _in("dynamic power"), Field(ge=0)]
-Leakage = Annotated[float, _in("leakage"), Field(ge=0)]
-Bandwidth = Annotated[float, _in("bandwidth"), Field(gt=0)]
-Size = Annotated[float, _in("size"), Field(gt=0)]
-EnergyPerByte = Annotated[float, _in("energy per byte"), Field(ge=0)]
-TimePerByte = Annotated[float, _in("time per byte"), Field(ge=0)]
-Work = Annotated[float, _in("work"), Field(ge=0)]
-DType = Literal["fp32", "fp16", "int8"]
-Text = Annotated[str, Field(min_length=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
-AcceleratorName = Literal["gpu", "dsp", "npu"]
 _VOLTAGE_SLIP = 0.0101
 """Share by which a voltage may be below a slower point's: the device tree of an Exynos 5422 has 1250 mV at 1.7 GHz and
 1237.5 mV at 1.8 GHz."""
@@ -154,7 +141,7 @@ class ClusterSpec(_Unit):
     name: Name
     core: Text
     count: Count
-    capacity: Annotated[float, _in("ratio"), Field(gt=0, le=1024)]
+    capacity: Annotated[float, quantity("ratio"), Field(gt=0, le=1024)]
     idle_states: list[IdleStateSpec] = []
 
     @model_validator(mode="after")
@@ -304,86 +291,6 @@ class PowerModesSpec(_Block):
 
     default: Text
     modes: Annotated[dict[Text, PowerModeSpec], Field(min_length=1)]
-
-
-class KernelSpec(_Block):
-    """Rate of one kernel class."""
-
-    efficiency: KernelShare
-    half_work: Work = 0.0
-    group_work: Work = 0.0
-    dispatch: Time | None = None
-    half_depth: Half = 0.0
-    half_channels: Half = 0.0
-    half_pixels: Half = 0.0
-    half_outputs: Half = 0.0
-    serial_share: Share | None = None
-    tile: Annotated[int, Field(ge=0, le=8, strict=True)] = 0
-    weights: Annotated[float, _in("ratio"), Field(ge=0, le=100)] = 1.0
-
-
-class ClusterFactorsSpec(_Block):
-    """How a cluster's cores differ from what their peak rate says."""
-
-    speed: Factor = 1.0
-    kernels: dict[Text, Factor] = {}
-    overhead: Factor = 1.0
-
-
-class CalibrationErrorSpec(_Block):
-    """How far predictions are from measurements."""
-
-    low: Positive
-    high: Positive
-    mape: Annotated[float, _in("ratio"), Field(ge=0)] | None = None
-
-    @model_validator(mode="after")
-    def _order(self) -> CalibrationErrorSpec:
-        if self.low > self.high:
-            raise ValueError(f"expected low <= high, got {self.low} and {self.high}")
-        return self
-
-
-class KernelPowerSpec(_Block):
-    """What a processor draws while it runs kernels, as a share of what it draws when it is busy."""
-
-    computing: Annotated[float, _in("ratio"), Field(ge=0)] = 1.0
-    waiting: Annotated[float, _in("ratio"), Field(ge=0)] = 1.0
-    mape: Annotated[float, _in("ratio"), Field(ge=0)] | None = None
-
-
-class CalibrationSpec(_Block):
-    """How one library's kernels run on one processor with one data type and layout."""
-
-    kernels: dict[Text, KernelSpec]
-    bandwidth_share: PositiveShare = 1.0
-    kernel_overhead: Time = 0.0
-    inference_overhead: Time = 0.0
-    dispatch: Time = 0.0
-    host_overhead: Time = 0.0
-    serial_share: Share = 0.0
-    fork_join: Time = 0.0
-    noise: Annotated[float, _in("ratio"), Field(ge=0, le=2)] = 0.0
-    clusters: dict[Name, ClusterFactorsSpec] = {}
-    crossing: Annotated[float, _in("ratio"), Field(ge=0, lt=1)] = 0.0
-    error: CalibrationErrorSpec | None = None
-    whole: StrictBool = False
-    power: KernelPowerSpec | None = None
-
-    @model_validator(mode="after")
-    def _other(self) -> CalibrationSpec:
-        if "other" not in self.kernels:
-            raise RelativeFaults([(("kernels", "other"), "is required: the rate of classes not listed")])
-        return self
-
-
-class LibrarySpec(_Block):
-    """Calibrations of one inference library, by data type and, off the CPU, layout."""
-
-    cpu: dict[DType, CalibrationSpec] = {}
-    gpu: dict[DType, dict[Literal["image", "buffer"], CalibrationSpec]] = {}
-    dsp: dict[DType, dict[Literal["image", "buffer"], CalibrationSpec]] = {}
-    npu: dict[DType, dict[Literal["image", "buffer"], CalibrationSpec]] = {}
 
 
 class DeviceSpec(_Block):

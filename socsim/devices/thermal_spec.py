@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from socsim import units
+from socsim.devices.spec_fields import Interval, Name, PositiveShare, quantity
 from socsim.devices.thermal import Coupling, ThermalModel, ThermalNode, ThermalZone, Trip
 from socsim.errors import nearest
 from socsim.yamlfile import Loc, RelativeFaults
@@ -20,21 +21,14 @@ __all__ = ["GovernorSpec", "NodeSpec", "ThermalSpec", "TripSpec", "ZoneSpec", "b
 _Fault = tuple[Loc, str]
 
 
-def _in(dimension: str) -> BeforeValidator:
-    return BeforeValidator(lambda text: units.parse(text, dimension))
-
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
-Temperature = Annotated[float, _in("temperature"), Field(gt=-273.15)]
-Difference = Annotated[float, _in("temperature difference"), Field(ge=0)]
-Interval = Annotated[float, _in("time"), Field(gt=0)]
-Capacity = Annotated[float, _in("heat capacity"), Field(gt=0)]
-Resistance = Annotated[float, _in("thermal resistance"), Field(gt=0)]
-PositiveShare = Annotated[float, _in("ratio"), Field(gt=0, le=1)]
-Weight = Annotated[float, _in("ratio"), Field(gt=0)]
-Power = Annotated[float, _in("power"), Field(gt=0)]
-Gain = Annotated[float, _in("thermal conductance"), Field(ge=0)]
-Derivative = Annotated[float, _in("heat capacity"), Field(ge=0)]
+Temperature = Annotated[float, quantity("temperature"), Field(gt=-273.15)]
+Difference = Annotated[float, quantity("temperature difference"), Field(ge=0)]
+Capacity = Annotated[float, quantity("heat capacity"), Field(gt=0)]
+Resistance = Annotated[float, quantity("thermal resistance"), Field(gt=0)]
+Weight = Annotated[float, quantity("ratio"), Field(gt=0)]
+Power = Annotated[float, quantity("power"), Field(gt=0)]
+Gain = Annotated[float, quantity("thermal conductance"), Field(ge=0)]
+Derivative = Annotated[float, quantity("heat capacity"), Field(ge=0)]
 
 _SEVERITY = {"active": 0, "passive": 0, "hot": 1, "critical": 2}
 _OPTIONS: dict[str, tuple[str, ...]] = {
