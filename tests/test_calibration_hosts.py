@@ -58,7 +58,7 @@ def test_whole_latencies_do_not(timed: Outcome) -> None:
 
 def test_the_file_tells_it(timed: Outcome, tmp_path: Path) -> None:
     (found,) = timed.calibrated
-    lines = list(set_lines(found, timed.table))
+    lines = list(set_lines(found, timed.table, load_device(PHONE)))
     assert "inference_overhead: 0 s" in lines
     assert any(line.startswith("host_overhead: ") for line in lines)
     path = tmp_path / "phone.yaml"

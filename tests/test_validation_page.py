@@ -229,9 +229,9 @@ def test_a_family_is_held_against_the_others() -> None:
     """Errors of 10 % either way of family a hold b's of 5 %, whose own hold none of a's; the span of a, too."""
     ratios, names = np.array([1.1, 1 / 1.1, 1.05, 1 / 1.05]), ("a1", "a2", "b1", "b2")
     lines = tuple(Row(i, "tflite", "cpu", "", "fp32", name, 1.0) for i, name in enumerate(names))
-    part = Part("", lines, ratios, ratios, np.ones(4))
+    part = Part("", lines, ratios, ratios, np.ones(4), None)  # type: ignore[arg-type]
     families = {name: name[0] for name in names}
-    own = Calibrated(KEY, None, calibration(), (), (part,), families)  # type: ignore[arg-type]
+    own = Calibrated(KEY, None, calibration(), (), (part,), families, ())  # type: ignore[arg-type]
     found = held("phone", own)
     # t(2, 0.95) sqrt(1.5) = 3.58 times 5 % is more than 10 %
     assert found == Held("phone", "tflite/cpu/fp32", 4, 4, 4, 2)
