@@ -56,7 +56,7 @@ def applications(saved: Saved) -> str:
     """A row per application, with what was said of it."""
     rows = [
         [
-            *(_text(app.get(key, "")) for key in ("name", "kind")),
+            *(_text(app.get(key, app.get("kind", "?"))) for key in ("name", "kind")),
             "; ".join(f"{key}: {_text(value)}" for key, value in app.items() if key not in _NAMED),
         ]
         for app in _apps(saved)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ __all__ = [
     "Series",
     "bars_figure",
     "latency_figure",
+    "overlaid_figure",
     "series_figure",
     "stacked_figure",
     "steps_figure",
@@ -31,7 +32,7 @@ Floats = NDArray[np.float64]
 _WIDTH = 9.2
 _DOTS = 2000
 """So many inferences at most are drawn one by one; of more, spans of time."""
-_SPANS = 200
+_SPANS, _STEPS = 200, 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,33 @@ def latency_figure(panels: Mapping[str, Latencies]) -> Figure:
     return figure
 
 
+def overlaid_figure(several: Mapping[str, Latencies]) -> Figure:
+    """The same for several runs in one row, in colours; beside it their distributions."""
+    figure, ((over, share),) = _rows(1, 2.6, columns=2, sharey="row", width_ratios=(2, 1))
+    colours = series_colours(list(several))
+    for name, own in several.items():
+        step = -(-len(own.arrival_s) // _DOTS) or 1
+        over.plot(own.arrival_s[::step], own.latency_ms[::step], ".", ms=3.5, color=colours[name])
+        share.step(*_shares(own), where="pre", color=colours[name], lw=1.3)
+    over.set_ylim(0.0, 1.08 * max(float(np.max(own.latency_ms)) for own in several.values()))
+    over.set_ylabel("latency [ms]")
+    over.set_xlabel("time of arrival [s]")
+    share.set_xlabel("share of inferences [%]")
+    share.set_xlim(0.0, 102.0)
+    _clean(over, share)
+    _legend(figure, colours)
+    return figure
+
+
+def _shares(own: Latencies) -> tuple[Floats, Floats]:
+    """Shares of the inferences in %, and how long so many take at most."""
+    ordered = np.sort(own.latency_ms)
+    if len(ordered) > _STEPS:
+        ordered = np.percentile(ordered, np.linspace(0.0, 100.0, _STEPS))
+    shares = 100.0 * np.arange(1, len(ordered) + 1) / max(1, len(ordered))
+    return np.append(0.0, shares), np.append(ordered[:1], ordered)
+
+
 def _over_time(axes: Axes, own: Latencies) -> None:
     if len(own.arrival_s) <= _DOTS:
         size = 9.0 if len(own.arrival_s) < 150 else 4.0
@@ -114,11 +142,8 @@ def _spans(axes: Axes, own: Latencies) -> None:
 
 
 def _distribution(axes: Axes, own: Latencies) -> None:
-    ordered = np.sort(own.latency_ms)
-    ordered = np.percentile(ordered, np.linspace(0.0, 100.0, 401)) if len(ordered) > 401 else ordered
-    shares = 100.0 * np.arange(1, len(ordered) + 1) / len(ordered) if len(ordered) else np.zeros(0)
-    axes.step(shares, ordered, where="pre", color=_BLUE, lw=1.3)
-    for share, value in zip((50, 95), np.percentile(ordered, [50, 95]) if len(ordered) else (), strict=False):
+    axes.step(*_shares(own), where="pre", color=_BLUE, lw=1.3)
+    for share, value in zip((50, 95), np.percentile(own.latency_ms, [50, 95]), strict=False):
         axes.plot([share], [value], "o", color="black", ms=3.5)
         axes.annotate(
             f"p{share} {value:.4g}",
@@ -135,7 +160,8 @@ def _distribution(axes: Axes, own: Latencies) -> None:
 
 def stacked_figure(panels: Mapping[str, Mapping[str, Curve]], y: str) -> Figure:
     """Step functions on top of each other over time in s, a panel for each group of them, all to one scale."""
-    figure, grid = _rows(len(panels), 1.7, sharex=True, sharey=True)
+    figure, grid = _rows(len(panels), 1.9 if len(panels) == 1 else 1.2, sharex=True, sharey=True)
+    end = max(float(curve.edges[-1]) for parts in panels.values() for curve in parts.values())
     names = list(dict.fromkeys(name for parts in panels.values() for name in parts))
     colours = series_colours(names)
     for (axes,), (title, parts) in zip(grid, panels.items(), strict=True):
@@ -147,7 +173,7 @@ def stacked_figure(panels: Mapping[str, Mapping[str, Curve]], y: str) -> Figure:
             floor = floor + curve.values
         axes.set_title(title, fontsize=9, loc="left")
         axes.set_ylabel(y)
-        axes.set_xlim(curve.edges[0], curve.edges[-1])
+        axes.set_xlim(0.0, end)
         _clean(axes)
     grid[-1][0].set_xlabel("time [s]")
     _legend(figure, colours)
@@ -162,12 +188,13 @@ def steps_figure(panels: Mapping[str, Mapping[str, Curve]], y: str, *, zero: boo
     zero
         Whether axes begin at 0 (default).
     """
+    end = max(float(curve.edges[-1]) for parts in panels.values() for curve in parts.values())
     figure, grid = _rows(len(panels), 1.35 if len(panels) > 1 else 2.4, sharex=True)
     colours = series_colours(list(dict.fromkeys(name for parts in panels.values() for name in parts)))
     for (axes,), (title, parts) in zip(grid, panels.items(), strict=True):
         for name, curve in parts.items():
             axes.stairs(curve.values, curve.edges, baseline=None, color=colours[name], lw=1.2)
-            axes.set_xlim(curve.edges[0], curve.edges[-1])
+        axes.set_xlim(0.0, end)
         if zero:
             axes.set_ylim(0.0, 1.1 * max([1e-9, *(float(np.max(curve.values)) for curve in parts.values())]))
         axes.set_title(title, fontsize=9, loc="left")
@@ -240,6 +267,10 @@ def series_figure(
         _clean(axes)
     bottom = grid[-1][0]
     bottom.set_xlabel(x)
+    if not labels and all(
+        float(place).is_integer() for own in panels.values() for s in own for place in s.xs
+    ):
+        bottom.locator_params(axis="x", integer=True)
     if labels:
         slanted = sum(map(len, labels)) > 90
         bottom.set_xticks(range(len(labels)), list(labels))
@@ -272,7 +303,7 @@ def _whiskers(axes: Axes, xs: Sequence[float], series: Series, colour: str) -> N
 _BLUE, _RED = "#4c78a8", "#b3261e"
 
 
-def _rows(count: int, height: float, columns: int = 1, **more: object) -> tuple[Figure, list[list[Axes]]]:
+def _rows(count: int, height: float, columns: int = 1, **more: Any) -> tuple[Figure, list[list[Axes]]]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(_WIDTH, 0.8 + height * count), layout="constrained")

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from socsim.results.html import drawn, image, paragraph
 from socsim.results.report.bins import Curve, bin_means, held
-from socsim.results.report.figures import Latencies, latency_figure, stacked_figure, steps_figure
+from socsim.results.report.figures import (
+    Latencies,
+    latency_figure,
+    overlaid_figure,
+    stacked_figure,
+    steps_figure,
+)
 from socsim.results.report.saved import Saved
 
 if TYPE_CHECKING:
@@ -39,6 +45,10 @@ def latency(saved: Saved, deadlines_ms: Mapping[str, float]) -> Iterator[str]:
                 _floats(dropped["arrival_ms"]) / 1e3, deadlines_ms.get(str(own["app"].iloc[0])),
             )  # fmt: skip
     if not panels:
+        return
+    if found is not None and "run" in found.columns:
+        caption = "From arrival to finish. Right: the share of inferences that take at most so long."
+        yield image(drawn(overlaid_figure(panels)), "latency over time and its distribution", caption)
         return
     yield from _told_apart(panels, "applications")
     shown = dict(list(panels.items())[:_MOST])
@@ -189,4 +199,4 @@ def _told_apart(panels: Mapping[str, object], what: str) -> Iterator[str]:
 
 
 def _floats(column: pd.Series[float]) -> Floats:
-    return column.to_numpy(dtype=float)
+    return np.asarray(column, dtype=np.float64)

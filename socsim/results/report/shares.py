@@ -43,7 +43,8 @@ def energy_by_part(saved: Saved) -> Iterator[str]:
         return
     if "run" in found.columns:
         own = found[found["meter"] == "component"]
-        yield _pivot(own, "run", "name", "energy_mj", "components")
+        yield _parts_figure(own, "run", "name", "Of the whole device, idle and board included.")
+        yield _pivot(own, "run", "name", "energy_mj", "run")
         return
     about = COLUMNS["energy"]
     totals = found[found["meter"] == "component"]["energy_mj"].sum()
@@ -73,16 +74,21 @@ def energy_by_app(saved: Saved) -> Iterator[str]:
     if "run" in found.columns:
         found = found.assign(who=found["run"].astype(str) + ", " + found["who"])
     else:
-        parts = {
-            str(who): {
-                str(part): float(mj) for part, mj in zip(own["component"], own["energy_mj"], strict=True)
-            }
-            for who, own in found.groupby("who", sort=False)
-        }
-        figure = bars_figure(parts, "energy [mJ]")
-        caption = "What each application's work added to the idle device, and what nobody caused (idle)."
-        yield image(drawn(figure), "energy by application and component", caption)
+        told = "What each application's work added to the idle device, and what nobody caused (idle)."
+        yield _parts_figure(found, "who", "component", told)
     yield _pivot(found, "who", "component", "energy_mj", "application")
+
+
+def _parts_figure(frame: pd.DataFrame, rows: str, parts: str, caption: str) -> str:
+    """Energies as bars, in J where they are large."""
+    unit, scale = ("J", 1e-3) if float(frame["energy_mj"].sum()) > 1e4 else ("mJ", 1.0)
+    bars = {
+        str(name): {
+            str(part): scale * float(mj) for part, mj in zip(own[parts], own["energy_mj"], strict=True)
+        }
+        for name, own in frame.groupby(rows, sort=False)
+    }
+    return image(drawn(bars_figure(bars, f"energy [{unit}]")), "energy by component", caption)
 
 
 def _pivot(frame: pd.DataFrame, rows: str, columns: str, values: str, corner: str) -> str:

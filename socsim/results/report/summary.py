@@ -25,13 +25,13 @@ from socsim.results.shown import SHOWN as SHOWN_ABOUT
 
 __all__ = ["compared", "notes", "repeated", "summary"]
 
-_EXPECTED: Columns = (("", "latency_ms_low", ".2f"), ("", "latency_ms_high", ".2f"))
+_EXPECTED: Columns = (("", "expected", ""),)
 _INTERVALS = (*LATENCY[:1], *LATENCY[2:], *ENERGY, *TOP1)
 
 
 def summary(saved: Saved) -> Iterator[str]:
     """Of a run: what each application cost, how it was served, what it reused, what it showed."""
-    rows = records(saved.table("summary", ("app",)))
+    rows = [_told(row) for row in records(saved.table("summary", ("app",)))]
     inferring = [row for row in rows if row.get("model") is not None]
     names = {
         "application": "app",
@@ -41,10 +41,9 @@ def summary(saved: Saved) -> Iterator[str]:
         "type": "dtype",
     }
     slow: Columns = (("", "slowdown", ".2f"),)
-    yield rows_table(
-        names, inferring, (*LATENCY, *_EXPECTED, *MISSED, *TOP1, *ENERGY, *_busy(inferring), *AFTER)
-    )
+    yield rows_table(names, inferring, (*LATENCY, *_EXPECTED, *MISSED, *TOP1, *DROP, *ENERGY))
     yield rows_table({"application": "app"}, inferring, (*SERVED[:-3], *slow, SERVED[-2]))
+    yield rows_table({"application": "app"}, inferring, (*_busy(inferring), *AFTER))
     yield rows_table(
         {"application": "app"}, [row for row in rows if row.get("computed_share_mean") is not None], REUSED
     )
@@ -60,14 +59,14 @@ def _busy(rows: Sequence[Row]) -> Columns:
 
 def compared(saved: Saved) -> Iterator[str]:
     """Of a comparison: a row for each scheduler, and its set of governors."""
-    rows = [_with_transforms(row) for row in records(saved.table("comparison", _NEEDED))]
+    rows = [_told(row) for row in records(saved.table("comparison", _NEEDED))]
     columns = (*LATENCY, *_EXPECTED, *SPEEDUP, *TOP1, *DROP, *MISSED, *ENERGY, *_busy(rows), *AFTER)
     yield rows_table(_row_names(rows), rows, columns)
 
 
 def repeated(saved: Saved) -> Iterator[str]:
     """Of a comparison with several seeds: means with their intervals, and what differs seed by seed."""
-    rows = [_with_transforms(row) for row in records(saved.table("comparison", (*_NEEDED, "seeds")))]
+    rows = [_told(row) for row in records(saved.table("comparison", (*_NEEDED, "seeds")))]
     names = _row_names(rows)
     columns = [(key, form) for _, key, form in _INTERVALS if any(row.get(key) is not None for row in rows)]
     heads = [*map(Head, names), *(heading(key) for key, _ in columns)]
@@ -97,8 +96,12 @@ def repeated(saved: Saved) -> Iterator[str]:
 _NEEDED = ("model", "scheduler", "latency_ms_mean")
 
 
-def _with_transforms(row: Row) -> dict[str, object]:
-    return {**row, "transforms": transforms_of(str(row["model"]))}
+def _told(row: Row) -> Row:
+    """A row with what follows from several of its values; without drops of accuracy where there are none."""
+    low, high = row.get("latency_ms_low"), row.get("latency_ms_high")
+    expected = None if low is None or high is None else f"{low:.2f} to {high:.2f}"
+    transforms = transforms_of(str(row.get("model") or ""))
+    return {**row, "transforms": transforms, "expected": expected, "top1_drop": row.get("top1_drop") or None}
 
 
 def _row_names(rows: Sequence[Row]) -> dict[str, str]:

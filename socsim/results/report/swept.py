@@ -15,8 +15,8 @@ from socsim.results.report.saved import Saved
 __all__ = ["failures", "figure", "points"]
 
 _SEED = "seed"
-_ROWS, _SERIES, _PLACES = 400, 8, 60
-"""Rows of the table, series of a figure, and places of an axis that has no numbers, at most."""
+_ROWS, _SERIES, _PANELS, _PLACES = 400, 8, 6, 60
+"""Rows of the table, series of a panel, panels, and places of an axis that has no numbers, at most."""
 _METRICS = ("latency_ms_mean", "latency_ms_p95", "deadline_miss_share", "frame_drop_share", "energy_mj")
 
 
@@ -82,17 +82,21 @@ def figure(saved: Saved) -> Iterator[str]:
     numeric = all(_is_number(place) for place in places)
     if not numeric and len(places) > _PLACES:
         return
-    others = [name for name in own.axes if name != axis]
-    told = _told_apart(own, others)
-    left = [name for name in others if name not in told]
+    told, apart, left = _shared_out(own, axis)
+    groups = grouped(own.rows, apart)
+    metrics = metrics[: max(1, _PANELS // len(groups))]
     at = {place: float(place) if numeric else float(i) for i, place in enumerate(places)}
-    panels = {titled(key): _series(own.rows, key, axis, told, at) for key in metrics}
-    labels = [] if numeric else [number(place, "") for place in places]
+    panels, ys = dict[str, list[Series]](), list[str]()
+    for key in metrics:
+        for group in groups:
+            title = ", ".join([titled(key), *(f"{name} {number(group[0][name], '')}" for name in apart)])
+            panels[title] = _series(group, key, axis, told, at, intervals=not left)
+            ys.append(titled(key))
     text = [f"Lines: {' and '.join(told)}." if told else "", f"Means over {', '.join(left)}." if left else ""]
-    text.append(
-        "Whiskers: 95 % confidence interval of the mean over seeds." if own.seeds > 1 and not left else ""
-    )
-    drawing = series_figure(panels, axis, [titled(key) for key in metrics], labels)
+    if own.seeds > 1 and not left:
+        text.append("Whiskers: 95 % confidence interval of the mean over seeds.")
+    labels = [] if numeric else [number(place, "") for place in places]
+    drawing = series_figure(panels, axis, ys, labels)
     yield image(drawn(drawing), f"metrics against {axis}", " ".join(filter(None, text)))
 
 
@@ -110,19 +114,28 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _told_apart(own: _Swept, others: Sequence[str]) -> list[str]:
-    """As many of the other axes, the application first, as give no more series than can be told apart."""
-    kept, count = list[str](), 1
-    for name in sorted(others, key=lambda name: name != "app"):
-        values = len({row[name] for row in own.rows})
-        if count * values <= _SERIES:
-            kept.append(name)
-            count *= values
-    return kept
+def _shared_out(own: _Swept, axis: str) -> tuple[list[str], list[str], list[str]]:
+    """The other axes: told apart by lines, by panels, and not, for which there are too many values.
+
+    The application comes first, then the axes with the most values.
+    """
+    counts = {name: len({row[name] for row in own.rows}) for name in own.axes if name != axis}
+    told, apart, left = list[str](), list[str](), list[str]()
+    lines = panels = 1
+    for name in sorted(counts, key=lambda name: (name != "app", -counts[name])):
+        if lines * counts[name] <= _SERIES:
+            told.append(name)
+            lines *= counts[name]
+        elif panels * counts[name] <= _PANELS:
+            apart.append(name)
+            panels *= counts[name]
+        else:
+            left.append(name)
+    return told, apart, left
 
 
 def _series(
-    rows: Sequence[Row], key: str, axis: str, told: Sequence[str], at: dict[object, float]
+    rows: Sequence[Row], key: str, axis: str, told: Sequence[str], at: dict[object, float], *, intervals: bool
 ) -> list[Series]:
     """A series for each set of values of the axes that are told apart."""
     found = []
@@ -132,7 +145,7 @@ def _series(
         errors = [means[place].half_width for place in order]
         name = ", ".join(number(group[0][part], "") for part in told)
         known = [float("nan") if error is None else error for error in errors]
-        drawn_errors = known if any(error for error in errors) else []
+        drawn_errors = known if intervals and any(errors) else []
         found.append(
             Series(name, [at[place] for place in order], [means[p].value for p in order], drawn_errors)
         )
