@@ -26,15 +26,15 @@ th { border-bottom: 1px solid #999; } th[title] { text-decoration: underline dot
 .yes { color: #1a6b1a; } .no { color: #a11; font-weight: 600; }
 .D { color: #b00; } tr.D td:first-child::after { content: " (D)"; }
 .warning { border-left: 4px solid #b00; padding-left: .8em; }
-figure { margin: 1em 0; overflow-x: auto; } img { max-width: 100%; height: auto; }
+figure { margin: 1em 0; } .chart { overflow-x: auto; } img { max-width: 100%; height: auto; }
 figcaption, .small, dd, pre { color: #555; } figcaption, .small { font-size: .88em; }
 code { background: #f4f4f4; padding: .1em .3em; overflow-wrap: anywhere; } pre { white-space: pre-wrap; }
 dt { font-weight: bold; float: left; margin-right: .5em; } dd { margin: 0 0 .2em; }
 nav a { margin-right: .8em; white-space: nowrap; }
-@media (max-width: 45em) { figure.chart img { max-width: none; width: 42em; } }
+@media (max-width: 45em) { .chart img:not([width]) { max-width: none; width: 42em; } }
 @page { margin: 12mm; }
 @media print { body { max-width: none; padding: 0; font-size: 10pt; } table { font-size: 7pt; } nav { display: none; }
- .wide, figure { overflow: visible; } figure.chart img { width: auto; max-width: 100%; }
+ .wide, .chart { overflow: visible; } .chart img:not([width]) { width: auto; max-width: 100%; }
  th, td, .number, .n, td.number, td.n { padding: 1px 4px; white-space: normal; overflow-wrap: anywhere; }
  figure, tr { break-inside: avoid; } h2, h3 { break-after: avoid; } }
 """.strip()
@@ -58,13 +58,13 @@ class Head(NamedTuple):
     number: bool = False
 
 
-def document(title: str, body: Iterable[str], *, heading: bool = True) -> str:
+def document(title: str, body: Iterable[str]) -> str:
     """A page.
 
     Parameters
     ----------
     title
-        In plain text; also the heading of the page, unless `heading` is false.
+        In plain text; also the heading of the page.
     body
         Parts in HTML, in order.
     """
@@ -73,7 +73,7 @@ def document(title: str, body: Iterable[str], *, heading: bool = True) -> str:
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8"/>',
             '<meta name="viewport" content="width=device-width, initial-scale=1"/>',
             f"<title>{escape(title)}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>",
-            *([f"<h1>{escape(title)}</h1>"] if heading else []),
+            f"<h1>{escape(title)}</h1>",
             *filter(None, body),
             "</body>\n</html>\n",
         ]
@@ -152,7 +152,8 @@ def image(
     wide = f' width="{width}"' if width else ""
     source = f"data:image/{form};base64,{base64.b64encode(data).decode()}"
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f'<figure class="chart"><img alt="{escape(alt)}"{wide} src="{source}"/></figure>{below}'
+    shown = f'<img alt="{escape(alt)}"{wide} src="{source}"/>'
+    return f'<figure><div class="chart">{shown}</div>{below}</figure>'
 
 
 def drawn(figure: Figure, form: str = "svg", dpi: int = 110) -> bytes:

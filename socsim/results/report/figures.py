@@ -165,12 +165,12 @@ def stacked_figure(panels: Mapping[str, Mapping[str, Curve]], y: str) -> Figure:
     names = list(dict.fromkeys(name for parts in panels.values() for name in parts))
     colours = series_colours(names)
     for (axes,), (title, parts) in zip(grid, panels.items(), strict=True):
-        floor = np.zeros(len(next(iter(parts.values())).values))
+        floor = np.zeros(len(next(iter(parts.values())).edges))
         for name, curve in parts.items():
-            axes.stairs(
-                floor + curve.values, curve.edges, baseline=floor, fill=True, color=colours[name], lw=0
-            )
-            floor = floor + curve.values
+            top = floor + _to_the_end(curve)
+            axes.fill_between(curve.edges, floor, top, step="post", color=colours[name], lw=0)
+            floor = top
+        axes.set_ylim(bottom=0.0)
         axes.set_title(title, fontsize=9, loc="left")
         axes.set_ylabel(y)
         axes.set_xlim(0.0, end)
@@ -193,7 +193,7 @@ def steps_figure(panels: Mapping[str, Mapping[str, Curve]], y: str, *, zero: boo
     colours = series_colours(list(dict.fromkeys(name for parts in panels.values() for name in parts)))
     for (axes,), (title, parts) in zip(grid, panels.items(), strict=True):
         for name, curve in parts.items():
-            axes.stairs(curve.values, curve.edges, baseline=None, color=colours[name], lw=1.2)
+            axes.step(curve.edges, _to_the_end(curve), where="post", color=colours[name], lw=1.2)
         axes.set_xlim(0.0, end)
         if zero:
             axes.set_ylim(0.0, 1.1 * max([1e-9, *(float(np.max(curve.values)) for curve in parts.values())]))
@@ -204,6 +204,11 @@ def steps_figure(panels: Mapping[str, Mapping[str, Curve]], y: str, *, zero: boo
     if len(colours) > 1:
         _legend(figure, colours)
     return figure
+
+
+def _to_the_end(curve: Curve) -> Floats:
+    """Values at the edges, the last one twice."""
+    return np.append(curve.values, curve.values[-1:])
 
 
 def bars_figure(bars: Mapping[str, Mapping[str, float]], x: str, *, most: float | None = None) -> Figure:

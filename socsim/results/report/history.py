@@ -71,9 +71,28 @@ def gantts(saved: Saved) -> Iterator[str]:
 def power(saved: Saved) -> Iterator[str]:
     """Power by component, on top of each other."""
     panels, span = _powers(saved, "component")
+    panels = {title: _drawing(parts) for title, parts in panels.items()}
     if panels:
-        caption = f"The area under the curves is the energy; {span}."
+        caption = (
+            f"The area under the curves is the energy; {span}. {_LEFT if _running(saved) else ''}".rstrip()
+        )
         yield image(drawn(stacked_figure(panels, "power [W]")), "power over time, by component", caption)
+
+
+_LEFT = (
+    "What is under way at the end of the run has left no records of when: its energy is spread over the rest."
+)
+
+
+def _drawing(parts: dict[str, Curve]) -> dict[str, Curve]:
+    """Components that draw anything."""
+    return {name: curve for name, curve in parts.items() if curve.values.any()} or parts
+
+
+def _running(saved: Saved) -> bool:
+    """Whether an inference is under way at the end."""
+    found = saved.table("inferences", ("status",))
+    return found is not None and bool((found["status"] == "running").any())
 
 
 def rails(saved: Saved) -> Iterator[str]:
