@@ -21,7 +21,7 @@ from socsim.results.store import output_directory, write_table
 from socsim.simulation.framelog import FrameRecord
 from socsim.simulation.inferencelog import InferenceRecord
 from socsim.simulation.processlog import ProcessRecord
-from socsim.simulation.records import Basis, ClockRecord, TemperatureRecord
+from socsim.simulation.records import Basis, ClockRecord, EnergyRecord, TemperatureRecord
 
 NASTY = """a<b>&"c'"""
 
@@ -172,17 +172,22 @@ def test_the_same_directory_gives_the_same_bytes(run: Path, copy: Path) -> None:
     assert report_page(open_saved(run)) == report_page(open_saved(run)) == report_page(open_saved(moved))
 
 
-def test_names_are_text_whatever_is_in_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [NASTY, "_x", r"$\frac$ $", "名\U0001f4f1", "run", "idle"])
+def test_names_are_text_whatever_is_in_them(tmp_path: Path, name: str) -> None:
     named = Result(
         mixed_outcome(
-            apps={NASTY: app_record(app=NASTY, fallbacks={"<i>": "no </td>"})},
-            inferences=(InferenceRecord(NASTY, 0, 0.0, 0.0, 0.008, "finished"),),
+            apps={name: app_record(app=name, fallbacks={"<i>": "no </td>"})},
+            inferences=(InferenceRecord(name, 0, 0.0, 0.0, 0.008, "finished"),),
+            used=(EnergyRecord(name, "inference", "gpu", 0.008, 0.005),),
+            processes=(ProcessRecord(name, "inference", name, "gpu", 0.005),),
             kernels=(),
         ),
-        config(NASTY),
+        config(name),
     )
     root = page(named.save(tmp_path / "out"))
-    assert having(root, "latency mean [ms]", "library")[1][0] == NASTY
+    assert having(root, "latency mean [ms]", "library")[1][0] == name
+    whose = "idle (application)" if name == "idle" else name
+    assert column(having(root, "sum [mJ]"), "application") == [whose]
     assert having(root, "which")[1][1:] == ["no </td>", "1", "<i>"]
     assert "note: <script>" in text(root) and not list(root.iter("script"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import zip_longest
@@ -35,7 +36,7 @@ nav a { margin-right: .8em; white-space: nowrap; }
 @page { margin: 12mm; }
 @media print { body { max-width: none; padding: 0; font-size: 10pt; } table { font-size: 7pt; } nav { display: none; }
  .wide, .chart { overflow: visible; } .chart img:not([width]) { width: auto; max-width: 100%; }
- th, td, .number, .n, td.number, td.n { padding: 1px 4px; white-space: normal; overflow-wrap: anywhere; }
+ th, td, .number, .n, td.number, td.n { padding: 1px 4px; white-space: normal; } td { overflow-wrap: anywhere; }
  figure, tr { break-inside: avoid; } h2, h3 { break-after: avoid; } }
 """.strip()
 
@@ -161,7 +162,9 @@ def drawn(figure: Figure, form: str = "svg", dpi: int = 110) -> bytes:
     from matplotlib import rc_context
 
     stream = io.BytesIO()
-    with rc_context({"svg.hashsalt": "socsim", "svg.fonttype": "path"}):
+    with rc_context({"svg.hashsalt": "socsim", "svg.fonttype": "path"}), warnings.catch_warnings():
+        # Letters that the font lacks are drawn as boxes; the tables have them.
+        warnings.filterwarnings("ignore", message="Glyph")
         metadata = {"Date": None} if form == "svg" else {"Software": None}
         figure.savefig(stream, format=form, dpi=dpi, metadata=metadata)
     return stream.getvalue()

@@ -71,7 +71,7 @@ def latency_figure(panels: Mapping[str, Latencies]) -> Figure:
     for (over, share), (name, own) in zip(grid, panels.items(), strict=True):
         _over_time(over, own)
         _distribution(share, own)
-        over.set_title(name, fontsize=9, loc="left")
+        over.set_title(_plain(name), fontsize=9, loc="left")
         over.set_ylabel("latency [ms]")
         _clean(over, share)
     grid[-1][0].set_xlabel("time of arrival [s]")
@@ -167,16 +167,19 @@ def stacked_figure(panels: Mapping[str, Mapping[str, Curve]], y: str) -> Figure:
     for (axes,), (title, parts) in zip(grid, panels.items(), strict=True):
         floor = np.zeros(len(next(iter(parts.values())).edges))
         for name, curve in parts.items():
+            if not curve.values.any():
+                continue
             top = floor + _to_the_end(curve)
             axes.fill_between(curve.edges, floor, top, step="post", color=colours[name], lw=0)
             floor = top
         axes.set_ylim(bottom=0.0)
-        axes.set_title(title, fontsize=9, loc="left")
+        axes.set_title(_plain(title), fontsize=9, loc="left")
         axes.set_ylabel(y)
         axes.set_xlim(0.0, end)
         _clean(axes)
     grid[-1][0].set_xlabel("time [s]")
-    _legend(figure, colours)
+    drawn = {name for parts in panels.values() for name, curve in parts.items() if curve.values.any()}
+    _legend(figure, {name: colour for name, colour in colours.items() if name in drawn} or colours)
     return figure
 
 
@@ -197,7 +200,7 @@ def steps_figure(panels: Mapping[str, Mapping[str, Curve]], y: str, *, zero: boo
         axes.set_xlim(0.0, end)
         if zero:
             axes.set_ylim(0.0, 1.1 * max([1e-9, *(float(np.max(curve.values)) for curve in parts.values())]))
-        axes.set_title(title, fontsize=9, loc="left")
+        axes.set_title(_plain(title), fontsize=9, loc="left")
         axes.set_ylabel(y)
         _clean(axes)
     grid[-1][0].set_xlabel("time [s]")
@@ -232,7 +235,7 @@ def bars_figure(bars: Mapping[str, Mapping[str, float]], x: str, *, most: float 
         axes.annotate(
             f"{left:.4g}", (left, row), xytext=(3, 0), textcoords="offset points", va="center", fontsize=8
         )
-    axes.set_yticks(range(len(bars)), list(bars))
+    axes.set_yticks(range(len(bars)), [_plain(name) for name in bars])
     axes.set_ylim(len(bars) - 0.45, -0.55)
     axes.set_xlabel(x)
     if most is not None:
@@ -240,7 +243,8 @@ def bars_figure(bars: Mapping[str, Mapping[str, float]], x: str, *, most: float 
     else:
         axes.margins(x=0.08)
     _clean(axes)
-    _legend(figure, colours)
+    drawn = {name for parts in bars.values() for name, value in parts.items() if value}
+    _legend(figure, {name: colour for name, colour in colours.items() if name in drawn} or colours)
     return figure
 
 
@@ -267,18 +271,18 @@ def series_figure(
             draw(axes, series, colours[series.name], names.index(series.name), len(names))
         if all(value >= 0.0 for series in own for value in series.ys):
             axes.set_ylim(bottom=0.0)
-        axes.set_title(title, fontsize=9, loc="left")
+        axes.set_title(_plain(title), fontsize=9, loc="left")
         axes.set_ylabel(y)
         _clean(axes)
     bottom = grid[-1][0]
-    bottom.set_xlabel(x)
+    bottom.set_xlabel(_plain(x))
     if not labels and all(
         float(place).is_integer() for own in panels.values() for s in own for place in s.xs
     ):
         bottom.locator_params(axis="x", integer=True)
     if labels:
         slanted = sum(map(len, labels)) > 90
-        bottom.set_xticks(range(len(labels)), list(labels))
+        bottom.set_xticks(range(len(labels)), [_plain(label) for label in labels])
         bottom.tick_params(axis="x", rotation=25 if slanted else 0)
     if len(names) > 1:
         _legend(figure, colours)
@@ -328,9 +332,14 @@ def _clean(*several: Axes) -> None:
 def _legend(figure: Figure, colours: Mapping[str, str]) -> None:
     from matplotlib.patches import Patch
 
-    handles = [Patch(facecolor=colour, label=name) for name, colour in colours.items()]
+    handles = [Patch(facecolor=colour, label=_plain(name)) for name, colour in colours.items()]
     longest = max(len(name) for name in colours)
     figure.legend(
         handles=handles, loc="outside lower left", ncols=max(1, min(len(handles), 100 // (longest + 6))),
         frameon=False, fontsize=8,
     )  # fmt: skip
+
+
+def _plain(name: str) -> str:
+    """A name that is no formula, and that a legend does not leave out for its first letter."""
+    return (" " if name.startswith("_") else "") + name.replace("$", r"\$")

@@ -71,7 +71,6 @@ def gantts(saved: Saved) -> Iterator[str]:
 def power(saved: Saved) -> Iterator[str]:
     """Power by component, on top of each other."""
     panels, span = _powers(saved, "component")
-    panels = {title: _drawing(parts) for title, parts in panels.items()}
     if panels:
         caption = (
             f"The area under the curves is the energy; {span}. {_LEFT if _running(saved) else ''}".rstrip()
@@ -82,11 +81,6 @@ def power(saved: Saved) -> Iterator[str]:
 _LEFT = (
     "What is under way at the end of the run has left no records of when: its energy is spread over the rest."
 )
-
-
-def _drawing(parts: dict[str, Curve]) -> dict[str, Curve]:
-    """Components that draw anything."""
-    return {name: curve for name, curve in parts.items() if curve.values.any()} or parts
 
 
 def _running(saved: Saved) -> bool:

@@ -60,8 +60,9 @@ def _busy(rows: Sequence[Row]) -> Columns:
 def compared(saved: Saved) -> Iterator[str]:
     """Of a comparison: a row for each scheduler, and its set of governors."""
     rows = [_told(row) for row in records(saved.table("comparison", _NEEDED))]
-    columns = (*LATENCY, *_EXPECTED, *SPEEDUP, *TOP1, *DROP, *MISSED, *ENERGY, *_busy(rows), *AFTER)
+    columns = (*LATENCY, *_EXPECTED, *SPEEDUP, *TOP1, *DROP, *MISSED, *ENERGY)
     yield rows_table(_row_names(rows), rows, columns)
+    yield rows_table(_row_names(rows), rows, (*_busy(rows), *AFTER))
 
 
 def repeated(saved: Saved) -> Iterator[str]:
