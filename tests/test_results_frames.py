@@ -11,7 +11,7 @@ from socsim.results.result import Result
 from socsim.simulation.framelog import FrameRecord
 from socsim.simulation.inferencelog import InferenceRecord
 from socsim.simulation.processlog import ProcessRecord
-from socsim.simulation.records import ClockRecord, TemperatureRecord
+from socsim.simulation.records import Basis, ClockRecord, TemperatureRecord
 
 TABLES = frames.TABLES
 
@@ -21,10 +21,9 @@ def test_columns_are_the_documented_ones(table):
     record = FrameRecord("video", 0, 0.0, 0.04, 0.03, "presented")
     used = ProcessRecord("app", "inference", "app", "gpu", 0.005)
     clock, read = ClockRecord(0.0, "gpu", 1e9), TemperatureRecord(0.0, "cpu", 40.0)
-    frame = getattr(
-        Result(mixed_outcome(frames=(record,), processes=(used,), clocks=(clock,), temperatures=(read,))),
-        table,
-    )
+    apps = {"app": app_record(bases={"gpu/fp16/image": Basis(0.01, 0.8, 1.3, {"conv": 0.01}, "B")})}
+    more = {"frames": (record,), "processes": (used,), "clocks": (clock,), "temperatures": (read,)}
+    frame = getattr(Result(mixed_outcome(apps=apps, **more)), table)
     assert list(frame.columns) == list(frames.COLUMNS[table])
     assert len(frame)
 
@@ -172,3 +171,25 @@ def test_repr_says_what_it_is():
 def test_fallbacks_are_those_of_all_applications():
     apps = {"app": app_record(), "other": app_record(app="other", fallbacks={"pad": "too wide"})}
     assert Result(mixed_outcome(apps=apps)).fallbacks == {"softmax": "no kernel", "pad": "too wide"}
+
+
+def test_rates_tell_their_grade_share_and_error():
+    bases = {
+        "cpu/fp32": Basis(0.03, 0.8, 1.3, {"fc": 0.03}, "B"),
+        "gpu/fp16/image": Basis(0.01, None, None, {"conv": 0.01}, "D"),
+    }
+    rows = frames.rates_frame(mixed_outcome(apps={"app": app_record(bases=bases)})).to_dict("records")
+    assert rows[0] == {
+        "app": "app",
+        "rates": "cpu/fp32",
+        "grade": "B",
+        "share": 0.75,
+        "low": 0.8,
+        "high": 1.3,
+    }
+    assert (rows[1]["grade"], rows[1]["share"]) == ("D", 0.25) and np.isnan(rows[1]["low"])
+
+
+def test_fallbacks_tell_why():
+    rows = frames.fallback_ops_frame(mixed_outcome()).to_dict("records")
+    assert rows == [{"app": "app", "operator": "softmax", "reason": "no kernel"}]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import csv
-import io
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -13,26 +11,13 @@ from typing import TYPE_CHECKING
 from socsim.calibration.validation import Validation
 from socsim.calibration.validation_report import Group, Quantity, basis, groups, json_rows, left_out_lines
 from socsim.calibration.validation_tables import Table, by_basis, expected, furthest, of_groups
+from socsim.results.html import document, drawn, image
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["page_text", "write_page"]
 
-_STYLE = """
-body { font: 15px/1.5 sans-serif; margin: 1.5em auto; padding: 0 1em; max-width: 1150px; color: #222; }
-.wide { overflow-x: auto; margin: 0.6em 0 1.4em; } table { border-collapse: collapse; font-size: 13px; }
-th, td { padding: 2px 9px; text-align: left; vertical-align: top; } th { border-bottom: 1px solid #999; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-tr:nth-child(even) { background: #f6f6f6; } .D { color: #b00; } .D td:first-child::after { content: " (D)"; }
-img { max-width: 100%; height: auto; } figure { margin: 0.5em 0; } figcaption, dd, pre { color: #555; }
-pre { white-space: pre-wrap; } dt { font-weight: bold; float: left; margin-right: 0.5em; } dd { margin: 0 0 0.2em; }
-nav a { margin-right: 0.8em; white-space: nowrap; }
-@page { margin: 12mm; }
-@media print { body { max-width: none; padding: 0; font-size: 10pt; } table { font-size: 7pt; } nav { display: none; }
- .wide { overflow: visible; } th, td, th.n { padding: 1px 4px; white-space: normal; overflow-wrap: anywhere; }
- figure, tr { break-inside: avoid; } h2, h3 { break-after: avoid; } }
-"""
 _UNITS: dict[Quantity, str] = {"latency": "ms", "energy": "mJ"}
 _NOTE = (
     "Each measurement is one inference, run by the simulator alone on the idle device. Rows that measure the same are "
@@ -74,13 +59,11 @@ def write_page(found: Validation, folder: str | Path) -> Path:
 
 def page_text(found: Validation) -> str:
     """The page: the same for the same comparison."""
-    return "\n".join(_page(found)) + "\n"
+    return document("Simulated and measured", _page(found))
 
 
 def _page(found: Validation) -> Iterator[str]:
-    yield "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>Simulated and measured</title>"
-    yield "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-    yield f"<style>{_STYLE}</style></head><body><h1>Simulated and measured</h1><p>{escape(_NOTE)}</p><dl>"
+    yield f"<p>{escape(_NOTE)}</p><dl>"
     yield from (f"<dt>{escape(term)}</dt><dd>{escape(told)}</dd>" for term, told in _TERMS.items())
     yield f"</dl><p>{escape(left_out_lines(found)[0])} (<a href='#rows'>why</a>).</p>"
     quantities: tuple[Quantity, ...] = ("latency", "energy")
@@ -88,7 +71,7 @@ def _page(found: Validation) -> Iterator[str]:
         shown = groups(found, quantity)
         if shown:
             yield from _section(shown, quantity)
-    yield f"<h2 id='rows'>Rows</h2><pre>{escape(chr(10).join(left_out_lines(found)))}</pre></body></html>"
+    yield f"<h2 id='rows'>Rows</h2><pre>{escape(chr(10).join(left_out_lines(found)))}</pre>"
 
 
 def _section(shown: Sequence[Group], quantity: Quantity) -> Iterator[str]:
@@ -106,8 +89,9 @@ def _section(shown: Sequence[Group], quantity: Quantity) -> Iterator[str]:
     for name in devices:
         own = [group for group in shown if group.device == name]
         yield f"<h3 id='{quantity}-{escape(name, quote=True)}'>{escape(name)}</h3>"
-        alt = escape(_ALT.format(name, quantity), quote=True)
-        yield f"<figure>{_picture(_scatter(own, quantity, name), alt)}<figcaption>{_CAPTION}</figcaption></figure>"
+        figure = _scatter(own, quantity, name)
+        alt, width = _ALT.format(name, quantity), round(80 * figure.get_figwidth())
+        yield image(drawn(figure, "png"), alt, _CAPTION, form="png", width=width)
         yield from _table(of_groups(own), [group.calibration.source for group in own])
 
 
@@ -136,14 +120,6 @@ def _scatter(own: Sequence[Group], quantity: Quantity, device: str) -> Figure:
         points = Points(name, group.measured.tolist(), group.predicted.tolist(), group.cores)
         panels.setdefault(group.processor, []).append(points)
     return scatter_figure(panels, _UNITS[quantity], f"{device}: {quantity} of one inference")
-
-
-def _picture(figure: Figure, alt: str) -> str:
-    stream = io.BytesIO()
-    figure.savefig(stream, dpi=110, format="png", metadata={"Software": None})
-    width = round(80 * figure.get_figwidth())
-    data = base64.b64encode(stream.getvalue()).decode()
-    return f"<img alt='{alt}' width='{width}' src='data:image/png;base64,{data}'>"
 
 
 def _lines(found: Validation) -> Iterator[Sequence[object]]:

@@ -22,6 +22,7 @@ from socsim.cli.comparing import compare
 from socsim.cli.listing import list_things
 from socsim.cli.newdevice import new_device
 from socsim.cli.profiling import profile
+from socsim.cli.reporting import report
 from socsim.cli.reproducing import reproduce
 from socsim.cli.running import run
 from socsim.cli.showing import show
@@ -59,7 +60,7 @@ def cli() -> None:
 
 
 for _command in (
-    list_things, show, check, run, sweep, compare, profile, calibrate, validate, new_device, reproduce
+    list_things, show, check, run, sweep, compare, report, profile, calibrate, validate, new_device, reproduce
 ):  # fmt: skip
     cli.add_command(_command)
 

@@ -10,21 +10,9 @@ from socsim.reproduce.chart import Bars, Chart, Lines, Points, Table
 from socsim.reproduce.claim import Claim
 from socsim.reproduce.figures import picture
 from socsim.reproduce.verdict import Judged, Report, format_value
+from socsim.results.html import document
 
 __all__ = ["band_text", "legend", "page", "told"]
-
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 62em; margin: 2em auto; padding: 0 1em; }
-h1 { font-size: 1.6em; } h2 { font-size: 1.25em; margin-top: 2.6em; border-top: 1px solid #ccc; padding-top: 1em; }
-h3 { font-size: 1em; margin-bottom: .2em; }
-table { border-collapse: collapse; margin: .6em 0; font-size: .88em; }
-th, td { text-align: left; padding: .18em .8em .18em 0; vertical-align: top; border-bottom: 1px solid #eee; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.yes { color: #1a6b1a; } .no { color: #a11; font-weight: 600; }
-figure { margin: 1em 0; } img { max-width: 100%; height: auto; }
-figcaption, .small { color: #555; font-size: .88em; }
-code { background: #f4f4f4; padding: .1em .3em; }
-""".strip()
 
 
 def page(reports: Sequence[Report], about: Mapping[str, str]) -> str:
@@ -39,12 +27,9 @@ def page(reports: Sequence[Report], about: Mapping[str, str]) -> str:
     """
     held = sum(report.holds for report in reports)
     facts = "".join(f"<tr><td>{escape(k)}</td><td>{escape(v)}</td></tr>" for k, v in about.items())
-    return "\n".join(
+    return document(
+        "What two studies report, simulated",
         [
-            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8"/>',
-            '<meta name="viewport" content="width=device-width, initial-scale=1"/>',
-            f"<title>socsim: what two studies report, simulated</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>",
-            "<h1>What two studies report, simulated</h1>",
             f"<p>{held} of {len(reports)} claims hold, each with all of its measures. All come from mechanisms and "
             "one profile for each device, the same for every claim; where a set-up was chosen with a published number "
             "in view, the claim says so. Numbers in brackets are 95 % confidence intervals over seeds; where there is "
@@ -53,8 +38,7 @@ def page(reports: Sequence[Report], about: Mapping[str, str]) -> str:
             f"<table>{facts}</table>",
             _overview(reports),
             *(_section(report) for report in reports),
-            "</body>\n</html>\n",
-        ]
+        ],
     )
 
 

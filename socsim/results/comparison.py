@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from socsim.errors import UsageError
 from socsim.results.frames import TABLES
 from socsim.results.metrics import transforms_of
+from socsim.results.notes import comparison_notes
 from socsim.results.plots import save_utilisation
 from socsim.results.printed import Printed
 from socsim.results.result import Result, file_name, flat_row
@@ -104,6 +105,7 @@ class Comparison(Printed):
             "seed": first.seed,
             "device": first.device,
             "overrides": overrides or [],
+            "notes": comparison_notes(self),
         }
         with output_directory(directory, about) as partial:
             write_table(self.table(), partial, "comparison")

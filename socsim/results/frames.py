@@ -25,6 +25,7 @@ __all__ = [
     "apps_frame",
     "clocks_frame",
     "energy_frame",
+    "fallback_ops_frame",
     "frames_frame",
     "idle_frame",
     "inferences_frame",
@@ -33,6 +34,7 @@ __all__ = [
     "prediction_error_frame",
     "process_trace_frame",
     "processes_frame",
+    "rates_frame",
     "temperatures_frame",
 ]
 
@@ -126,6 +128,19 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "sync_ms": "time in synchronisation, per inference",
         "peak_memory_mb": "weights and the most activations alive at once",
         "macs": "multiply-accumulates per inference",
+    },
+    "fallback_ops": {
+        "app": "application",
+        "operator": "operator that fell back to the CPU",
+        "reason": "why",
+    },
+    "rates": {
+        "app": "application",
+        "rates": "set of rates of kernels: processor/data type, and memory layout where it has several",
+        "grade": "confidence in the set; D is an estimate that no measurement of the device supports",
+        "share": "share of the application's time in kernels that rests on it",
+        "low": "factor of a predicted latency below which one in twenty measured ones is expected; empty if not known",
+        "high": "factor above which one in twenty is; empty likewise",
     },
     "processes": {
         "app": "application",
@@ -291,6 +306,23 @@ def apps_frame(outcome: Outcome) -> pd.DataFrame:
         for a in outcome.apps.values()
     ]
     return _frame("apps", rows)
+
+
+def fallback_ops_frame(outcome: Outcome) -> pd.DataFrame:
+    """One row per application and operator that fell back to the CPU."""
+    rows = [(a.app, op, why) for a in outcome.apps.values() for op, why in a.fallbacks.items()]
+    return _frame("fallback_ops", rows)
+
+
+def rates_frame(outcome: Outcome) -> pd.DataFrame:
+    """One row per application and set of rates that its kernels rest on."""
+    rows = []
+    for a in outcome.apps.values():
+        total = sum(basis.seconds for basis in a.bases.values())
+        for name, basis in a.bases.items():
+            ends = [np.nan if end is None else end for end in (basis.low, basis.high)]
+            rows.append((a.app, name, basis.grade, basis.seconds / total if total else np.nan, *ends))
+    return _frame("rates", rows)
 
 
 def processes_frame(outcome: Outcome) -> pd.DataFrame:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from colorsys import hls_to_rgb
+from itertools import cycle
 from types import MappingProxyType
 from zlib import crc32
 
-__all__ = ["KIND_COLOURS", "class_colours", "processor_colour"]
+__all__ = ["KIND_COLOURS", "class_colours", "processor_colour", "series_colours"]
 
 KIND_COLOURS: Mapping[str, str] = MappingProxyType(
     {
@@ -59,6 +60,29 @@ _CLASS_COLOURS = MappingProxyType(
     }
 )
 _PROCESSORS = MappingProxyType({"cpu": "#4c78a8", "gpu": "#f58518", "dsp": "#54a24b", "npu": "#b279a2"})
+_KNOWN = MappingProxyType(
+    {
+        "idle": "#bab0ac",
+        "board": "#bab0ac",
+        "unmetered": "#bab0ac",
+        "dropped": "#b3261e",
+        "presented": "#54a24b",
+        "late": "#f58518",
+        "pending": "#bab0ac",
+    }
+)
+_SERIES = (
+    "#4c78a8",
+    "#f58518",
+    "#54a24b",
+    "#b279a2",
+    "#e45756",
+    "#72b7b2",
+    "#9d755d",
+    "#eeca3b",
+    "#ff9da6",
+    "#3b3b98",
+)
 
 
 def class_colours(classes: Iterable[str]) -> dict[str, str]:
@@ -76,3 +100,12 @@ def _own_colour(name: str) -> str:
 def processor_colour(processor: str) -> str:
     """The colour of a processor."""
     return _PROCESSORS.get(processor, "#9d755d")
+
+
+def series_colours(names: Sequence[str]) -> dict[str, str]:
+    """A colour for each name: that of a processor for those called like one, grey for what is idle or the board's.
+
+    The others take the colours of a list in turn.
+    """
+    free = cycle([c for c in _SERIES if c not in {_PROCESSORS.get(name) for name in names}])
+    return {name: _KNOWN.get(name) or _PROCESSORS.get(name) or next(free) for name in dict.fromkeys(names)}

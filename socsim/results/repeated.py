@@ -130,7 +130,7 @@ class RepeatedComparison(Printed):
         """
         about = {
             "experiment": self.config, "seeds": list(self.seeds), "device": self.results[0].outcome.device,
-            "overrides": overrides or [],
+            "overrides": overrides or [], "notes": _notes(self),
         }  # fmt: skip
         with output_directory(directory, about) as partial:
             write_table(self.table(), partial, "comparison")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from socsim.errors import UsageError
 from socsim.results import frames
 from socsim.results.metrics import METRICS, device_row, metrics
+from socsim.results.notes import run_notes
 from socsim.results.reuse import REUSE, reuse, reuse_apps
 from socsim.results.service import SERVICE, service
 from socsim.results.shown import SHOWN, frame_apps, shown
@@ -239,6 +240,16 @@ class Result:
         return frames.apps_frame(self.outcome)
 
     @cached_property
+    def fallback_ops(self) -> pd.DataFrame:
+        """One row per application and operator that fell back to the CPU, and why."""
+        return frames.fallback_ops_frame(self.outcome)
+
+    @cached_property
+    def rates(self) -> pd.DataFrame:
+        """One row per application and set of rates that its kernels rest on, with its grade and error."""
+        return frames.rates_frame(self.outcome)
+
+    @cached_property
     def prediction_error(self) -> pd.DataFrame:
         """Predicted against actual times of kernels, by application, processor and kernel class."""
         return frames.prediction_error_frame(self.outcome)
@@ -290,8 +301,11 @@ class Result:
         UsageError
             The directory may not be written.
         """
-        about = {"experiment": self.config, "seed": self.outcome.seed, "device": self.outcome.device}
-        with output_directory(directory, {**about, "overrides": overrides or []}) as partial:
+        about = {
+            "experiment": self.config, "seed": self.outcome.seed, "device": self.outcome.device,
+            "overrides": overrides or [], "notes": run_notes(self),
+        }  # fmt: skip
+        with output_directory(directory, about) as partial:
             if self.outcome.apps or self.outcome.frames:
                 write_table(self.summary(), partial, "summary")
             for name in frames.TABLES:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EXPERIMENT",
     "MANIFEST",
+    "REPORT",
     "check_output",
     "output_directory",
     "read_manifest",
@@ -36,6 +37,9 @@ MANIFEST = "manifest.json"
 
 EXPERIMENT = "experiment.yaml"
 """The resolved experiment, in the outputs of one; ``socsim run`` reads it."""
+
+REPORT = "report.html"
+"""The page that ``socsim report`` makes of an output, where it stays beside it."""
 
 
 @contextmanager
@@ -123,7 +127,7 @@ def _foreign_file(path: Path) -> str:
     if not path.is_dir():
         return ""
     files = _files(path)
-    own = {MANIFEST, *read_manifest(path).get("files", ())} if MANIFEST in files else set()
+    own = {MANIFEST, REPORT, *read_manifest(path).get("files", ())} if MANIFEST in files else set()
     return next((file for file in files if file not in own), "")
 
 

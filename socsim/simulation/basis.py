@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from socsim.devices.device import CalibrationError
+from socsim.devices.device import Calibration
 from socsim.simulation.kernelgraph import KernelGraph
 from socsim.simulation.records import Basis
 from socsim.workloads.pricing import Pricer
@@ -16,7 +16,7 @@ __all__ = ["added", "bases"]
 def bases(graph: KernelGraph, pricer: Pricer) -> dict[str, Basis]:
     """Parameter set (``"gpu/fp16/image"``) -> what of a lowered plan rests on it."""
     times: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    errors: dict[str, CalibrationError | None] = {}
+    sets: dict[str, Calibration] = {}
     for segment in graph.segments:
         for entry in segment.entries:
             place = entry.placement
@@ -24,14 +24,14 @@ def bases(graph: KernelGraph, pricer: Pricer) -> dict[str, Basis]:
                 continue
             own = pricer.calibration(place.processor, place.layout, place.dtype)
             key = "/".join(filter(None, own.key[1:]))
-            errors[key] = own.error
+            sets[key] = own
             times[key][entry.operator] += entry.overhead + max(entry.compute, entry.bytes / entry.reach)
-    return {key: _basis(errors[key], dict(found)) for key, found in times.items()}
+    return {key: _basis(sets[key], dict(found)) for key, found in times.items()}
 
 
-def _basis(error: CalibrationError | None, times: Mapping[str, float]) -> Basis:
-    low, high = (error.low, error.high) if error else (None, None)
-    return Basis(sum(times.values()), low, high, times)
+def _basis(rates: Calibration, times: Mapping[str, float]) -> Basis:
+    low, high = (rates.error.low, rates.error.high) if rates.error else (None, None)
+    return Basis(sum(times.values()), low, high, times, rates.grade)
 
 
 def added(parts: Iterable[tuple[float, Mapping[str, Basis]]]) -> dict[str, Basis]:

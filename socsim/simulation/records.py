@@ -114,12 +114,15 @@ class Basis(NamedTuple):
         Factors of a prediction between which nine in ten measurements are expected; None where nobody compared.
     operators
         How much of that time is whose.
+    grade
+        Confidence in the set, A to D; ``""`` where it is not known.
     """
 
     seconds: float
     low: float | None
     high: float | None
     operators: Mapping[str, float]
+    grade: str = ""
 
 
 @dataclass(frozen=True, slots=True)

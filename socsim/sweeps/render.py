@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from socsim.results.columns import ENERGY, SWEPT
 from socsim.results.means import Mean, grouped, mean
 from socsim.results.result import flat_row
 from socsim.sweeps.plan import Sweep
@@ -17,30 +18,6 @@ from socsim.words import counted
 __all__ = ["render_sweep", "table_rows"]
 
 Row = Mapping[str, Any]
-
-_ENERGY = ("energy\nmJ/inf", "energy_mj", ".1f")
-
-_COLUMNS = (
-    ("latency\nms", "latency_ms_mean", ".2f"),
-    ("p95\nms", "latency_ms_p95", ".2f"),
-    ("slow-\ndown", "slowdown", ".2f"),
-    ("over-\nloaded", "overloaded", ""),
-    ("queue\ndrops %", "drop_share", ".1%"),
-    ("missed\n%", "deadline_miss_share", ".1%"),
-    ("drops\n%", "frame_drop_share", ".1%"),
-    ("late or\ndropped %", "missed_share", ".1%"),
-    ("shown\nfps", "fps_shown", ".2f"),
-    ("top-1\n%", "top1_mean", ".2f"),
-    ("top-1\ndrop", "top1_drop", ".2f"),
-    _ENERGY,
-    ("power\nW", "power_w", ".2f"),
-    ("com-\nputed %", "computed_share_mean", ".1%"),
-    ("stale\n%", "stale_share_mean", ".2%"),
-    ("age\nms", "age_ms_mean", ".2f"),
-    ("memory\nMB", "peak_memory_mb", ".1f"),
-    ("predicted\noff by", "prediction_mape", ".1%"),
-)
-"""(header, key, format)."""
 
 _ONLY_WITH = {"frame_drop_share": "frames", "peak_memory_mb": "computed_share_mean"}
 """Columns that are shown only where others have a value."""
@@ -85,7 +62,7 @@ def render_sweep(plan: Sweep, rows: Sequence[Row]) -> Group:
 def table_rows(plan: Sweep, rows: Iterable[Row], most: int) -> list[dict[str, Any]] | None:
     """What :func:`render_sweep` needs of rows, or None where its table would have more than `most`."""
     shown = [name for name in plan.columns if name != _SEED]
-    wanted = {*plan.columns, "app", "frames", *(key for _, key, _ in _COLUMNS)}
+    wanted = {*plan.columns, "app", "frames", *(key for _, key, _ in SWEPT)}
     kept, groups = list[dict[str, Any]](), set[tuple[Any, ...]]()
     for row in rows:
         groups.add(tuple(row.get(name) for name in (*shown, "app")))
@@ -101,8 +78,8 @@ def _with_rails(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
     keys = dict.fromkeys(key for row in rows for key in row if key.startswith(_RAIL))
     partial = [key for key in keys if any(_differs(row.get(key), row.get("energy_mj")) for row in rows)]
     own = [(f"{key.removeprefix(_RAIL)}\nmJ/inf", key, ".1f") for key in partial]
-    after = _COLUMNS.index(_ENERGY) + 1
-    return [*_COLUMNS[:after], *own, *_COLUMNS[after:]]
+    after = SWEPT.index(ENERGY[0]) + 1
+    return [*SWEPT[:after], *own, *SWEPT[after:]]
 
 
 def _differs(part: float | None, whole: float | None) -> bool:
