@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from socsim.calibration.features import accelerator_kernels, host_rate, with_cal
 from socsim.calibration.model import AcceleratorModel
 from socsim.calibration.space import accelerator_space
 from socsim.calibration.tables import Row
-from socsim.calibration.validation import Compared
+from socsim.calibration.validation import Compared, validate
 from socsim.devices.device import Calibration, KernelRate
 from socsim.devices.profile import device_names, load_device
 from socsim.workloads.kernels import part_bytes
@@ -116,6 +117,23 @@ def compared(processor: str, cores: str, measured: float, predicted: float) -> C
     return Compared(
         "t.csv", "d", row, predicted, None, Calibration("tflite", processor, "fp32", "", {}), False
     )
+
+
+def test_weak_cores_slow_a_team_down_where_they_did() -> None:
+    """ncnn with all eight cores of an RK3588 beside its four strong ones, 20 networks."""
+    found = validate(["ncnn"], load_device("rk3588"))
+    times = {
+        (c.row.precision, c.row.model, c.row.cores): c for c in found.compared if c.row.processor == "cpu"
+    }
+    strong = "big1:2+big0:2"
+    mixed = {key: c for key, c in times.items() if key[2] == f"{strong}+little:4"}
+    assert len(mixed) == 20
+    for (precision, model, _), all_eight in mixed.items():
+        four = times[precision, model, strong]
+        assert all_eight.row.latency > four.row.latency
+        assert all_eight.latency > four.latency
+    errors = [abs(c.latency / c.row.latency - 1) for c in mixed.values()]
+    assert fmean(errors) < 0.18
 
 
 def test_the_winner_is_that_of_the_fastest_cores() -> None:
