@@ -131,9 +131,9 @@ class Handovers:
         if not self.pricer.library.transposed(accelerator):
             return deps
         for tensor in tensors:
-            elements = self.graph.transposable(tensor)
+            elements = self.graph.transposable(tensor) * self.moved.get(tensor, 1)
             if elements:
-                cost = self.pricer.transposition(elements * self.moved.get(tensor, 1))
+                cost = self.pricer.transposition(elements)
                 entry = Entry(
                     "transform", reader, "cpu", cost.kernel_class, source="cpu", overhead=cost.overhead,
                     compute=cost.compute, bytes=cost.bytes, reach=cost.bandwidth,
