@@ -555,3 +555,59 @@ def ancestors(graph: ModelGraph, tensor: str) -> dict[str, int]:
             cost = min(below) + (op.type in MAC_TYPES)
             found[read] = min(found.get(read, cost), cost)
     return found
+
+
+# --- what follows the layers at once ----------------------------------------------------------------------------
+
+Functions = dict[str, dict[str | None, int]]
+CONV, DEPTHWISE, GROUPED, DENSE = "conv2d", "depthwise_conv2d", "grouped_conv2d", "fully_connected"
+FUSED: dict[str, Functions] = {
+    "alexnet": {CONV: {"relu": 2}, GROUPED: {"relu": 3}, DENSE: {"relu": 2, None: 1}},
+    "bert_tiny": {"matmul": {"tanh": 1, None: 2 * 8}},
+    "blazeface": {CONV: {"relu": 1, None: 16}, DEPTHWISE: {None: 16}, "eltwise": {"relu": 16}},
+    # 16 blocks, all but the first with an expansion, all with a gate
+    "efficientnet_b0": {
+        CONV: {"swish": 1 + 15 + 16 + 1, "sigmoid": 16, None: 16}, DEPTHWISE: {"swish": 16},
+    },
+    # 21 blocks, those of expansion 1 too with their 1x1 convolution
+    "fbnet_cb": {CONV: {"relu": 1 + 21 + 1, None: 21}, DEPTHWISE: {"relu": 21}},
+    "googlenet": {CONV: {"relu": 3 + 9 * 6}},
+    "mnasnet": {CONV: {"relu": 1 + 16 + 1, None: 17}, DEPTHWISE: {"relu": 17}},
+    # 15 blocks, 3 + 2 + 3 of them with a gate, behind one without an expansion
+    "mnasnet_a1": {CONV: {"relu": 1 + 15 + 8 + 1, "sigmoid": 8, None: 16}, DEPTHWISE: {"relu": 16}},
+    "mobilebert": {"matmul": {"relu": 24 * 4, None: 24 * (2 + 3 + 2 + 1 + 4 + 1) + 2}},
+    "mobilenet_ssd": {CONV: {"relu": 14 + 8, None: 12}, DEPTHWISE: {"relu": 13}},
+    "mobilenet_v1": {CONV: {"relu6": 14}, DEPTHWISE: {"relu6": 13}},
+    "mobilenet_v1b": {CONV: {"relu": 14}, DEPTHWISE: {None: 13}},
+    "mobilenet_v2": {CONV: {"relu6": 1 + 17 + 1, None: 17}, DEPTHWISE: {"relu6": 17}},
+    "nanodet_m": {
+        CONV: {"leaky_relu": 1 + 3 + 2 * 16 + 3 * 2, None: 3 + 3}, DEPTHWISE: {"leaky_relu": 3 * 2, None: 3 + 16},
+    },
+    "posenet": {CONV: {"relu": 31 - 3, None: 3}},
+    "proxylessnas": {CONV: {"relu6": 1 + 19 + 1, None: 20}, DEPTHWISE: {"relu6": 20}},
+    "regnet_y_400mf": {
+        CONV: {"relu": 1 + 16 + 16, "sigmoid": 16, None: 16 + 4}, GROUPED: {"relu": 16}, DENSE: {None: 1},
+    },
+    # backbone's 16 units, pyramid, five contexts; ends of units, four projections, two heads a level
+    "retinaface": {CONV: {"relu": 33 + 8 + 5 * 4, None: 16 + 4 + 5 * 2}},
+    "shufflenet_v1": {
+        CONV: {"relu": 1 + 1}, GROUPED: {"relu": 15, None: 16}, DEPTHWISE: {None: 16}, "eltwise": {"relu": 13},
+    },
+    "shufflenet_v2": {CONV: {"relu": 1 + 3 + 2 * 16 + 1}, DEPTHWISE: {None: 3 + 16}},
+    "squeezenet_1.0": {CONV: {"relu": 26}},
+    "squeezenet_ssd": {CONV: {"relu": 1 + 10 * 3 + 2 * 2, None: 2 * 6}},
+    "unet": {CONV: {"relu": 18, None: 1}, "deconv2d": {None: 4}},
+    "vgg16": {CONV: {"relu": 13}, DENSE: {"relu": 2, None: 1}},
+    "yolov2": {CONV: {"leaky_relu": 21, None: 1}},
+    "yolov4_tiny": {CONV: {"leaky_relu": 19, None: 2}},
+}  # fmt: skip
+"""Functions fused into operators of some types, with how many there are."""
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_functions_fused_into_layers(name: str) -> None:
+    found: dict[str, Counter[str | None]] = {type_: Counter() for type_ in FUSED[name]}
+    for op in build_model(name):
+        if op.type in found:
+            found[op.type][op.get("activation")] += 1
+    assert found == FUSED[name]
