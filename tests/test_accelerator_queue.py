@@ -103,6 +103,188 @@ def test_queues_without_a_server_do_not_wait_for_each_other() -> None:
     assert log == ["a", "b"]
 
 
+# --- who waits, and who is told -------------------------------------------------------------------------------
+
+
+class Recorder(Command):
+    """Notes all that it is told."""
+
+    def __init__(self, name: str, log: list[str], *, enqueued: bool = True) -> None:
+        super().__init__(name, log)
+        self.enqueued = enqueued
+
+    def prepare(self) -> None:
+        self.log.append(f"{self.name} prepares")
+
+    def seek_later(self) -> None:
+        self.log.append(f"{self.name} seeks later")
+
+    def contend(self, priority: float) -> None:
+        self.log.append(f"{self.name} hears of {priority}")
+
+
+def queues(*priorities: float) -> tuple[Server, list[CommandQueue], list[str]]:
+    """A server that a command of priority 0 holds, and queues that wait for it, in order of coming."""
+    log: list[str] = []
+    server = Server()
+    lines = [CommandQueue(server), *(CommandQueue(server, priority) for priority in priorities)]
+    for i, queue in enumerate(lines):
+        queue.submit(Recorder(str(i), log))
+    return server, lines, log
+
+
+def started(log: list[str]) -> list[str]:
+    return [line for line in log if line.isdigit()]
+
+
+def test_higher_priorities_first_and_equal_ones_as_they_came() -> None:
+    server, lines, log = queues(1, 2, 1, -1, 2, 1)
+    for turn in (0, 2, 5, 1, 3, 6, 4):
+        assert server.holder is lines[turn]
+        lines[turn].finished()
+    assert started(log) == ["0", "2", "5", "1", "3", "6", "4"]
+    assert server.free
+
+
+def test_who_holds_the_accelerator_is_told_of_each_that_comes() -> None:
+    _, _, log = queues(1, 0)
+    assert log == ["0 prepares", "0", "1 prepares", "0 hears of 1", "2 prepares", "0 hears of 0"]
+
+
+def test_who_takes_the_accelerator_is_told_once_of_each_priority_that_waits() -> None:
+    _, lines, log = queues(3, 1, 1, -2)
+    log.clear()
+    lines[0].finished()
+    assert log[0] == "1"
+    assert sorted(log[1:]) == ["1 hears of -2", "1 hears of 1"]
+
+
+def test_a_head_does_not_line_up_twice() -> None:
+    server, lines, log = queues(0)
+    lines[1].poke()
+    for queue in lines:
+        queue.finished()
+    assert started(log) == ["0", "1"]
+    assert server.free
+
+
+def test_who_gives_up_has_the_accelerator_again_behind_those_who_came_before() -> None:
+    server, lines, log = queues(1, 0)
+    log.clear()
+    lines[0].give_up()
+    lines[0].seek()
+    assert server.holder is lines[1]
+    lines[1].finished()
+    lines[2].finished()
+    assert started(log) == ["1", "2", "0"]
+
+
+def test_a_head_whose_kernel_is_not_enqueued_does_not_line_up_but_seeks_later() -> None:
+    server, (holder,), log = queues()
+    late, other = CommandQueue(server), CommandQueue(server)
+    late.submit(Recorder("late", log, enqueued=False))
+    other.submit(Recorder("other", log))
+    assert "late seeks later" in log
+    holder.finished()
+    assert server.holder is other
+
+
+def test_a_head_that_was_not_enqueued_may_still_take_a_free_accelerator() -> None:
+    log: list[str] = []
+    server = Server()
+    CommandQueue(server).submit(Recorder("late", log, enqueued=False))
+    assert log == ["late prepares", "late"]
+
+
+def test_an_accelerator_is_free_only_while_nobody_has_it_or_waits() -> None:
+    server, lines, _ = queues(0)
+    assert [queue.free for queue in (*lines, CommandQueue())] == [False, False, True]
+    lines[0].finished()
+    assert not server.free
+    lines[1].finished()
+    assert server.free and lines[0].free
+
+
+def test_a_crowd_counts_who_has_the_accelerator_and_who_waits_but_for_some() -> None:
+    server, lines, _ = queues(1, 0)
+    assert server.crowd([]) == 3
+    assert server.crowd(lines[:1]) == server.crowd(lines[1:2]) == 2
+    assert server.crowd(lines) == 0
+    assert Server().crowd([]) == 0
+
+
+def test_a_queue_prepares_its_next_head_when_its_turn_comes_and_not_before() -> None:
+    server, (queue,), log = queues()
+    queue.submit(Recorder("next", log))
+    assert log == ["0 prepares", "0"]
+    queue.finished()
+    assert log[2:] == ["next prepares", "next"]
+    assert server.holder is queue and len(queue) == 1
+
+
+def test_the_watcher_hears_when_work_begins_and_when_nobody_follows() -> None:
+    server, lines, log = queues(0)
+    server.watch = lambda: log.append("free" if server.free else "busy")
+    log.clear()
+    lines[0].finished()
+    assert log == ["1", "busy"]
+    lines[1].finished()
+    assert log == ["1", "busy", "free"]
+
+
+# --- powering down without work -------------------------------------------------------------------------------
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def patient(patience: float) -> tuple[Clock, Server, CommandQueue]:
+    clock = Clock()
+    server = Server(clock)
+    server.patience = patience
+    return clock, server, CommandQueue(server)
+
+
+def test_an_accelerator_powers_down_when_its_patience_ends() -> None:
+    """Free from 0 on with a patience of 2: down after 2, not at 2."""
+    _, server, _ = patient(2.0)
+    assert [server.is_suspended(now) for now in (1.0, 2.0, 2.5)] == [False, False, True]
+    assert [server.suspended_s(now) for now in (1.0, 2.0, 5.0)] == [0.0, 0.0, 3.0]
+
+
+def test_time_powered_down_adds_up_over_spells() -> None:
+    """Down from 2 to 5, works to 6, waits to 8, down from then to 9, works from 9."""
+    clock, server, queue = patient(2.0)
+    clock.now = 5.0
+    queue.submit(Command("a", []))
+    assert (server.suspended_s(5.5), server.is_suspended(20.0)) == (3.0, False)
+    clock.now = 6.0
+    queue.finished()
+    assert (server.suspended_s(7.0), server.is_suspended(7.0)) == (3.0, False)
+    assert (server.suspended_s(8.5), server.is_suspended(8.5)) == (3.5, True)
+    clock.now = 9.0
+    queue.submit(Command("b", []))
+    assert server.suspended_s(30.0) == 4.0
+
+
+def test_work_within_the_patience_keeps_it_up() -> None:
+    clock, server, queue = patient(2.0)
+    for clock.now in (1.5, 3.0, 4.5, 6.0):
+        queue.submit(Command("a", []))
+        queue.finished()
+    assert server.suspended_s(6.5) == 0.0
+    assert server.suspended_s(9.0) == 1.0
+
+
+def test_without_a_patience_it_never_powers_down() -> None:
+    _, server, _ = patient(Server().patience)
+    assert (server.suspended_s(1e9), server.is_suspended(1e9)) == (0.0, False)
+
+
 # --- against theory -------------------------------------------------------------------------------------------
 
 SERVICE = 1.0

@@ -15,6 +15,13 @@ from socsim.errors import UsageError
 MS = 1e-3
 RULES = CfsParameters()
 FINE = replace(RULES, tick=1 * MS)
+WEIGHT_INVERSES = (
+    *(48388, 59856, 76040, 92818, 118348, 147320, 184698, 229616, 287308, 360437),
+    *(449829, 563644, 704093, 875809, 1099582, 1376151, 1717300, 2157191, 2708050, 3363326),
+    *(4194304, 5237765, 6557202, 8165337, 10153587, 12820798, 15790321, 19976592, 24970740, 31350126),
+    *(39045157, 49367440, 61356676, 76695844, 95443717, 119304647, 148102320, 186737708, 238609294, 286331153),
+)
+"""By nice value from -20 on."""
 
 
 # --- weights --------------------------------------------------------------------------------------------------
@@ -26,6 +33,11 @@ FINE = replace(RULES, tick=1 * MS)
 )
 def test_weights_are_linux_s(nice: int, weight: int) -> None:
     assert nice_weight(nice) == weight
+
+
+def test_weights_are_the_inverses_that_linux_lists_beside_them() -> None:
+    """`sched_prio_to_wmult` in kernel/sched/core.c: 2^32 over each weight."""
+    assert [2**32 / nice_weight(n) for n in range(-20, 20)] == pytest.approx(WEIGHT_INVERSES, abs=1)
 
 
 def test_a_step_of_nice_is_worth_a_quarter() -> None:

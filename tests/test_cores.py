@@ -211,6 +211,88 @@ def test_a_slower_core_makes_work_longer() -> None:
     assert crew.run(0.05)[0] == ("a", 2, 0.0, 0.02)
 
 
+def test_a_thread_takes_its_lead_along_to_another_core() -> None:
+    """Virtual time runs three times as slowly on core 1, beside a heavy thread: only the lead means anything there."""
+    crew = Crew()
+    moved = crew.thread("moved", 0, 1)
+    crew.loop(moved, crew.thread("stays", 0), crew.thread("other", 1, nice=-5))
+    crew.env.run(until=0.095)
+    old, new = crew.cores.queues[:2]
+    assert moved in old.waiting
+    crew.cores.close()
+    lead = moved.vruntime - old.least_vruntime
+    crew.cores._move(moved, 1)
+    assert moved.core == 1
+    assert old.least_vruntime != pytest.approx(new.least_vruntime, abs=MS)
+    assert moved.vruntime - new.least_vruntime == pytest.approx(lead)
+
+
+@pytest.mark.parametrize("last", [0, 1])
+def test_who_wakes_up_elsewhere_counts_from_that_core_s_virtual_time(last: int) -> None:
+    """A sleeper is forgiven half a period (5 ms) where it wakes up, not where it slept."""
+    crew = Crew()
+    sleeper = crew.thread("sleeper", last, 1 - last)
+    crew.burst(sleeper, 1 * MS)
+    crew.loop(crew.thread("a", last), at=2 * MS)
+    crew.env.run(until=0.05)
+    crew.cores.wake(sleeper)
+    assert sleeper.core == 1 - last
+    crew.cores.close()
+    assert sleeper.vruntime >= crew.cores.queues[1 - last].least_vruntime - crew.cores.rules.sleeper_credit
+
+
+def test_all_cores_of_a_cluster_take_a_share_of_their_highest_clock() -> None:
+    """Big cores at half of 2, little ones at all of 1; work of 8 ms is counted in time of the fastest core."""
+    crew = Crew()
+    threads = [crew.thread(str(core), core, absolute=True) for core in range(4)]
+    for thread in threads:
+        crew.burst(thread, 8 * MS)
+    crew._at(4 * MS, lambda: crew.cores.set_speed((0, 1), 0.5))
+    assert sorted(crew.run()) == [
+        ("0", 0, 0.0, 0.012), ("1", 1, 0.0, 0.012), ("2", 2, 0.0, 0.016), ("3", 3, 0.0, 0.016)
+    ]  # fmt: skip
+
+
+# --- what is counted ------------------------------------------------------------------------------------------
+
+
+def test_idle_cores_are_told_with_how_long_they_have_been_idle() -> None:
+    crew = Crew()
+    crew.burst(crew.thread("a", 0), 10 * MS)
+    crew.env.run(until=0.005)
+    assert not crew.cores.any_idle([0])
+    assert crew.cores.any_idle([0, 1])
+    assert (crew.cores.idle_time(0), crew.cores.runnable) == (0.0, 1)
+    crew.env.run(until=0.025)
+    assert crew.cores.idle_time(0) == pytest.approx(0.015)
+    assert (crew.cores.any_idle([0]), crew.cores.runnable) == (True, 0)
+
+
+def test_watchers_hear_of_waking_sleeping_coming_and_leaving() -> None:
+    """b waits on core 0 until core 1, from which `first` goes to sleep, takes it over."""
+    crew = Crew()
+    told: list[tuple[int, float]] = []
+    crew.cores.watch((0, 1), lambda core: told.append((core, round(crew.env.now, 6))))
+    crew.burst(crew.thread("first", 1), 1 * MS)
+    crew.loop(crew.thread("a", 0))
+    crew.loop(crew.thread("b", 0, 1, home=0), at=0.5 * MS)
+    crew.burst(crew.thread("unwatched", 2), 1 * MS)
+    crew.env.run(until=0.002)
+    came, pulled = [(1, 0.0), (0, 0.0), (0, 0.0005)], [(0, 0.001), (1, 0.001)]
+    assert told == [*came, *pulled, (1, 0.001)]
+
+
+def test_wake_ups_from_input_and_output_are_counted_by_core() -> None:
+    crew = Crew()
+    for core, waits in ((0, True), (1, False), (2, True)):
+        thread = crew.thread(str(core), core)
+        thread.iowait = waits
+        crew.burst(thread, 1 * MS)
+        crew.burst(thread, 1 * MS, at=5 * MS)
+    crew.run()
+    assert crew.cores.waited == [2, 0, 2, 0]
+
+
 # --- ideal processor sharing ----------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from socsim.errors import ModelError, UnknownNameError
 from socsim.workloads.builder import GraphBuilder
-from socsim.workloads.graph import DTYPE_BYTES, ModelGraph, Operator, Tensor
+from socsim.workloads.graph import DTYPE_BYTES, Lineage, ModelGraph, Operator, Tensor
 
 
 def op(name: str, reads: str = "x", writes: str = "", **fields) -> Operator:
@@ -355,3 +355,52 @@ def test_what_may_have_another_order_of_dimensions() -> None:
     flat = b.flatten(inner, name="b")
     graph = b.build(b.dense(flat, 2, name="c"))
     assert [graph.transposable(t) for t in (x, inner, flat, *graph.outputs)] == [0, 4 * 64, 0, 0]
+
+
+# --- networks made of others ------------------------------------------------------------------------------------
+
+
+def test_what_is_not_changed_stays() -> None:
+    """An unlabelled copy is the same network; each part is changed alone."""
+    own = net("a:8 x; b:16 a")
+    wider = [replace(t, shape=(1, 8, 4, 4)) for t in own.tensors.values()]
+    busier = [replace(o, macs=2 * o.macs) for o in own]
+    kept, wide, busy, half = (
+        own.changed(),
+        own.changed(tensors=wider),
+        own.changed(busier),
+        own.changed(dtype="fp16"),
+    )
+    assert kept.signature == own.signature
+    assert [g.name for g in (kept, wide, busy, half)] == ["net"] * 4
+    assert [g.macs for g in (kept, wide, busy, half)] == [24, 24, 48, 24]
+    assert [g.tensors["a"].shape for g in (kept, wide, busy)] == [(1, 4, 4, 1), (1, 8, 4, 4), (1, 4, 4, 1)]
+    assert [g.dtype for g in (kept, wide, busy, half)] == ["", "", "", "fp16"]
+    assert half.changed(busier).dtype == "fp16" and half.changed(dtype="").dtype == ""
+    assert (wide.inputs, wide.outputs) == (own.inputs, own.outputs)
+    assert len({g.signature for g in (own, wide, busy, half)}) == 4
+
+
+def test_a_lineage_names_a_network_and_is_handed_on() -> None:
+    own = net("a:8 x")
+    assert (own.lineage, own.top1_drop) == (None, 0.0)
+    pruned = own.changed(lineage=Lineage("net", ("prune(0.5)",), 1.25))
+    assert (pruned.name, pruned.top1_drop) == ("net+prune(0.5)", 1.25)
+    later = pruned.changed(dtype="int8")
+    assert (later.name, later.top1_drop, later.dtype) == ("net+prune(0.5)", 1.25, "int8")
+    again = later.changed(lineage=Lineage("net", ("prune(0.5)", "quantise(int8)"), 2.0))
+    assert (again.name, again.top1_drop) == ("net+prune(0.5)+quantise(int8)", 2.0)
+
+
+def test_memory_depends_on_the_order_in_which_branches_run() -> None:
+    """Two branches shrink a wide map to an element, whose sum leaves; run breadth first, both maps are held at once.
+
+    Maps have 8 elements, all else 1: depth first a map, what it came from and its end; breadth first both maps and one.
+    """
+    tensors = [Tensor(t, (8 if t in ("a", "c") else 1,)) for t in ("x", "a", "b", "c", "d", "s")]
+    ops = [op("a"), op("b", "a"), op("c"), op("d", "c"), op("s", "b d")]
+    own = ModelGraph("net", ops, tensors, ["x"], ["s"])
+    width = DTYPE_BYTES["int8"]
+    assert own.peak_memory_bytes("int8", order=["a", "b", "c", "d", "s"]) == width * (1 + 8 + 1)
+    assert own.peak_memory_bytes("int8", order=["a", "c", "b", "d", "s"]) == width * (8 + 8 + 1)
+    assert own.peak_memory_bytes("int8", release=False) == width * (1 + 8 + 1 + 8 + 1 + 1)

@@ -237,6 +237,37 @@ def test_rows_of_the_input_follow_the_window() -> None:
     assert input_share(strided, op2, Part(0.5, "H")) == 9 / 16
 
 
+@pytest.mark.parametrize(
+    ("kernel", "stride", "rows"),
+    [
+        ((5, 1), (1, 1), 12),
+        ((1, 5), (1, 1), 8),
+        ((3, 3), (2, 1), 9),
+        ((3, 3), (1, 2), 10),
+        ((1, 1), (2, 2), 7),
+    ],
+)
+def test_only_what_is_high_about_a_window_adds_rows(kernel, stride, rows: int) -> None:
+    """Half of what 16 rows give: (rows - 1) * stride + kernel of them are read."""
+    b = GraphBuilder("windows")
+    graph = b.build(b.conv(b.input(1, 2, 16, 16), 4, kernel, stride, name="c"))
+    assert input_share(graph, graph["c"], Part(0.5, "H")) == rows / 16
+
+
+def test_what_has_no_window_reads_its_rows_alone() -> None:
+    b = GraphBuilder("plain")
+    graph = b.build(b.activation(b.input(1, 2, 16, 8), "relu", name="r"))
+    assert input_share(graph, graph["r"], Part(0.25, "H")) == 4 / 16
+
+
+def test_a_vector_is_one_channel_that_is_not_cut() -> None:
+    b = GraphBuilder("vector")
+    graph = b.build(b.add("task", [b.input(12)], (12,), name="t"))
+    assert output_share(graph, graph["t"], Part(0.3)) == 0.3
+    shape = part_shape(graph, graph["t"])
+    assert (shape.channels, shape.pixels, shape.outputs) == (1, 12, 12)
+
+
 def test_a_part_reads_no_more_than_everything() -> None:
     graph, op = conv(kernel=7)
     assert input_share(graph, op, Part(0.75, "H")) == 1.0

@@ -219,6 +219,17 @@ def test_targets_change_in_time_and_keep_what_is_not_said() -> None:
     assert make_targets(described, units=True) == targets
 
 
+@pytest.mark.parametrize("top1", [0, 0.5, 100])
+def test_an_accuracy_may_be_any_percentage(top1: float) -> None:
+    assert make_targets({"top1": top1}).at(0.0) == Target(0.0, None, float(top1))
+
+
+@pytest.mark.parametrize("top1", [-0.5, 100.5, True, "70"])
+def test_other_accuracies_are_refused(top1: Any) -> None:
+    with pytest.raises(UsageError, match=r"targets.0.top1 must be a number from 0 to 100"):
+        make_targets({"top1": top1})
+
+
 def test_no_targets() -> None:
     assert make_targets(None).at(3.0) == make_targets([]).at(0.0) == Target()
     later = make_targets([{"at": "1 s", "top1": 70}])

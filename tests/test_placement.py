@@ -63,6 +63,13 @@ def test_the_least_loaded_core(cores, runnable, core) -> None:
     assert least_loaded(cores, runnable, PACE) == core
 
 
+def test_a_thread_stays_on_the_slow_first_core_where_it_ran_last() -> None:
+    slow_first = (0.25, 1.0, 1.0, 0.5)
+    assert choose_core(thread(last=0), (0, 0, 0, 0), slow_first) == 0
+    assert choose_core(thread(last=0), (1, 0, 0, 0), slow_first) == 1
+    assert choose_core(thread(), (0, 0, 0, 0), slow_first) == 1
+
+
 # --- pulling --------------------------------------------------------------------------------------------------
 
 
@@ -108,6 +115,17 @@ def test_a_thread_moves_once_to_where_it_ends_up() -> None:
     others = [thread(*mask, last=1) for mask in ((0, 1), (0, 1), (0, 1, 2), (0, 1), (0, 1))]
     moves = balance_moves([[wanderer], others, [], []], (2, 6, 1, 1))
     assert [core for moved, core in moves if moved is wanderer] == [3]
+
+
+def test_the_fullest_queue_gives_first() -> None:
+    """Core 0 has two more than core 2 has, core 1 three more: after one move from there nothing has to move."""
+    a, b, c = (thread(name=name) for name in "abc")
+    assert balance_moves([[a], [b, c], [], []], (3, 4, 1, 3)) == [(c, 2)]
+
+
+def test_of_cores_as_full_the_first_gives_and_the_first_takes() -> None:
+    a, b = thread(name="a"), thread(name="b")
+    assert balance_moves([[], [a], [b], []], (1, 3, 3, 1)) == [(a, 0), (b, 3)]
 
 
 def test_pinned_threads_stay() -> None:

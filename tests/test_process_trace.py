@@ -68,6 +68,24 @@ def test_optional_columns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "waits"),
+    [
+        ("", False),
+        ("0", False),
+        ("false", False),
+        ("FALSE", False),
+        ("1", True),
+        ("true", True),
+        ("True", True),
+    ],
+)
+def test_ways_to_say_that_a_thread_has_waited(tmp_path: Path, text: str, waits: bool) -> None:
+    (burst,) = read_process_trace(csv(tmp_path, f"a,0,cpu,1,{text}", header=f"{HEADER},iowait"))
+    assert burst.iowait is waits
+    assert process_bursts([{**burst.describe(), "iowait": text}])[0].iowait is waits
+
+
+@pytest.mark.parametrize(
     ("header", "message"),
     [
         ("process,start_ms,demand_ms", ":1:1: needs a column 'processor'; the columns are 'process', "),

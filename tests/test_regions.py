@@ -106,6 +106,49 @@ def test_up_sampling_spreads() -> None:
     assert found[up] == Rows(13, 18), "rows 14 to 17, or one less where it is padded by one"
 
 
+def test_only_what_is_high_about_a_window_reaches_other_rows() -> None:
+    """Rows 7 and 8 of 16 under windows that are higher or wider than they are wide or high."""
+    builder, x = image()
+    high, wide = builder.conv(x, 4, (5, 1)), builder.conv(x, 4, (1, 5))
+    down, along = builder.max_pool(x, 2, (2, 1)), builder.max_pool(x, 1, (1, 2))
+    far, aside = builder.conv(x, 4, 3, dilation=(3, 1)), builder.conv(x, 4, 3, dilation=(1, 3))
+    above = builder.conv(x, 4, 3, padding=(2, 0, 0, 2))
+    found = changed_rows(builder.build(high, wide, down, along, far, aside, above), 2 / 16)
+    assert [found[t] for t in (high, wide)] == [Rows(5, 11), Rows(7, 9)]
+    assert [found[t] for t in (down, along)] == [Rows(3, 5), Rows(7, 9)]
+    assert [found[t] for t in (far, aside)] == [Rows(4, 12), Rows(6, 10)]
+    assert found[above] == Rows(7, 11)
+
+
+def test_only_what_is_high_about_a_deconvolution_spreads() -> None:
+    """Row 7 goes to rows from 2 * 7 - 3 on, row 8 to rows up to 2 * 8 + 3; aside, nothing moves."""
+    builder, x = image()
+    down, along = builder.deconv(x, 4, (4, 1), (2, 1)), builder.deconv(x, 4, (1, 4), (1, 2))
+    found = changed_rows(builder.build(down, along), 2 / 16)
+    assert (found[down], found[along]) == (Rows(11, 20), Rows(7, 9))
+
+
+@pytest.mark.parametrize(
+    ("axes", "kept"),
+    [
+        ((1,), True),
+        ((3,), True),
+        ((-1,), True),
+        ((1, 3), True),
+        ((2,), False),
+        ((-2,), False),
+        ((1, 2), False),
+    ],
+)
+def test_a_mean_keeps_rows_unless_it_goes_over_them(axes: tuple[int, ...], kept: bool) -> None:
+    builder, x = image()
+    shape = tuple(1 if i in {a % 4 for a in axes} else n for i, n in enumerate((1, 4, 16, 16)))
+    y = builder.add("reduce", [x], shape, axes=axes, keepdims=True)
+    graph = builder.build(y)
+    assert local_in_rows(graph, graph[y]) == kept
+    assert changed_rows(graph, 2 / 16)[y] == (Rows(7, 9) if kept else Rows(0, 1))
+
+
 def test_blocks_of_pixels() -> None:
     builder, x = image()
     assert rows(builder, builder.space_to_depth(x, 2), 2 / 16) == Rows(3, 5)

@@ -208,7 +208,7 @@ def test_what_detectors_give(name: str, shapes: list[tuple[int, ...]]) -> None:
 
 
 def test_detectors_have_the_anchors_of_their_maps() -> None:
-    """38 x 38 maps have three anchors a place and smaller ones six: 1917 in all."""
+    """The 19 x 19 map has three anchors a place and smaller ones six: 1917 in all."""
     for name, classes in (("mobilenet_ssd", 21), ("ssd_mobilenet_v1", 91)):
         graph = build_model(name)
         (softmax,) = (op for op in graph if op.type == "softmax")
