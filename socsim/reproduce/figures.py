@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import cycle
 from math import isnan
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from socsim.reproduce.chart import Bars, Chart, Grid, Lines, Points
@@ -21,6 +22,7 @@ COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2", "#e45756", "#72b7b2", "#9
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _BAND = "#dfe8f2"
 _WIDTH = 8.4
+_LABEL = 40
 
 
 def picture(chart: Chart, form: str = "svg") -> bytes:
@@ -56,7 +58,8 @@ def draw(chart: Chart) -> Figure:
 def _settings() -> Iterator[None]:
     from matplotlib import rc_context
 
-    with rc_context({"svg.hashsalt": "socsim", "font.size": 9, "axes.axisbelow": True}):
+    settings: dict[Any, Any] = {"font.size": 9, "axes.axisbelow": True}
+    with rc_context(settings | {"svg.hashsalt": "socsim", "text.parse_math": False}):
         yield
 
 
@@ -76,17 +79,16 @@ def _bars(axes: Axes, chart: Bars) -> None:
         at = [i - 0.4 + (row + 0.5) * height for i in range(len(chart.labels))]
         axes.barh(
             at, series.ys, height=height * 0.9, left=left if chart.stacked else None, color=colour,
-            label=series.name, xerr=list(series.errors) or None, error_kw={"lw": 1.0, "capsize": 2},
+            label=_lines_of(series.name), xerr=list(series.errors) or None, error_kw={"lw": 1.0, "capsize": 2},
         )  # fmt: skip
         if chart.stacked:
             left = [a + b for a, b in zip(left, series.ys, strict=True)]
     _bands(axes, chart)
     _published(axes, chart)
-    axes.set_yticks(range(len(chart.labels)), list(chart.labels))
+    axes.set_yticks(range(len(chart.labels)), [_lines_of(label) for label in chart.labels])
     axes.set_ylim(len(chart.labels) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0)
-    axes.set_xscale(chart.scale)
-    axes.set_xlabel(chart.x)
+    axes.set_xlabel(_lines_of(chart.x, 80))
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     if len(chart.series) > 1 or any(p is not None for p in chart.published):
         _legend(axes)
@@ -110,7 +112,13 @@ def _lines(axes: Axes, chart: Lines) -> None:
     colours = dict(zip([s.name for s in chart.series], cycle(COLOURS), strict=False))
     for series in chart.series:
         axes.plot(
-            series.xs, series.ys, color=colours[series.name], label=series.name, marker="o", ms=3.0, lw=1.2
+            series.xs,
+            series.ys,
+            color=colours[series.name],
+            label=_lines_of(series.name),
+            marker="o",
+            ms=3.0,
+            lw=1.2,
         )
         if series.errors:
             low = [y - e for y, e in zip(series.ys, series.errors, strict=True)]
@@ -118,7 +126,9 @@ def _lines(axes: Axes, chart: Lines) -> None:
             axes.fill_between(series.xs, low, high, color=colours[series.name], alpha=0.18, lw=0)
     for series in chart.published:
         colour = colours.get(series.name, "black")
-        axes.plot(series.xs, series.ys, color=colour, ls="--", lw=1.2, label=f"{series.name}, published")
+        axes.plot(
+            series.xs, series.ys, color=colour, ls="--", lw=1.2, label=_lines_of(f"{series.name}, published")
+        )
     for name, level in chart.levels:
         axes.axhline(level, color="#777777", lw=0.9, ls=":")
         axes.annotate(
@@ -126,8 +136,8 @@ def _lines(axes: Axes, chart: Lines) -> None:
         )
     if chart.log_x:
         _log(axes)
-    axes.set_xlabel(chart.x)
-    axes.set_ylabel(chart.y)
+    axes.set_xlabel(_lines_of(chart.x, 80))
+    axes.set_ylabel(_lines_of(chart.y, 50))
     axes.grid(color="#e3e3e3", linewidth=0.6)
     _legend(axes)
 
@@ -143,22 +153,21 @@ def _log(axes: Axes) -> None:
 
 
 def _points(axes: Axes, chart: Points) -> None:
-    axes.set_xscale(chart.scale)
     names = list(dict.fromkeys(name for own in chart.names for name in own))
     markers = dict(zip(names, cycle(MARKERS), strict=False))
     for series, own, colour in zip(chart.series, chart.names, cycle(COLOURS), strict=False):
         for x, y, name in zip(series.xs, series.ys, own, strict=True):
             if not (isnan(x) or isnan(y)):
                 axes.plot(x, y, markers[name], ms=7, color=colour, alpha=0.8, mec="white", mew=0.5)
-        axes.plot([], [], "s", color=colour, label=series.name)
+        axes.plot([], [], "s", color=colour, label=_lines_of(series.name))
     for name in names:
-        axes.plot([], [], markers[name], color="#444444", label=name)
+        axes.plot([], [], markers[name], color="#444444", label=_lines_of(name))
     if chart.front:
         xs, ys = zip(*chart.front, strict=True)
         axes.plot(xs, ys, color="#555555", lw=1.0, ls="--", zorder=0, label="Pareto front")
     axes.margins(x=0.05, y=0.08)
-    axes.set_xlabel(chart.x)
-    axes.set_ylabel(chart.y)
+    axes.set_xlabel(_lines_of(chart.x, 80))
+    axes.set_ylabel(_lines_of(chart.y, 50))
     axes.grid(color="#e3e3e3", linewidth=0.6)
     _legend(axes)
 
@@ -171,14 +180,14 @@ def _grid(axes: Axes, chart: Grid) -> None:
             axes.add_patch(_cell(j, i, colours[name]))
             axes.text(j, i, text, ha="center", va="center", fontsize=8)
     axes.set_xticks(range(len(chart.columns)), list(chart.columns))
-    axes.set_yticks(range(len(chart.rows)), list(chart.rows))
+    axes.set_yticks(range(len(chart.rows)), [_lines_of(row) for row in chart.rows])
     axes.set_xlim(-0.5, len(chart.columns) - 0.5)
     axes.set_ylim(len(chart.rows) - 0.5, -0.5)
     axes.tick_params(length=0)
-    axes.set_xlabel(chart.x)
-    axes.set_ylabel(chart.y)
+    axes.set_xlabel(_lines_of(chart.x, 80))
+    axes.set_ylabel(_lines_of(chart.y, 50))
     for name, colour in colours.items():
-        axes.add_patch(_cell(-9, -9, colour, label=name))
+        axes.add_patch(_cell(-9, -9, colour, label=_lines_of(name)))
     _legend(axes)
 
 
@@ -188,6 +197,11 @@ def _cell(x: float, y: float, colour: str, label: str = "") -> Any:
     return Rectangle(
         (x - 0.48, y - 0.46), 0.96, 0.92, facecolor=colour, alpha=0.55, lw=0, label=label or None
     )
+
+
+def _lines_of(text: str, width: int = _LABEL) -> str:
+    """A text in lines of so many characters at most, so that it leaves room for the rest of the picture."""
+    return "\n".join(fill(line, width) for line in text.split("\n"))
 
 
 def _legend(axes: Axes) -> None:

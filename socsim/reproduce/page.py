@@ -20,6 +20,7 @@ h3 { font-size: 1em; margin-bottom: .2em; }
 table { border-collapse: collapse; margin: .6em 0; font-size: .88em; }
 th, td { text-align: left; padding: .18em .8em .18em 0; vertical-align: top; border-bottom: 1px solid #eee; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th.number { white-space: normal; }
 .yes { color: #1a6b1a; } .no { color: #a11; font-weight: 600; }
 figure { margin: 1em 0; } img { max-width: 100%; height: auto; }
 figcaption, .small { color: #555; font-size: .88em; }
@@ -79,13 +80,13 @@ def _measured(one: Judged) -> str:
 
 def told(one: Judged) -> tuple[str, str, str]:
     """What a paper reports, what was simulated with its confidence interval, and the band, in words."""
-    unit, interval = one.measure.unit, ""
+    unit, digits, interval = one.measure.unit, one.digits, ""
     if one.interval:
-        low, high = (format_value(x, unit) for x in one.interval)
+        low, high = (format_value(x, unit, digits) for x in one.interval)
         interval = f" [{low}, {high}]" if low != high else ""
     return (
         format_value(one.measure.paper, unit),
-        format_value(one.mean.value, unit) + interval,
+        format_value(one.mean.value, unit, digits) + interval,
         band_text(one),
     )
 
@@ -93,7 +94,7 @@ def told(one: Judged) -> tuple[str, str, str]:
 def band_text(one: Judged) -> str:
     """The band of a measure in words."""
     m = one.measure
-    low, high = format_value(m.low, m.unit), format_value(m.high, m.unit)
+    low, high = (format_value(end, m.unit, one.digits) for end in (m.low, m.high))
     if m.low is not None and m.high is not None:
         return f"{low} to {high}"
     return f"above {low}" if m.low is not None else f"below {high}" if m.high is not None else "-"
