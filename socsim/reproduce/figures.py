@@ -49,6 +49,8 @@ def draw(chart: Chart) -> Figure:
         Grid: _grid,
     }
     drawers[type(chart)](axes, chart)
+    axes.set_xlabel(_lines_of(chart.x, 80))
+    axes.set_ylabel("" if isinstance(chart, Bars) else _lines_of(chart.y, 50))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return figure
@@ -79,7 +81,7 @@ def _bars(axes: Axes, chart: Bars) -> None:
         at = [i - 0.4 + (row + 0.5) * height for i in range(len(chart.labels))]
         axes.barh(
             at, series.ys, height=height * 0.9, left=left if chart.stacked else None, color=colour,
-            label=_lines_of(series.name), xerr=list(series.errors) or None, error_kw={"lw": 1.0, "capsize": 2},
+            label=series.name, xerr=list(series.errors) or None, error_kw={"lw": 1.0, "capsize": 2},
         )  # fmt: skip
         if chart.stacked:
             left = [a + b for a, b in zip(left, series.ys, strict=True)]
@@ -88,7 +90,6 @@ def _bars(axes: Axes, chart: Bars) -> None:
     axes.set_yticks(range(len(chart.labels)), [_lines_of(label) for label in chart.labels])
     axes.set_ylim(len(chart.labels) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(_lines_of(chart.x, 80))
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     if len(chart.series) > 1 or any(p is not None for p in chart.published):
         _legend(axes)
@@ -112,13 +113,7 @@ def _lines(axes: Axes, chart: Lines) -> None:
     colours = dict(zip([s.name for s in chart.series], cycle(COLOURS), strict=False))
     for series in chart.series:
         axes.plot(
-            series.xs,
-            series.ys,
-            color=colours[series.name],
-            label=_lines_of(series.name),
-            marker="o",
-            ms=3.0,
-            lw=1.2,
+            series.xs, series.ys, color=colours[series.name], label=series.name, marker="o", ms=3.0, lw=1.2
         )
         if series.errors:
             low = [y - e for y, e in zip(series.ys, series.errors, strict=True)]
@@ -126,9 +121,7 @@ def _lines(axes: Axes, chart: Lines) -> None:
             axes.fill_between(series.xs, low, high, color=colours[series.name], alpha=0.18, lw=0)
     for series in chart.published:
         colour = colours.get(series.name, "black")
-        axes.plot(
-            series.xs, series.ys, color=colour, ls="--", lw=1.2, label=_lines_of(f"{series.name}, published")
-        )
+        axes.plot(series.xs, series.ys, color=colour, ls="--", lw=1.2, label=f"{series.name}, published")
     for name, level in chart.levels:
         axes.axhline(level, color="#777777", lw=0.9, ls=":")
         axes.annotate(
@@ -136,8 +129,6 @@ def _lines(axes: Axes, chart: Lines) -> None:
         )
     if chart.log_x:
         _log(axes)
-    axes.set_xlabel(_lines_of(chart.x, 80))
-    axes.set_ylabel(_lines_of(chart.y, 50))
     axes.grid(color="#e3e3e3", linewidth=0.6)
     _legend(axes)
 
@@ -159,15 +150,13 @@ def _points(axes: Axes, chart: Points) -> None:
         for x, y, name in zip(series.xs, series.ys, own, strict=True):
             if not (isnan(x) or isnan(y)):
                 axes.plot(x, y, markers[name], ms=7, color=colour, alpha=0.8, mec="white", mew=0.5)
-        axes.plot([], [], "s", color=colour, label=_lines_of(series.name))
+        axes.plot([], [], "s", color=colour, label=series.name)
     for name in names:
-        axes.plot([], [], markers[name], color="#444444", label=_lines_of(name))
+        axes.plot([], [], markers[name], color="#444444", label=name)
     if chart.front:
         xs, ys = zip(*chart.front, strict=True)
         axes.plot(xs, ys, color="#555555", lw=1.0, ls="--", zorder=0, label="Pareto front")
     axes.margins(x=0.05, y=0.08)
-    axes.set_xlabel(_lines_of(chart.x, 80))
-    axes.set_ylabel(_lines_of(chart.y, 50))
     axes.grid(color="#e3e3e3", linewidth=0.6)
     _legend(axes)
 
@@ -184,10 +173,8 @@ def _grid(axes: Axes, chart: Grid) -> None:
     axes.set_xlim(-0.5, len(chart.columns) - 0.5)
     axes.set_ylim(len(chart.rows) - 0.5, -0.5)
     axes.tick_params(length=0)
-    axes.set_xlabel(_lines_of(chart.x, 80))
-    axes.set_ylabel(_lines_of(chart.y, 50))
     for name, colour in colours.items():
-        axes.add_patch(_cell(-9, -9, colour, label=_lines_of(name)))
+        axes.add_patch(_cell(-9, -9, colour, label=name))
     _legend(axes)
 
 
@@ -205,4 +192,8 @@ def _lines_of(text: str, width: int = _LABEL) -> str:
 
 
 def _legend(axes: Axes) -> None:
-    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    handles, names = axes.get_legend_handles_labels()
+    axes.legend(
+        handles, [_lines_of(name) for name in names], frameon=False, fontsize=8, loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+    )  # fmt: skip
