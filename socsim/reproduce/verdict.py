@@ -31,7 +31,7 @@ class Judged:
     def digits(self) -> int:
         """So many digits, from 3 to 9, that what decides does not look like an end of the band unless it is one."""
         m = self.measure
-        decisive = self.interval or () if m.kind == "direction" else (self.mean.value,)
+        decisive = (m.kind == "direction" and self.interval) or (self.mean.value,)
         pairs = [(x, end) for x in decisive for end in (m.low, m.high) if end is not None and x != end]
 
         def alike(digits: int) -> bool:
