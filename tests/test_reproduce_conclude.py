@@ -148,7 +148,13 @@ def test_an_ablation_is_over_its_own_idle_time() -> None:
 
 
 def test_numbers_of_processes_are_over_the_same_idle_phone() -> None:
-    found = competing() | {"5 cpu 0": 120.0, "5 cpu 1": 140.0, "1 gpu 0": 11.0, "1 gpu 1": 11.0}
+    found = competing() | {
+        "no barriers cpu idle": 99.0,
+        "5 cpu 0": 120.0,
+        "5 cpu 1": 140.0,
+        "1 gpu 0": 11.0,
+        "1 gpu 1": 11.0,
+    }
     by_number = concluded("competing-processes", found).tables[0]
     assert [own[0] for own in by_number.rows] == ["1", "2", "3", "4", "5"]
     assert row(by_number, "5")[0] == "13.00 (12.00 to 14.00)" and row(by_number, "1")[1] == "1.10"

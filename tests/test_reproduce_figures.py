@@ -25,15 +25,10 @@ TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, m
 def boxes(chart: Chart) -> list[tuple[float, float, float, float]]:
     """Left and right end of each bar or cell, and its top and bottom."""
     (axes,) = draw(chart).axes
-    return [
-        (
-            round(p.get_x(), 6),
-            round(p.get_x() + p.get_width(), 6),
-            round(p.get_y(), 6),
-            round(p.get_y() + p.get_height(), 6),
-        )
-        for p in axes.patches
+    ends = [
+        (p.get_x(), p.get_x() + p.get_width(), p.get_y(), p.get_y() + p.get_height()) for p in axes.patches
     ]
+    return [(round(a, 6), round(b, 6), round(c, 6), round(d, 6)) for a, b, c, d in ends]
 
 
 # --- geometry -------------------------------------------------------------------------------------------------

@@ -114,7 +114,7 @@ def test_a_job_that_fails_loses_nothing_that_is_done(tmp_path: Path, workers: in
 
 
 def test_a_failure_in_another_process_is_told_here() -> None:
-    with pytest.raises(UsageError, match="^b cannot be done$"):
+    with pytest.raises(UsageError, match=r"^b cannot be done$"):
         list(reproduce([claim("one", "a", "b", b=refuse)], workers=2))
 
 

@@ -12,7 +12,7 @@ from socsim.reproduce.chart import Bars, Table
 from socsim.reproduce.claim import Claim, Effort, Finding, Measure, band
 from socsim.reproduce.helpers import differences, half_width, means, ratios
 from socsim.reproduce.page import band_text, told
-from socsim.reproduce.verdict import Judged, Report, format_value, judge
+from socsim.reproduce.verdict import Judged, Report, judge
 
 FINITE = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -116,9 +116,10 @@ def test_so_many_digits_that_the_verdict_can_be_seen(
 
 
 def test_the_interval_decides_a_direction_and_its_digits() -> None:
-    one = judged(direction(1.0, None), 1.0004 - 1e-5, 1.0004, 1.0004 + 1e-5)
-    assert (one.holds and told(one)[1] == ["1.0004x", "[1.0004x,", "1.0004x]"][0]) or one.digits >= 4
-    assert format_value(one.interval[0] if one.interval else None, "x", one.digits) != "1x"
+    far = judged(direction(1.0, None), 1.5, 1.5001)
+    assert far.holds and told(far)[1] == "1.5x"  # both ends of its interval look like the mean
+    near = judged(direction(1.5, None), 1.5005, 1.5007)  # 0.00127 to both sides of 1.5006
+    assert not near.holds and (told(near)[1], band_text(near)) == ("1.501x [1.499x, 1.502x]", "above 1.5x")
 
 
 @given(
@@ -141,7 +142,7 @@ def test_ratios_and_differences_are_seed_by_seed() -> None:
     assert differences([6.0, 1.0], [2.0, 4.0]) == [4.0, -3.0]
     assert ratios(iter([1.0]), iter([2.0])) == [0.5]
     for pair in (ratios, differences):
-        with pytest.raises(ValueError, match="shorter|longer"):
+        with pytest.raises(ValueError, match=r"shorter|longer"):
             pair([1.0], [1.0, 2.0])
 
 
