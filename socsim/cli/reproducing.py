@@ -96,10 +96,10 @@ def _print(reports: list[Report]) -> None:
     rows = []
     for report in reports:
         for number, one in enumerate(report.judged):
-            unit = one.measure.unit
+            unit, digits = one.measure.unit, one.digits
             half = one.mean.half_width
-            width = f" ± {format_value(half, unit)}" if half else ""
-            shown = f"{format_value(one.mean.value, unit)}{width}"
+            width = f" ± {format_value(half, unit, digits)}" if half else ""
+            shown = f"{format_value(one.mean.value, unit, digits)}{width}"
             name = "" if number else report.claim.name
             paper = format_value(one.measure.paper, unit)
             rows.append((name, one.measure.what, paper, shown, band_text(one), "yes" if one.holds else "no"))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from socsim import yamlfile
 from socsim.errors import FileError, SocsimError
@@ -94,38 +94,52 @@ def make_experiment(document: yamlfile.Document, config: dict[str, Any]) -> Expe
     FileError
         Applications that do not fit together.
     """
-    file, spec = document.path, ExperimentSpec.model_validate(config)
-    named = [app.name for app in spec.apps]
-    for i, name in enumerate(named):
-        if name and name in named[:i]:
-            message = f"an application before is named {name!r} too; give each a name of its own"
-            raise FileError(file, [document.fault(("apps", i, "name"), message)])
+    spec = ExperimentSpec.model_validate(config)
     apps = tuple(app.application() for app in spec.apps)
-    inferences = [app for app in apps if isinstance(app, Inference)]
+    _check_names(document, [app.name for app in spec.apps])
+    _check_ends(document, [app for app in apps if isinstance(app, Inference)], spec)
+    _check_aims(document, apps, spec)
+    mechanisms = Mechanisms(**spec.mechanisms.model_dump())
+    return Experiment(
+        Path(document.path).stem, spec.device, apps, spec.duration, spec.seed, spec.noise, config, mechanisms,
+        spec.governors, {name: own.model_dump(exclude_none=True) for name, own in spec.limits.items()},
+        spec.heat, spec.power_mode, spec.manager,
+    )  # fmt: skip
+
+
+def _refuse(document: yamlfile.Document, loc: yamlfile.Loc, message: str) -> NoReturn:
+    raise FileError(document.path, [document.fault(loc, message)]) from None
+
+
+def _check_names(document: yamlfile.Document, names: Sequence[str]) -> None:
+    for i, name in enumerate(names):
+        if name and name in names[:i]:
+            message = f"an application before is named {name!r} too; give each a name of its own"
+            _refuse(document, ("apps", i, "name"), message)
+
+
+def _check_ends(document: yamlfile.Document, inferences: Sequence[Inference], spec: ExperimentSpec) -> None:
+    """Refuse stages after nobody or in a circle, and runs that nothing ends."""
+    names = application_names(inferences)
     try:
-        check_stages(application_names(inferences), [app.stage for app in inferences])
+        check_stages(names, [app.stage for app in inferences])
     except SocsimError as error:
-        raise FileError(file, [document.fault(("apps",), str(error))]) from None
-    endless = [
-        name for name, app in zip(application_names(inferences), inferences, strict=True) if app.endless
-    ]
+        _refuse(document, ("apps",), str(error))
+    endless = [name for name, app in zip(names, inferences, strict=True) if app.endless]
     if spec.duration is None and (endless or not inferences):
         why = f"{endless[0]!r} has none" if endless else "no application infers, so nothing ends the run"
-        message = f"an application without a count needs a duration; {why}"
-        raise FileError(file, [document.fault(("apps",), message)])
+        _refuse(document, ("apps",), f"an application without a count needs a duration; {why}")
+
+
+def _check_aims(document: yamlfile.Document, apps: Sequence[Application], spec: ExperimentSpec) -> None:
+    """Refuse targets that nobody cares for."""
     aimless = next((i for i, app in enumerate(apps) if _aimless(app)), None)
     if spec.manager is None and aimless is not None:
         message = (
             "targets are for families of networks, such as dynamic_ofa, or for runs with a manager of the whole "
             "device; leave them out, or give the experiment a 'manager'"
         )
-        raise FileError(file, [document.fault(("apps", aimless, "targets"), message)])
-    mechanisms = Mechanisms(**spec.mechanisms.model_dump())
-    return Experiment(
-        Path(file).stem, spec.device, apps, spec.duration, spec.seed, spec.noise, config, mechanisms,
-        spec.governors, {name: own.model_dump(exclude_none=True) for name, own in spec.limits.items()},
-        spec.heat, spec.power_mode, spec.manager,
-    )  # fmt: skip
+        _refuse(document, ("apps", aimless, "targets"), message)
 
 
 def _aimless(app: Application) -> bool:

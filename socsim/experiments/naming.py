@@ -35,9 +35,11 @@ def phrase(experiment: Experiment) -> str:
     return f"experiment, {counted(len(experiment.apps), 'application')} on {experiment.device}"
 
 
-def named_things(
-    experiment: Experiment,
-) -> Iterator[tuple[yamlfile.Loc, Callable[[Any], object], Any]]:
+Thing = tuple[yamlfile.Loc, Callable[[Any], object], Any]
+"""Its place in the file, who loads or checks it, and its name."""
+
+
+def named_things(experiment: Experiment) -> Iterator[Thing]:
     """Whatever an experiment names: its place in the file, who loads it, and its name."""
     from socsim.devices.profile import load_device
 
@@ -59,40 +61,53 @@ def named_things(
             yield ("apps", i), partial(_check_fit, device), app
 
 
-def _inference_things(
-    i: int, app: Inference, device: str
-) -> Iterator[tuple[yamlfile.Loc, Callable[[Any], object], Any]]:
+def _inference_things(i: int, app: Inference, device: str) -> Iterator[Thing]:
     """The same of one application that infers."""
+    place = ("apps", i)
+    for loc, check, name in (*_network_things(app), *_scheduling_things(app), *_resource_things(app, device)):
+        yield (*place, *loc), check, name
+
+
+def _network_things(app: Inference) -> Iterator[Thing]:
+    """Its network, and what is done to it."""
     from socsim.api import load_model
-    from socsim.schedulers.managers import make_app_manager
-    from socsim.schedulers.registry import make_scheduler
-    from socsim.schedulers.reuse import make_reuse
     from socsim.workloads.dynamic import load_family
     from socsim.workloads.library import load_library
 
-    yield ("apps", i, "model"), load_family if app.dynamic else load_model, app.model
+    yield ("model",), load_family if app.dynamic else load_model, app.model
     if app.accuracy:
-        yield ("apps", i, "accuracy"), _check_accuracy, app.accuracy
+        yield ("accuracy",), _check_accuracy, app.accuracy
     for number, step in enumerate(app.transforms):
-        yield ("apps", i, "transforms", number), partial(_check_transform, str(app.model)), step
-    yield ("apps", i, "library"), load_library, app.library
-    yield ("apps", i, "scheduler"), _check_planning if app.dynamic else make_scheduler, app.scheduler
+        yield ("transforms", number), partial(_check_transform, str(app.model)), step
+    yield ("library",), load_library, app.library
+
+
+def _scheduling_things(app: Inference) -> Iterator[Thing]:
+    """Who decides for it."""
+    from socsim.schedulers.managers import make_app_manager
+    from socsim.schedulers.registry import make_scheduler
+
+    yield ("scheduler",), _check_planning if app.dynamic else make_scheduler, app.scheduler
     if app.level is not None:
-        yield ("apps", i, "level"), partial(_check_level, str(app.model)), app.level
+        yield ("level",), partial(_check_level, str(app.model)), app.level
     if app.manager is not None:
-        yield ("apps", i, "manager"), make_app_manager, app.manager
+        yield ("manager",), make_app_manager, app.manager
     for number, place in enumerate(app.places or ()):
-        yield ("apps", i, "places", number), _check_place, place
-    if app.cpuset:
-        yield ("apps", i, "cpuset"), partial(_check_cores, device), app
-    elif app.cores:
-        yield ("apps", i, "cores"), partial(_check_cores, device), app
+        yield ("places", number), _check_place, place
+
+
+def _resource_things(app: Inference, device: str) -> Iterator[Thing]:
+    """Its cores, and what its inputs come from."""
+    from socsim.schedulers.reuse import make_reuse
+
+    if app.cpuset or app.cores:
+        yield ("cpuset" if app.cpuset else "cores",), partial(_check_cores, device), app
     if isinstance(app.source, TraceFile):
-        yield ("apps", i, "arrivals"), read_trace, app.source.file
+        yield ("arrivals",), read_trace, app.source.file
     if isinstance(app.scenery, ChangeTrace):
-        yield ("apps", i, "scene"), read_changes, app.scenery.file
+        yield ("scene",), read_changes, app.scenery.file
     if app.reuse is not None:
-        yield ("apps", i, "reuse"), make_reuse, app.reuse
+        yield ("reuse",), make_reuse, app.reuse
 
 
 def _in_first_mode(experiment: Experiment) -> str:
@@ -169,9 +184,7 @@ def _check_modes(device: str, modes: Sequence[ModeChange]) -> None:
     device_for(found, modes)
 
 
-def _limits(
-    device: str, modes: Sequence[ModeChange], name: str, own: Mapping[str, float]
-) -> Iterator[tuple[yamlfile.Loc, Callable[[Any], object], Any]]:
+def _limits(device: str, modes: Sequence[ModeChange], name: str, own: Mapping[str, float]) -> Iterator[Thing]:
     """The domain, then each limit at its own place if the domain is right, then both together if each is."""
     check = partial(_check_limits, device, modes, name)
     yield ("limits", name), check, [{}]

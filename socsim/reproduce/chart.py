@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 __all__ = ["Bars", "Chart", "Grid", "Lines", "Points", "Series", "Table"]
-
-Scale = Literal["linear", "log"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +65,6 @@ class Bars:
     published: Sequence[float | None] = ()
     bands: Sequence[tuple[float | None, float | None]] = ()
     stacked: bool = False
-    scale: Scale = "linear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +88,6 @@ class Points:
     x: str
     y: str
     front: Sequence[tuple[float, float]] = ()
-    scale: Scale = "linear"
 
 
 @dataclass(frozen=True, slots=True)

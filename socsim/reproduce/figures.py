@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import cycle
 from math import isnan
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from socsim.reproduce.chart import Bars, Chart, Grid, Lines, Points
@@ -21,6 +22,7 @@ COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2", "#e45756", "#72b7b2", "#9
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _BAND = "#dfe8f2"
 _WIDTH = 8.4
+_LABEL = 40
 
 
 def picture(chart: Chart, form: str = "svg") -> bytes:
@@ -47,6 +49,8 @@ def draw(chart: Chart) -> Figure:
         Grid: _grid,
     }
     drawers[type(chart)](axes, chart)
+    axes.set_xlabel(_lines_of(chart.x, 80))
+    axes.set_ylabel("" if isinstance(chart, Bars) else _lines_of(chart.y, 50))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return figure
@@ -56,7 +60,8 @@ def draw(chart: Chart) -> Figure:
 def _settings() -> Iterator[None]:
     from matplotlib import rc_context
 
-    with rc_context({"svg.hashsalt": "socsim", "font.size": 9, "axes.axisbelow": True}):
+    settings: dict[Any, Any] = {"font.size": 9, "axes.axisbelow": True}
+    with rc_context(settings | {"svg.hashsalt": "socsim", "text.parse_math": False}):
         yield
 
 
@@ -82,11 +87,9 @@ def _bars(axes: Axes, chart: Bars) -> None:
             left = [a + b for a, b in zip(left, series.ys, strict=True)]
     _bands(axes, chart)
     _published(axes, chart)
-    axes.set_yticks(range(len(chart.labels)), list(chart.labels))
+    axes.set_yticks(range(len(chart.labels)), [_lines_of(label) for label in chart.labels])
     axes.set_ylim(len(chart.labels) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0)
-    axes.set_xscale(chart.scale)
-    axes.set_xlabel(chart.x)
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     if len(chart.series) > 1 or any(p is not None for p in chart.published):
         _legend(axes)
@@ -126,8 +129,6 @@ def _lines(axes: Axes, chart: Lines) -> None:
         )
     if chart.log_x:
         _log(axes)
-    axes.set_xlabel(chart.x)
-    axes.set_ylabel(chart.y)
     axes.grid(color="#e3e3e3", linewidth=0.6)
     _legend(axes)
 
@@ -143,7 +144,6 @@ def _log(axes: Axes) -> None:
 
 
 def _points(axes: Axes, chart: Points) -> None:
-    axes.set_xscale(chart.scale)
     names = list(dict.fromkeys(name for own in chart.names for name in own))
     markers = dict(zip(names, cycle(MARKERS), strict=False))
     for series, own, colour in zip(chart.series, chart.names, cycle(COLOURS), strict=False):
@@ -157,8 +157,6 @@ def _points(axes: Axes, chart: Points) -> None:
         xs, ys = zip(*chart.front, strict=True)
         axes.plot(xs, ys, color="#555555", lw=1.0, ls="--", zorder=0, label="Pareto front")
     axes.margins(x=0.05, y=0.08)
-    axes.set_xlabel(chart.x)
-    axes.set_ylabel(chart.y)
     axes.grid(color="#e3e3e3", linewidth=0.6)
     _legend(axes)
 
@@ -171,12 +169,10 @@ def _grid(axes: Axes, chart: Grid) -> None:
             axes.add_patch(_cell(j, i, colours[name]))
             axes.text(j, i, text, ha="center", va="center", fontsize=8)
     axes.set_xticks(range(len(chart.columns)), list(chart.columns))
-    axes.set_yticks(range(len(chart.rows)), list(chart.rows))
+    axes.set_yticks(range(len(chart.rows)), [_lines_of(row) for row in chart.rows])
     axes.set_xlim(-0.5, len(chart.columns) - 0.5)
     axes.set_ylim(len(chart.rows) - 0.5, -0.5)
     axes.tick_params(length=0)
-    axes.set_xlabel(chart.x)
-    axes.set_ylabel(chart.y)
     for name, colour in colours.items():
         axes.add_patch(_cell(-9, -9, colour, label=name))
     _legend(axes)
@@ -190,5 +186,14 @@ def _cell(x: float, y: float, colour: str, label: str = "") -> Any:
     )
 
 
+def _lines_of(text: str, width: int = _LABEL) -> str:
+    """A text in lines of so many characters at most, so that it leaves room for the rest of the picture."""
+    return "\n".join(fill(line, width) for line in text.split("\n"))
+
+
 def _legend(axes: Axes) -> None:
-    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    handles, names = axes.get_legend_handles_labels()
+    axes.legend(
+        handles, [_lines_of(name) for name in names], frameon=False, fontsize=8, loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+    )  # fmt: skip

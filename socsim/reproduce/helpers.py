@@ -8,6 +8,7 @@ from typing import Any
 
 from socsim.devices.profile import device_names
 from socsim.errors import UsageError
+from socsim.reproduce.chart import Series
 from socsim.results.result import Result
 from socsim.sweeps import load_sweep
 
@@ -15,10 +16,13 @@ __all__ = [
     "busy_processes",
     "by_seed",
     "calibrated",
+    "differences",
     "half_width",
     "handovers_ms",
+    "means",
     "play",
     "quoted",
+    "ratios",
     "spread",
     "times_ms",
 ]
@@ -66,11 +70,31 @@ def by_seed(found: Mapping[str, Any], *parts: str, seeds: int) -> list[Any]:
     return [found[" ".join([*parts, str(seed)])] for seed in range(seeds)]
 
 
+def ratios(own: Iterable[float], base: Iterable[float]) -> list[float]:
+    """What one is of the other, seed by seed."""
+    return [a / b for a, b in zip(own, base, strict=True)]
+
+
+def differences(own: Iterable[float], base: Iterable[float]) -> list[float]:
+    """How much one is above the other, seed by seed."""
+    return [a - b for a, b in zip(own, base, strict=True)]
+
+
 def half_width(values: Sequence[float]) -> float:
     """Half of the 95 % confidence interval of a mean; 0 for a single value."""
     from socsim.results.means import mean
 
     return mean(values).half_width or 0.0
+
+
+def means(name: str, columns: Iterable[Sequence[float]], scale: float = 1.0) -> Series:
+    """Bars of means over the seeds, times `scale` (default 1), with their confidence intervals."""
+    columns = list(columns)
+    return Series(
+        name,
+        [scale * fmean(own) for own in columns],
+        errors=[scale * half_width(own) for own in columns],
+    )
 
 
 def spread(values: Sequence[float], form: str = ".2f") -> str:

@@ -63,13 +63,13 @@ def _measured(one: Judged) -> str:
 
 def told(one: Judged) -> tuple[str, str, str]:
     """What a paper reports, what was simulated with its confidence interval, and the band, in words."""
-    unit, interval = one.measure.unit, ""
+    unit, digits, interval = one.measure.unit, one.digits, ""
     if one.interval:
-        low, high = (format_value(x, unit) for x in one.interval)
+        low, high = (format_value(x, unit, digits) for x in one.interval)
         interval = f" [{low}, {high}]" if low != high else ""
     return (
         format_value(one.measure.paper, unit),
-        format_value(one.mean.value, unit) + interval,
+        format_value(one.mean.value, unit, digits) + interval,
         band_text(one),
     )
 
@@ -77,7 +77,7 @@ def told(one: Judged) -> tuple[str, str, str]:
 def band_text(one: Judged) -> str:
     """The band of a measure in words."""
     m = one.measure
-    low, high = format_value(m.low, m.unit), format_value(m.high, m.unit)
+    low, high = (format_value(end, m.unit, one.digits) for end in (m.low, m.high))
     if m.low is not None and m.high is not None:
         return f"{low} to {high}"
     return f"above {low}" if m.low is not None else f"below {high}" if m.high is not None else "-"

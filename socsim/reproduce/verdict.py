@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan, nan
 from typing import Any
 
 from socsim.reproduce.claim import Claim, Effort, Finding, Measure
@@ -25,6 +26,20 @@ class Judged:
         """Ends of the 95 % confidence interval; None for a single value."""
         half = self.mean.half_width
         return None if half is None else (self.mean.value - half, self.mean.value + half)
+
+    @property
+    def digits(self) -> int:
+        """So many digits, from 3 to 9, that what decides does not look like an end of the band unless it is one."""
+        m = self.measure
+        decisive = (m.kind == "direction" and self.interval) or (self.mean.value,)
+        pairs = [(x, end) for x in decisive for end in (m.low, m.high) if end is not None and x != end]
+
+        def alike(digits: int) -> bool:
+            return any(
+                format_value(x, m.unit, digits) == format_value(end, m.unit, digits) for x, end in pairs
+            )
+
+        return next((digits for digits in range(3, 9) if not alike(digits)), 9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +99,7 @@ def judge(claim: Claim, finding: Finding, effort: Effort) -> Report:
 
 def _judged(measure: Measure, finding: Finding) -> Judged:
     values = tuple(finding.values[measure.name])
-    found = mean(values)
+    found = Mean(nan, None) if any(map(isnan, values)) else mean(values)
     half = (found.half_width or 0.0) if measure.kind == "direction" else 0.0
     return Judged(measure, values, found, _within(measure, found.value - half, found.value + half))
 
@@ -97,12 +112,15 @@ def _within(measure: Measure, least: float, most: float) -> bool:
     return (measure.low is None or least >= measure.low) and (measure.high is None or most <= measure.high)
 
 
-def format_value(value: float | None, unit: str) -> str:
-    """A number with its unit for people; ``-`` for none."""
-    if value is None:
+def format_value(value: float | None, unit: str, digits: int = 3) -> str:
+    """A number with its unit for people, of so many digits (those of percentages are counted from 100 on).
+
+    ``-`` is none, and nothing that could be computed.
+    """
+    if value is None or isnan(value):
         return "-"
     if unit == "share":
-        return f"{100 * value:.1f} %"
+        return f"{100 * value:.{digits - 2}f} %"
     if unit == "%":
-        return f"{value:.2f} %"
-    return f"{value:.3g}{'x' if unit == 'x' else f' {unit}' if unit else ''}"
+        return f"{value:.{digits - 1}f} %"
+    return f"{value:.{digits}g}{'x' if unit == 'x' else f' {unit}' if unit else ''}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from socsim.reproduce.chart import Bars, Series, Table
 from socsim.reproduce.claim import Claim, Effort, Finding, Job, Measure
-from socsim.reproduce.helpers import by_seed, half_width, spread
+from socsim.reproduce.helpers import by_seed, half_width, ratios, spread
 
 __all__ = ["CLAIM", "periodic", "streams"]
 
@@ -87,9 +87,9 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
     evenest = max(FAST, key=lambda s: fmean(gains[s]))
     return Finding(
         values={
-            "throughput": _ratios(total[fastest], total["cpu"]),
+            "throughput": ratios(total[fastest], total["cpu"]),
             "each": gains[evenest],
-            "slo": _ratios(met[surest], met["cpu"]),
+            "slo": ratios(met[surest], met["cpu"]),
         },
         chart=_chart(total, met),
         caption="Over TensorFlow Lite on the CPU; each of Band's schedulers is run for the goal that it is made for.",
@@ -107,13 +107,9 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
     )
 
 
-def _ratios(own: Sequence[float], base: Sequence[float]) -> list[float]:
-    return [a / b for a, b in zip(own, base, strict=True)]
-
-
 def _geometric(own: Sequence[float], base: Sequence[float]) -> float:
     """Geometric mean of the networks' factors: half of one weighs as much as twice another."""
-    return geometric_mean([max(a, LEAST) / max(b, LEAST) for a, b in zip(own, base, strict=True)])
+    return geometric_mean(ratios((max(a, LEAST) for a in own), (max(b, LEAST) for b in base)))
 
 
 def _rate(runs: Sequence[Sequence[float]], network: int) -> float:

@@ -10,11 +10,11 @@ from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from socsim.reproduce.chart import Bars, Series, Table
+from socsim.reproduce.chart import Bars, Table
 from socsim.reproduce.claim import PARALLEL, Claim, Effort, Finding, Job, band
-from socsim.reproduce.helpers import busy_processes, by_seed, half_width, play, spread, times_ms
+from socsim.reproduce.helpers import busy_processes, by_seed, means, play, spread, times_ms
 
-__all__ = ["CLAIM", "calm", "polled", "service_ms"]
+__all__ = ["CLAIM", "Runs", "calm", "polled", "service_ms"]
 
 PROCESSORS = ("cpu", "gpu", "dsp")
 PUBLISHED = {"cpu": 10.2, "gpu": 2.1, "dsp": 1.8}
@@ -112,67 +112,91 @@ def jobs(effort: Effort) -> dict[str, Job]:
     return found
 
 
+class Runs:
+    """Slow-downs of what :func:`jobs` found, seed by seed."""
+
+    def __init__(self, found: Mapping[str, Any], seeds: int) -> None:
+        self._found, self._seeds = found, seeds
+        self.ablations = {name: {p: self._factors(name, p) for p in PROCESSORS} for name in ABLATIONS}
+        self.main = self.ablations["all mechanisms"]
+        self.polling, self.calm = self._factors("polling"), self._factors("calm")
+        self.otherwise = {name: self._factors(name) for name in OTHERWISE}
+        self.counts = {n: {p: self._beside(n, p) for p in PROCESSORS} for n in range(1, 6)}
+        self.ordered = sum(c > g > d for c, g, d in zip(*(self.main[p] for p in PROCESSORS), strict=True))
+
+    def idle_ms(self, *parts: str) -> float:
+        """Time of an inference on the idle phone."""
+        return float(self._found[" ".join([*parts, "idle"])])
+
+    def _factors(self, *parts: str) -> list[float]:
+        return self._over(self.idle_ms(*parts), *parts)
+
+    def _beside(self, processes: int, processor: str) -> list[float]:
+        if processes == 3:
+            return self.main[processor]
+        return self._over(self.idle_ms("all mechanisms", processor), str(processes), processor)
+
+    def _over(self, idle: float, *parts: str) -> list[float]:
+        return [ms / idle for ms in by_seed(self._found, *parts, seeds=self._seeds)]
+
+
 def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
     """Times beside processes over times on the idle phone."""
-    n = effort.seeds
-
-    def factors(name: str, p: str, idle: str = "all mechanisms") -> list[float]:
-        return [ms / found[f"{idle} {p} idle"] for ms in by_seed(found, name, p, seeds=n)]
-
-    table = {name: {p: factors(name, p, name) for p in PROCESSORS} for name in ABLATIONS}
-    main = table["all mechanisms"]
-    polling, calmly = (
-        [ms / found[f"{name} idle"] for ms in by_seed(found, name, seeds=n)] for name in ("polling", "calm")
-    )
-    other = {name: [ms / found[f"{name} idle"] for ms in by_seed(found, name, seeds=n)] for name in OTHERWISE}
-    counts = {k: {p: main[p] if k == 3 else factors(str(k), p) for p in PROCESSORS} for k in range(1, 6)}
-    ordered = sum(c > g > d for c, g, d in zip(*(main[p] for p in PROCESSORS), strict=True))
+    runs = Runs(found, effort.seeds)
     return Finding(
-        values=main,
-        chart=Bars(
-            [p.upper() for p in PROCESSORS],
-            [
-                Series(
-                    name, [fmean(row[p]) for p in PROCESSORS], errors=[half_width(row[p]) for p in PROCESSORS]
-                )
-                for name, row in table.items()
-            ],
-            "slow-down beside three processes",
-            published=[PUBLISHED[p] for p in PROCESSORS],
-            bands=[(m.low, m.high) for m in CLAIM.measures],
-        ),
+        values=runs.main,
+        chart=_chart(runs),
         numbers={
-            "ideal": f"{fmean(table['cores shared ideally']['cpu']):.1f}",
-            "no_barriers": f"{fmean(table['no barriers']['cpu']):.1f}",
-            "calm": f"{fmean(calmly):.1f}",
-            "polling": f"{fmean(polling):.1f}",
-            "buffers": f"{fmean(other['resnet50, GPU buffers']):.1f}",
+            "ideal": f"{fmean(runs.ablations['cores shared ideally']['cpu']):.1f}",
+            "no_barriers": f"{fmean(runs.ablations['no barriers']['cpu']):.1f}",
+            "calm": f"{fmean(runs.calm):.1f}",
+            "polling": f"{fmean(runs.polling):.1f}",
+            "buffers": f"{fmean(runs.otherwise['resnet50, GPU buffers']):.1f}",
         },
-        ablation=Table(
-            "slow-down beside three processes without single mechanisms, mean (least to most of the seeds)",
-            ("", *(p.upper() for p in PROCESSORS)),
-            (
-                *((name, *(spread(row[p]) for p in PROCESSORS)) for name, row in table.items()),
-                ("no busy waiting for other threads", spread(calmly), "", ""),
-                ("host polls for the DSP", "", "", spread(polling)),
-            ),
+        ablation=_ablation(runs),
+        tables=(_by_number(runs), _other_networks(runs)),
+        notes=(f"The order CPU, GPU, DSP is found at {runs.ordered} of {effort.seeds} seeds.",),
+    )
+
+
+def _chart(runs: Runs) -> Bars:
+    return Bars(
+        [p.upper() for p in PROCESSORS],
+        [means(name, (row[p] for p in PROCESSORS)) for name, row in runs.ablations.items()],
+        "slow-down beside three processes",
+        published=[PUBLISHED[p] for p in PROCESSORS],
+        bands=[(m.low, m.high) for m in CLAIM.measures],
+    )
+
+
+def _ablation(runs: Runs) -> Table:
+    return Table(
+        "slow-down beside three processes without single mechanisms, mean (least to most of the seeds)",
+        ("", *(p.upper() for p in PROCESSORS)),
+        (
+            *((name, *(spread(row[p]) for p in PROCESSORS)) for name, row in runs.ablations.items()),
+            ("no busy waiting for other threads", spread(runs.calm), "", ""),
+            ("host polls for the DSP", "", "", spread(runs.polling)),
         ),
-        tables=(
-            Table(
-                "Slow-down by number of processes",
-                ("", *(p.upper() for p in PROCESSORS)),
-                tuple((str(k), *(spread(row[p]) for p in PROCESSORS)) for k, row in counts.items()),
-            ),
-            Table(
-                "Another network, other memory: time on the idle phone, slow-down beside three processes",
-                ("", "idle [ms]", "slow-down", "published"),
-                tuple(
-                    (name, f"{found[f'{name} idle']:.0f}", spread(row), f"{PUBLISHED[OTHERWISE[name][0]]}")
-                    for name, row in other.items()
-                ),
-            ),
+    )
+
+
+def _by_number(runs: Runs) -> Table:
+    return Table(
+        "Slow-down by number of processes",
+        ("", *(p.upper() for p in PROCESSORS)),
+        tuple((str(n), *(spread(row[p]) for p in PROCESSORS)) for n, row in runs.counts.items()),
+    )
+
+
+def _other_networks(runs: Runs) -> Table:
+    return Table(
+        "Another network, other memory: time on the idle phone, slow-down beside three processes",
+        ("", "idle [ms]", "slow-down", "published"),
+        tuple(
+            (name, f"{runs.idle_ms(name):.0f}", spread(row), f"{PUBLISHED[OTHERWISE[name][0]]}")
+            for name, row in runs.otherwise.items()
         ),
-        notes=(f"The order CPU, GPU, DSP is found at {ordered} of {n} seeds.",),
     )
 
 

@@ -7,11 +7,11 @@ from itertools import product
 from statistics import fmean
 from typing import Any
 
-from socsim.reproduce.chart import Bars, Series, Table
+from socsim.reproduce.chart import Bars, Table
 from socsim.reproduce.claim import PARALLEL, Claim, Effort, Finding, Job, Measure
-from socsim.reproduce.helpers import by_seed, half_width, play
+from socsim.reproduce.helpers import by_seed, means, play, ratios
 
-__all__ = ["CLAIM", "reused"]
+__all__ = ["CLAIM", "Runs", "reused"]
 
 NETWORKS = ("mobilenet_v1", "resnet50")
 PROCESSORS = ("cpu", "gpu")
@@ -51,55 +51,56 @@ def jobs(effort: Effort) -> dict[str, Job]:
     }
 
 
+class Runs:
+    """What :func:`jobs` found, by what it is, seed by seed."""
+
+    cases = tuple(f"{n} {p}" for n, p in product(NETWORKS, PROCESSORS))
+
+    def __init__(self, found: Mapping[str, Any], seeds: int) -> None:
+        self._found, self._seeds = found, seeds
+
+    def column(self, case: str, way: str, key: str) -> list[float]:
+        """A number of :func:`reused`."""
+        return [float(row[key]) for row in by_seed(self._found, case, way, seeds=self._seeds)]
+
+    def ratio(self, over: str, under: str, key: str) -> list[float]:
+        """What one way is of another, the least of all cases."""
+        rows = [ratios(self.column(c, over, key), self.column(c, under, key)) for c in self.cases]
+        return [min(own) for own in zip(*rows, strict=True)]
+
+
 def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
     """Times without reuse over times with it, and memory."""
-    cases = [f"{n} {p}" for n, p in product(NETWORKS, PROCESSORS)]
-
-    def column(case: str, way: str, key: str) -> list[float]:
-        return [float(row[key]) for row in by_seed(found, case, way, seeds=effort.seeds)]
-
-    def ratio(over: str, under: str, key: str) -> list[float]:
-        """The least of all cases, seed by seed."""
-        rows = [zip(column(c, over, key), column(c, under, key), strict=True) for c in cases]
-        return [min(a / b for a, b in pairs) for pairs in zip(*rows, strict=True)]
-
+    runs = Runs(found, effort.seeds)
     return Finding(
         values={
-            "frame": ratio("none", "frame", "latency_ms_mean"),
-            "layer": ratio("none", "layer", "latency_ms_mean"),
-            "energy-frame": ratio("none", "frame", "energy_mj"),
-            "energy-layer": ratio("none", "layer", "energy_mj"),
-            "release": ratio("none, held", "none", "peak_memory_mb"),
-            "layer-memory": ratio("layer", "none", "peak_memory_mb"),
+            "frame": runs.ratio("none", "frame", "latency_ms_mean"),
+            "layer": runs.ratio("none", "layer", "latency_ms_mean"),
+            "energy-frame": runs.ratio("none", "frame", "energy_mj"),
+            "energy-layer": runs.ratio("none", "layer", "energy_mj"),
+            "release": runs.ratio("none, held", "none", "peak_memory_mb"),
+            "layer-memory": runs.ratio("layer", "none", "peak_memory_mb"),
         },
         chart=Bars(
-            cases,
+            runs.cases,
             [
-                Series(
-                    way,
-                    [fmean(column(c, way, "latency_ms_mean")) for c in cases],
-                    errors=[half_width(column(c, way, "latency_ms_mean")) for c in cases],
-                )
+                means(way, (runs.column(c, way, "latency_ms_mean") for c in runs.cases))
                 for way in WAYS
                 if way != "none, held"
             ],
             "mean latency [ms]",
         ),
         caption="What is reused, by network and processor.",
-        ablation=Table(
-            f"what reuse changes, {MAIN}, mean of the seeds",
-            ("", *KEYS.values()),
-            tuple((way, *(_told(fmean(column(MAIN, way, key)), key) for key in KEYS)) for way in WAYS),
-        ),
-        tables=tuple(
-            Table(
-                f"The same, {case}",
-                ("", *KEYS.values()),
-                tuple((way, *(_told(fmean(column(case, way, key)), key) for key in KEYS)) for way in WAYS),
-            )
-            for case in cases
-            if case != MAIN
-        ),
+        ablation=_table(runs, MAIN, "what reuse changes, {}, mean of the seeds"),
+        tables=tuple(_table(runs, case, "The same, {}") for case in runs.cases if case != MAIN),
+    )
+
+
+def _table(runs: Runs, case: str, title: str) -> Table:
+    return Table(
+        title.format(case),
+        ("", *KEYS.values()),
+        tuple((way, *(_told(fmean(runs.column(case, way, key)), key) for key in KEYS)) for way in WAYS),
     )
 
 

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isnan, nan
 from typing import Any
 
 from socsim.reproduce.chart import Lines, Series, Table
 from socsim.reproduce.claim import DYNAMIC_OFA, Claim, Effort, Finding, Job, band
 from socsim.workloads.dynamic import Point, best, interpolate, load_family, pareto
 
-__all__ = ["CLAIM", "latency_s"]
+__all__ = ["CLAIM", "Runs", "latency_s"]
 
 OURS, RIVAL = "dynamic_ofa", "autoslim_mnasnet"
 SIMILAR = 0.03
 """How much longer counts as a similar latency."""
 
+MEASURED = "as taken to be measured"
 WAYS = {
-    "as taken to be measured": ("beside", "turns at 114.75 MHz"),
+    MEASURED: ("beside", "turns at 114.75 MHz"),
     "both beside their host, GPU at 803 MHz": ("beside", "beside"),
     "both beside their host, GPU at 114.75 MHz": ("beside at 114.75 MHz", "beside at 114.75 MHz"),
     "both in turns with their host, GPU at 114.75 MHz": ("turns at 114.75 MHz", "turns at 114.75 MHz"),
 }
+
+SEARCHED = "CPU, sub-networks searched for it, their published times"
+UNSEARCHED = "CPU, sub-networks searched for the GPU, all simulated"
 
 
 def latency_s(network: str, processor: str, way: str) -> float:
@@ -49,67 +54,75 @@ def jobs(effort: Effort) -> dict[str, Job]:
     return found
 
 
+class Runs:
+    """Points of both families, by how they were measured."""
+
+    def __init__(self, found: Mapping[str, Any]) -> None:
+        self._found = found
+        self.on_gpu = {
+            name: (self.points(OURS, "gpu", a), self.points(RIVAL, "gpu", b)) for name, (a, b) in WAYS.items()
+        }
+        self.on_cpu, self.rival_on_cpu = (self.points(family, "cpu", "beside") for family in (OURS, RIVAL))
+        self.searched = list(load_family(OURS).reference("nx_cpu"))
+
+    def points(self, family: str, processor: str, way: str) -> list[Point]:
+        """Accuracy and time of a family's levels."""
+        levels = load_family(family).levels
+        return [Point(m.top1, self._found[f"{m.name} {processor} {way}"], m.level) for m in levels]
+
+    def compared(self) -> dict[str, tuple[float, float]]:
+        """Times as fast, and points more accurate, in each way to compare."""
+        gains = {name: (_factor(a, b), _points(a, b, 0)) for name, (a, b) in self.on_gpu.items()}
+        for name, ours in ((SEARCHED, self.searched), (UNSEARCHED, self.on_cpu)):
+            gains[name] = (_factor(ours, self.rival_on_cpu), _points(ours, self.rival_on_cpu, 1))
+        return gains
+
+
 def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
     """Factors at the rival's best accuracy, points at its latency."""
-
-    def points(family: str, processor: str, way: str) -> list[Point]:
-        return [
-            Point(m.top1, found[f"{m.name} {processor} {way}"], m.level) for m in load_family(family).levels
-        ]
-
-    ways = {name: (points(OURS, "gpu", a), points(RIVAL, "gpu", b)) for name, (a, b) in WAYS.items()}
-    ours, rival = ways["as taken to be measured"]
-    on_cpu, rival_cpu = points(OURS, "cpu", "beside"), points(RIVAL, "cpu", "beside")
-    searched = list(load_family(OURS).reference("nx_cpu"))
-    rows = [(name, _factor(a, b), _points(a, b, 0)) for name, (a, b) in ways.items()]
-    rows.append(
-        (
-            "CPU, sub-networks searched for it, their published times",
-            _factor(searched, rival_cpu),
-            _points(searched, rival_cpu, 1),
-        )
-    )
-    rows.append(
-        (
-            "CPU, sub-networks searched for the GPU, all simulated",
-            _factor(on_cpu, rival_cpu),
-            _points(on_cpu, rival_cpu, 1),
-        )
-    )
+    runs = Runs(found)
+    gains = runs.compared()
+    (gpu, gpu_points), (cpu, cpu_points) = gains[MEASURED], gains[SEARCHED]
     return Finding(
         values={
-            "gpu-speed-up": [_factor(ours, rival)],
-            "gpu-accuracy": [_points(ours, rival, 0)],
-            "cpu-speed-up": [_factor(searched, rival_cpu)],
-            "cpu-accuracy": [_points(searched, rival_cpu, 1)],
+            "gpu-speed-up": [gpu],
+            "gpu-accuracy": [gpu_points],
+            "cpu-speed-up": [cpu],
+            "cpu-accuracy": [cpu_points],
         },
-        chart=Lines(
-            [
-                _series("Dynamic-OFA, GPU", ours),
-                _series("AutoSlim-MnasNet, GPU", rival),
-                _series("Dynamic-OFA, CPU (published times)", searched),
-                _series("AutoSlim-MnasNet, CPU", rival_cpu),
-            ],
-            "latency [ms]",
-            "Top-1 [%]",
-            [
-                _series("Dynamic-OFA, GPU", list(load_family(OURS).reference("nx_gpu"))),
-                _series("AutoSlim-MnasNet, GPU", list(load_family(RIVAL).reference("nx_gpu"))),
-                _series("AutoSlim-MnasNet, CPU", list(load_family(RIVAL).reference("nx_cpu"))),
-            ],
-            log_x=True,
-        ),
+        chart=_curves(runs),
         caption="Points are the levels of each family.",
         ablation=Table(
             "what the comparison hangs on: how the two are measured, and for which processor sub-networks "
             "were searched",
             ("", "times as fast", "points more accurate"),
-            tuple(
-                (name, f"{factor:.2f}", f"{gain:+.1f}" if gain == gain else "none within its time")
-                for name, factor, gain in rows
-            ),
+            tuple((name, f"{factor:.2f}", _told(points)) for name, (factor, points) in gains.items()),
         ),
     )
+
+
+def _curves(runs: Runs) -> Lines:
+    ours, rival = runs.on_gpu[MEASURED]
+    return Lines(
+        [
+            _series("Dynamic-OFA, GPU", ours),
+            _series("AutoSlim-MnasNet, GPU", rival),
+            _series("Dynamic-OFA, CPU (published times)", runs.searched),
+            _series("AutoSlim-MnasNet, CPU", runs.rival_on_cpu),
+        ],
+        "latency [ms]",
+        "Top-1 [%]",
+        [
+            _series("Dynamic-OFA, GPU", list(load_family(OURS).reference("nx_gpu"))),
+            _series("AutoSlim-MnasNet, GPU", list(load_family(RIVAL).reference("nx_gpu"))),
+            _series("AutoSlim-MnasNet, CPU", list(load_family(RIVAL).reference("nx_cpu"))),
+        ],
+        log_x=True,
+    )
+
+
+def _told(points: float) -> str:
+    return "none within its time" if isnan(points) else f"{points:+.1f}"
 
 
 def _factor(ours: Sequence[Point], rival: Sequence[Point]) -> float:
@@ -120,7 +133,7 @@ def _factor(ours: Sequence[Point], rival: Sequence[Point]) -> float:
 def _points(ours: Sequence[Point], rival: Sequence[Point], level: int) -> float:
     """How many points more accurate within the time of one of the rival's levels; NaN where none is."""
     chosen = best(pareto(ours), rival[level].latency_s, tolerance=SIMILAR)
-    return float("nan") if chosen is None else chosen.top1 - rival[level].top1
+    return nan if chosen is None else chosen.top1 - rival[level].top1
 
 
 def _series(name: str, points: Sequence[Point]) -> Series:

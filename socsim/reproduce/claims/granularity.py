@@ -11,8 +11,7 @@ from typing import Any
 from socsim.devices.parts import SyncTime
 from socsim.reproduce.chart import Grid, Table
 from socsim.reproduce.claim import PARALLEL, Claim, Effort, Finding, Job, Measure
-from socsim.reproduce.helpers import by_seed, calibrated, half_width, play, quoted, times_ms
-from socsim.results.means import mean
+from socsim.reproduce.helpers import by_seed, calibrated, half_width, play, quoted, ratios, times_ms
 
 __all__ = ["CLAIM", "Cell", "Map", "free_handovers_ms", "latency_ms"]
 
@@ -128,8 +127,8 @@ class Map:
         """The best granularity, and those whose ratio to it may be below `CLOSE`, seed for seed."""
         seeds = range(self.seeds)
         best = self.chosen(self.best(cell, seeds), cell, seeds)
-        ratios = {g: _ratios(self.chosen(g, cell, seeds), best) for g in PLACED}
-        return tuple(g for g, own in ratios.items() if fmean(own) - half_width(own) <= CLOSE)
+        over = {g: ratios(self.chosen(g, cell, seeds), best) for g in PLACED}
+        return tuple(g for g, own in over.items() if fmean(own) - half_width(own) <= CLOSE)
 
     def _mean(self, granularity: str, cell: Cell, seeds: Collection[int]) -> float:
         own = self.chosen(granularity, cell, seeds)
@@ -138,10 +137,6 @@ class Map:
 
 def _most(losses: Mapping[Cell, float]) -> tuple[Cell, float]:
     return max(losses.items(), key=lambda item: item[1])
-
-
-def _ratios(own: list[float], other: list[float]) -> list[float]:
-    return [a / b for a, b in zip(own, other, strict=True)]
 
 
 def measured(found: Mapping[str, Any], seeds: int) -> Map:
@@ -241,7 +236,7 @@ def _ablation(found: Mapping[str, Any], whole: Map, seeds: int) -> Table:
 
 
 def _interval(values: list[float]) -> str:
-    half = mean(values).half_width or 0.0
+    half = half_width(values)
     return f"{fmean(values):.1f} ± {half:.1f}" if half >= 0.05 else f"{fmean(values):.1f}"
 
 

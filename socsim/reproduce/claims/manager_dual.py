@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
-from socsim.reproduce.chart import Bars, Series, Table
+from socsim.reproduce.chart import Bars, Table
 from socsim.reproduce.claim import RUNTIME, Claim, Effort, Finding, Job, Measure
-from socsim.reproduce.claims.manager_single import DECIDES, RAILS, managed, saved, told
+from socsim.reproduce.claims.manager_single import DECIDES, GAINED, MAIN, Gains, bars, by_knob, managed, saved
+from socsim.reproduce.helpers import differences
 
 __all__ = ["CLAIM"]
 
@@ -29,24 +30,18 @@ def jobs(effort: Effort) -> dict[str, Job]:
 def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
     """Energy and latency saved in the scenario where most energy is."""
     gains = {(p, d): saved(found, p, d) for p in PLACED for d in DECIDES[1:]}
-    best = max(PLACED, key=lambda p: gains[p, "all"]["vdd_cpu_gpu_cv"])
+    best = max(PLACED, key=lambda p: gains[p, "all"][MAIN])
     main = gains[best, "all"]
-    lost = [
-        a - b for a, b in zip(found[f"{best}; governors"]["top1"], found[f"{best}; all"]["top1"], strict=True)
-    ]
+    lost = differences(found[f"{best}; governors"]["top1"], found[f"{best}; all"]["top1"])
     return Finding(
         values={
-            "energy": [main["vdd_cpu_gpu_cv"]],
+            "energy": [main[MAIN]],
             "latency": [main["latency"]],
             "energy-in": [main["vdd_in"]],
         },
         chart=_chart(gains),
         caption="Where the networks are to begin with, and which knobs the manager turns; negative is lost.",
-        ablation=Table(
-            "saved by each knob alone: energy on VDD_CPU_GPU_CV / on VDD_IN / latency, mean of both applications [%]",
-            ("", *DECIDES[1:]),
-            tuple((p, *(told(gains[p, d]) for d in DECIDES[1:])) for p in PLACED),
-        ),
+        ablation=by_knob(gains, PLACED, "latency, mean of both applications"),
         tables=(
             Table(
                 "Latency of the first and the second application [ms], and their Top-1 [%]",
@@ -57,36 +52,24 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
         notes=(
             f"Most is saved with '{best}', for {max(lost):.1f} points of Top-1 at most. Where both "
             "networks are on the GPU from the beginning it is "
-            f"{gains[PLACED[0], 'all']['vdd_cpu_gpu_cv']:.0%} of the energy, and "
+            f"{gains[PLACED[0], 'all'][MAIN]:.0%} of the energy, and "
             f"{gains[PLACED[0], 'all']['latency']:+.0%} of the latency.",
         ),
         numbers=_numbers(found, gains, best),
     )
 
 
-def _chart(gains: Mapping[tuple[str, str], Mapping[str, float]]) -> Bars:
+def _chart(gains: Gains) -> Bars:
     shown = list(product(PLACED, DECIDES[1:5]))
-    return Bars(
-        [f"{p}: {d}" for p, d in shown],
-        [
-            *(
-                Series(f"energy, {name}", [100 * gains[c][rail] for c in shown])
-                for rail, name in RAILS.items()
-            ),
-            Series("latency", [100 * gains[c]["latency"] for c in shown]),
-        ],
-        "saved against governors alone [%]",
-    )
+    return Bars([f"{p}: {d}" for p, d in shown], bars(gains, shown), GAINED)
 
 
-def _numbers(
-    found: Mapping[str, Any], gains: Mapping[tuple[str, str], Mapping[str, float]], best: str
-) -> dict[str, str]:
-    without = max(gains[p, d]["vdd_cpu_gpu_cv"] for p, d in product(PLACED, ("clocks", "levels")))
+def _numbers(found: Mapping[str, Any], gains: Gains, best: str) -> dict[str, str]:
+    without = max(gains[p, d][MAIN] for p, d in product(PLACED, ("clocks", "levels")))
     before, after = found[f"{best}; governors"], found[f"{best}; places"]
     return {
         "without": f"{100 * without:.0f}",
-        "places": f"{100 * gains[best, 'places']['vdd_cpu_gpu_cv']:.0f}",
+        "places": f"{100 * gains[best, 'places'][MAIN]:.0f}",
         "on_cpu": f"{before['latency_ms'][1]:.0f}",
         "on_gpu": f"{after['latency_ms'][1]:.0f}",
         "more": f"{found[f'{best}; all']['done'][1] / before['done'][1]:.0f}",

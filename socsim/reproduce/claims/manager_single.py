@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -10,15 +10,34 @@ from socsim.reproduce.chart import Bars, Series, Table
 from socsim.reproduce.claim import RUNTIME, Claim, Effort, Finding, Job, band
 from socsim.reproduce.helpers import play
 
-__all__ = ["CLAIM", "DECIDES", "RAILS", "managed", "saved"]
+__all__ = [
+    "CLAIM",
+    "DECIDES",
+    "GAINED",
+    "MAIN",
+    "RAILS",
+    "Gains",
+    "bars",
+    "by_knob",
+    "managed",
+    "saved",
+    "told",
+]
 
 RAILS = {"vdd_cpu_gpu_cv": "VDD_CPU_GPU_CV", "vdd_in": "VDD_IN"}
+MAIN = "vdd_cpu_gpu_cv"
+"""The rail whose energy the measures are of."""
+
 DECIDES = ("governors", "clocks", "levels", "places", "all", "all for VDD_IN", "oracle")
 OTHERS = ("levels", "places")
 """Knobs other than clocks."""
 
 MODES = ("15W_6CORE", "15W_2CORE")
 NEXT = ("at once", "after 66 ms", "after 100 ms")
+GAINED = "saved against governors alone [%]"
+
+Gains = Mapping[tuple[str, str], Mapping[str, float]]
+"""Case and what decides -> what :func:`saved` gives."""
 
 
 def managed(experiment: str, duration: str, *variants: str) -> dict[str, Any]:
@@ -58,55 +77,64 @@ def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
     """Most energy saved on VDD_CPU_GPU_CV where inferences do not become slower, and latency saved there."""
     cases = [f"{mode}, {after}" for mode, after in product(MODES, NEXT)]
     gains = {(c, d): saved(found, c, d) for c in cases for d in DECIDES[1:]}
-    most = max(cases, key=lambda c: gains[c, "all"]["vdd_cpu_gpu_cv"])
     not_slower = [c for c in cases if gains[c, "all"]["latency"] >= 0] or cases
-    best = max(not_slower, key=lambda c: gains[c, "all"]["vdd_cpu_gpu_cv"])
+    best, most = (max(some, key=lambda c: gains[c, "all"][MAIN]) for some in (not_slower, cases))
     return Finding(
-        values={"energy": [gains[best, "all"]["vdd_cpu_gpu_cv"]], "latency": [gains[best, "all"]["latency"]]},
-        chart=Bars(
-            cases,
-            [
-                *(
-                    Series(f"energy, {name}", [100 * gains[c, "all"][rail] for c in cases])
-                    for rail, name in RAILS.items()
-                ),
-                Series("latency", [100 * gains[c, "all"]["latency"] for c in cases]),
-                Series(
-                    "energy, VDD_CPU_GPU_CV, oracle",
-                    [100 * gains[c, "oracle"]["vdd_cpu_gpu_cv"] for c in cases],
-                ),
-            ],
-            "saved against governors alone [%]",
-        ),
-        ablation=Table(
-            "saved by each knob alone: energy on VDD_CPU_GPU_CV / on VDD_IN / latency [%]",
-            ("", *DECIDES[1:]),
-            tuple((c, *(told(gains[c, d]) for d in DECIDES[1:])) for c in cases),
-        ),
-        tables=(
-            Table(
-                "What governors alone need: energy of an inference, latency, late ones",
-                ("", *RAILS.values(), "latency", "above 60 ms"),
-                tuple(
-                    (
-                        c,
-                        *(f"{row[rail]:.0f} mJ" for rail in RAILS),
-                        f"{row['latency_ms'][0]:.1f} ms",
-                        f"{row['late'][0]:.0%}",
-                    )
-                    for c, row in ((c, found[f"{c}; governors"]) for c in cases)
-                ),
-            ),
-        ),
+        values={"energy": [gains[best, "all"][MAIN]], "latency": [gains[best, "all"]["latency"]]},
+        chart=_chart(gains, cases),
+        ablation=by_knob(gains, cases, "latency"),
+        tables=(_governed(found, cases),),
         caption="With all knobs; negative is lost. Below: what an oracle saves that searches all settings that hold.",
         numbers={
-            "others": f"{100 * max(gains[c, d]['vdd_cpu_gpu_cv'] for c, d in product(cases, OTHERS)):.0f}",
+            "others": f"{100 * max(gains[c, d][MAIN] for c, d in product(cases, OTHERS)):.0f}",
             "oracle": told(gains[best, "oracle"]),
         },
         notes=(
             f"Without becoming slower, most energy is saved with {best}. Regardless of latency it is "
-            f"{gains[most, 'all']['vdd_cpu_gpu_cv']:.0%}, with {most}, where inferences take "
+            f"{gains[most, 'all'][MAIN]:.0%}, with {most}, where inferences take "
             f"{-gains[most, 'all']['latency']:.0%} longer, up to the target.",
+        ),
+    )
+
+
+def _chart(gains: Gains, cases: Sequence[str]) -> Bars:
+    oracle = Series("energy, VDD_CPU_GPU_CV, oracle", [100 * gains[c, "oracle"][MAIN] for c in cases])
+    return Bars(cases, [*bars(gains, [(c, "all") for c in cases]), oracle], GAINED)
+
+
+def bars(gains: Gains, shown: Sequence[tuple[str, str]]) -> list[Series]:
+    """Percentages saved of energy by rail, and of latency, by case and what decides."""
+    return [
+        *(
+            Series(f"energy, {name}", [100 * gains[pair][rail] for pair in shown])
+            for rail, name in RAILS.items()
+        ),
+        Series("latency", [100 * gains[pair]["latency"] for pair in shown]),
+    ]
+
+
+def by_knob(gains: Gains, cases: Sequence[str], latency: str) -> Table:
+    """What each that decides saves in each case; `latency` says whose."""
+    return Table(
+        f"saved by each knob alone: energy on VDD_CPU_GPU_CV / on VDD_IN / {latency} [%]",
+        ("", *DECIDES[1:]),
+        tuple((c, *(told(gains[c, d]) for d in DECIDES[1:])) for c in cases),
+    )
+
+
+def _governed(found: Mapping[str, Any], cases: Sequence[str]) -> Table:
+    rows = {c: found[f"{c}; governors"] for c in cases}
+    return Table(
+        "What governors alone need: energy of an inference, latency, late ones",
+        ("", *RAILS.values(), "latency", "above 60 ms"),
+        tuple(
+            (
+                c,
+                *(f"{row[rail]:.0f} mJ" for rail in RAILS),
+                f"{row['latency_ms'][0]:.1f} ms",
+                f"{row['late'][0]:.0%}",
+            )
+            for c, row in rows.items()
         ),
     )
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from statistics import fmean
 from typing import Any
 
-from socsim.reproduce.chart import Bars, Series, Table
+from socsim.reproduce.chart import Bars, Table
 from socsim.reproduce.claim import PARALLEL, Claim, Effort, Finding, Job, Measure
-from socsim.reproduce.helpers import busy_processes, by_seed, half_width, play, spread
+from socsim.reproduce.helpers import busy_processes, by_seed, differences, means, play, spread
 
-__all__ = ["CLAIM", "missed", "prediction_error"]
+__all__ = ["CLAIM", "Runs", "missed", "prediction_error"]
 
 STATES: dict[str, dict[str, Any]] = {
     "idle": {},
@@ -65,72 +66,79 @@ def jobs(effort: Effort) -> dict[str, Job]:
                 found[key] = Job(prediction_error, (state, p, seed, effort.seconds(2, least=0.5)))
         for d in DECIDERS:
             found[f"missed {d} {seed}"] = Job(missed, (d, 0, seed, effort.seconds(12)))
-        for d in ("profile", "online"):
+        for d in PREDICTORS:
             found[f"missed both {d} {seed}"] = Job(missed, (d, 4, seed, effort.seconds(12)))
     return found
 
 
+class Runs:
+    """What :func:`jobs` found, by what it is, seed by seed."""
+
+    def __init__(self, found: Mapping[str, Any], seeds: int) -> None:
+        rows = {(s, p): by_seed(found, s, p, seeds=seeds) for s, p in product(STATES, PREDICTORS)}
+        self.error = {pair: [float(row["error"]) for row in own] for pair, own in rows.items()}
+        self.latency = {s: [float(row["latency_ms"]) for row in rows[s, "profile"]] for s in STATES}
+        self.misses = {d: by_seed(found, "missed", d, seeds=seeds) for d in DECIDERS}
+        self.both = {d: by_seed(found, "missed", "both", d, seeds=seeds) for d in PREDICTORS}
+
+    def growth(self, state: str) -> list[float]:
+        """By how much the offline profile is more wrong than on the idle phone."""
+        return differences(self.error[state, "profile"], self.error["idle", "profile"])
+
+
 def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
     """Growth of the offline profile's error over that of the idle phone, and what learning is worth."""
-    n = effort.seeds
-    error = {
-        (s, p): [row["error"] for row in by_seed(found, s, p, seeds=n)] for s in STATES for p in PREDICTORS
-    }
-    latency = {s: [row["latency_ms"] for row in by_seed(found, s, "profile", seeds=n)] for s in STATES}
-    misses = {d: by_seed(found, "missed", d, seeds=n) for d in DECIDERS}
-    both = {d: by_seed(found, "missed", "both", d, seeds=n) for d in ("profile", "online")}
-
-    def growth(state: str) -> list[float]:
-        pairs = zip(error[state, "profile"], error["idle", "profile"], strict=True)
-        return [busy - idle for busy, idle in pairs]
-
-    told = {(s, p): f"{fmean(error[s, p]):.0%}".replace("%", " %") for s in STATES for p in PREDICTORS}
-    gain = [a - b for a, b in zip(misses["profile"], misses["online"], strict=True)]
+    runs = Runs(found, effort.seeds)
+    gain = differences(runs.misses["profile"], runs.misses["online"])
     return Finding(
-        values={**{s: growth(s) for s in STATES if s != "idle"}, "cost": gain},
-        chart=Bars(
-            list(STATES),
-            [
-                Series(
-                    f"{name} profile",
-                    [100 * fmean(error[s, p]) for s in STATES],
-                    errors=[100 * half_width(error[s, p]) for s in STATES],
-                )
-                for p, name in zip(PREDICTORS, ("offline", "learning"), strict=True)
-            ],
-            "mean error of predicted kernel times [% of the actual time]",
-        ),
+        values={**{s: runs.growth(s) for s in STATES if s != "idle"}, "cost": gain},
+        chart=_errors(runs),
         caption="The state of the phone while MobileNet v2 runs on its CPU.",
-        ablation=Table(
-            "deadlines missed by what the scheduler believes, while three processes come and go on the CPU",
-            ("", "missed"),
-            (
-                *((d, spread([100 * x for x in own], ".1f") + " %") for d, own in misses.items()),
-                *(
-                    (f"{d}, GPU busy by turns too", spread([100 * x for x in own], ".1f") + " %")
-                    for d, own in both.items()
-                ),
-            ),
+        ablation=_missed(runs),
+        tables=(_predicted(runs),),
+        notes=_notes(runs),
+    )
+
+
+def _errors(runs: Runs) -> Bars:
+    names = zip(PREDICTORS, ("offline", "learning"), strict=True)
+    return Bars(
+        list(STATES),
+        [means(f"{name} profile", (runs.error[s, p] for s in STATES), 100) for p, name in names],
+        "mean error of predicted kernel times [% of the actual time]",
+    )
+
+
+def _missed(runs: Runs) -> Table:
+    cases = runs.misses | {f"{d}, GPU busy by turns too": own for d, own in runs.both.items()}
+    return Table(
+        "deadlines missed by what the scheduler believes, while three processes come and go on the CPU",
+        ("", "missed"),
+        tuple((name, spread([100 * x for x in own], ".1f") + " %") for name, own in cases.items()),
+    )
+
+
+def _predicted(runs: Runs) -> Table:
+    return Table(
+        "Predicted against actual, MobileNet v2 on the CPU",
+        ("", "error, offline", "error, learning", "latency [ms]"),
+        tuple(
+            (s, *(f"{fmean(runs.error[s, p]):.1%}" for p in PREDICTORS), spread(runs.latency[s], ".1f"))
+            for s in STATES
         ),
-        tables=(
-            Table(
-                "Predicted against actual, MobileNet v2 on the CPU",
-                ("", "error, offline", "error, learning", "latency [ms]"),
-                tuple(
-                    (s, *(f"{fmean(error[s, p]):.1%}" for p in PREDICTORS), spread(latency[s], ".1f"))
-                    for s in STATES
-                ),
-            ),
-        ),
-        notes=(
-            f"Beside three processes an inference takes {fmean(latency['competitors']):.0f} ms, where the profile says "
-            f"{fmean(latency['idle']):.0f}. The mean error of its kernels is {told['competitors', 'profile']} of their "
-            "actual time: most kernels are undisturbed, few take tens of times as long, and what is "
-            "predicted too short is wrong by 100 % at most.",
-            f"Learning does not make predictions better there: its error is {told['competitors', 'online']}. A kernel "
-            "that once lost its core raises what is predicted of the next ones. What it gets right is that "
-            "the CPU is slow now, and that is what decides.",
-        ),
+    )
+
+
+def _notes(runs: Runs) -> tuple[str, ...]:
+    offline, learning = (f"{100 * fmean(runs.error['competitors', p]):.0f} %" for p in PREDICTORS)
+    return (
+        f"Beside three processes an inference takes {fmean(runs.latency['competitors']):.0f} ms, where the profile "
+        f"says {fmean(runs.latency['idle']):.0f}. The mean error of its kernels is {offline} of their "
+        "actual time: most kernels are undisturbed, few take tens of times as long, and what is "
+        "predicted too short is wrong by 100 % at most.",
+        f"Learning does not make predictions better there: its error is {learning}. A kernel "
+        "that once lost its core raises what is predicted of the next ones. What it gets right is that "
+        "the CPU is slow now, and that is what decides.",
     )
 
 

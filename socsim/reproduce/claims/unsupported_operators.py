@@ -50,44 +50,48 @@ def jobs(effort: Effort) -> dict[str, Job]:
 
 def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
     """Share of operators under uLayer on MACE; costs by library."""
-    main = found["mace mulayer"]
     own = {key: row for key, row in found.items() if key not in OTHERS}
-    types = ", ".join(f"{n} {kind}" for kind, n in sorted(main["types"].items(), key=lambda x: -x[1]))
-    header = ("", "cannot run", "operators", "fell back", "latency", "of them on the CPU", "hand-overs")
-
-    def line(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
-        times = (f"{row[key]:.1f} ms" for key in ("latency_ms", "cpu_ms", "handover_ms"))
-        return (name, f"{row['share']:.1%}", str(row["operators"]), str(row["fallen"]), *times)
-
     return Finding(
-        values={"unsupported": [main["share"]]},
-        chart=Bars(
-            list(own),
-            [
-                Series(
-                    "rest of the inference",
-                    [r["latency_ms"] - r["cpu_ms"] - r["handover_ms"] for r in own.values()],
-                ),
-                Series("operators that fell back", [r["cpu_ms"] for r in own.values()]),
-                Series("hand-overs", [r["handover_ms"] for r in own.values()]),
-            ],
-            f"latency of {NETWORK} on {DEVICE} [ms]",
-            stacked=True,
-        ),
-        ablation=Table(
-            "other memory, other libraries: what falls back, and what it costs",
-            header,
-            tuple(line(*item) for item in own.items()),
-        ),
-        tables=(
-            Table("Other networks under uLayer on MACE", header, tuple(line(n, found[n]) for n in OTHERS)),
-        ),
-        notes=(
-            f"{main['fallen']} of {main['operators']} operators fall back under uLayer on MACE: {types}.",
-            f"Falling back costs {main['cpu_ms'] + main['handover_ms']:.0f} of {main['latency_ms']:.0f} ms, on the CPU "
-            f"and in hand-overs. The rest is longer than the whole inference with images "
-            f"({own['mace gpu(layout=image)']['latency_ms']:.0f} ms) because convolutions are slow in buffers.",
-        ),
+        values={"unsupported": [found["mace mulayer"]["share"]]},
+        chart=_chart(own),
+        ablation=_table("other memory, other libraries: what falls back, and what it costs", own),
+        tables=(_table("Other networks under uLayer on MACE", {name: found[name] for name in OTHERS}),),
+        notes=_notes(found["mace mulayer"], found["mace gpu(layout=image)"]),
+    )
+
+
+def _chart(own: Mapping[str, Any]) -> Bars:
+    rows = own.values()
+    rest = [row["latency_ms"] - row["cpu_ms"] - row["handover_ms"] for row in rows]
+    return Bars(
+        list(own),
+        [
+            Series("rest of the inference", rest),
+            Series("operators that fell back", [row["cpu_ms"] for row in rows]),
+            Series("hand-overs", [row["handover_ms"] for row in rows]),
+        ],
+        f"latency of {NETWORK} on {DEVICE} [ms]",
+        stacked=True,
+    )
+
+
+def _table(title: str, rows: Mapping[str, Mapping[str, Any]]) -> Table:
+    header = ("cannot run", "operators", "fell back", "latency", "of them on the CPU", "hand-overs")
+    return Table(title, ("", *header), tuple(_line(name, row) for name, row in rows.items()))
+
+
+def _line(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
+    times = (f"{row[key]:.1f} ms" for key in ("latency_ms", "cpu_ms", "handover_ms"))
+    return (name, f"{row['share']:.1%}", str(row["operators"]), str(row["fallen"]), *times)
+
+
+def _notes(main: Mapping[str, Any], in_images: Mapping[str, Any]) -> tuple[str, ...]:
+    types = ", ".join(f"{n} {kind}" for kind, n in sorted(main["types"].items(), key=lambda x: -x[1]))
+    return (
+        f"{main['fallen']} of {main['operators']} operators fall back under uLayer on MACE: {types}.",
+        f"Falling back costs {main['cpu_ms'] + main['handover_ms']:.0f} of {main['latency_ms']:.0f} ms, on the CPU "
+        f"and in hand-overs. The rest is longer than the whole inference with images "
+        f"({in_images['latency_ms']:.0f} ms) because convolutions are slow in buffers.",
     )
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from socsim.reproduce.chart import Points, Series, Table
 from socsim.reproduce.claim import PARALLEL, Claim, Effort, Finding, Job, Measure
-from socsim.reproduce.helpers import by_seed, play
+from socsim.reproduce.helpers import by_seed, differences, play
 
-__all__ = ["CLAIM", "served"]
+__all__ = ["CLAIM", "Runs", "served"]
 
 PLACED = ("cpu", "gpu", "mulayer", "codl", "heft", "two cores")
 FRAMES = ("as they come", "short kernels, window", "short kernels, low priority")
@@ -55,63 +55,94 @@ def jobs(effort: Effort) -> dict[str, Job]:
     }
 
 
+Row = Mapping[str, float]
+"""What :func:`served` gives, or its mean over the seeds."""
+
+
+class Runs:
+    """What :func:`jobs` found, by what it is."""
+
+    def __init__(self, found: Mapping[str, Any], seeds: int) -> None:
+        self.names = [f"{p}; {f}" for p, f in product(PLACED, FRAMES)]
+        self._rows = {name: by_seed(found, name, seeds=seeds) for name in self.names}
+        self.mean: dict[str, Row] = {
+            name: {key: fmean(row[key] for row in own) for key in ("utilisation", "latency_ms", "missed")}
+            for name, own in self._rows.items()
+        }
+        self.busiest = max(self.names, key=lambda name: self.mean[name]["utilisation"])
+        self.gentle = min(self.names, key=self._harm)
+        self.front = _front(self.mean)
+
+    def missed(self, name: str) -> list[float]:
+        """Share of frames missed, seed by seed."""
+        return [float(row["missed"]) for row in self._rows[name]]
+
+    def _harm(self, name: str) -> tuple[float, float]:
+        """Frames missed to a thousandth, then the latency that is paid for it."""
+        return round(self.mean[name]["missed"], 3), self.mean[name]["latency_ms"]
+
+
 def conclude(found: Mapping[str, Any], effort: Effort) -> Finding:
     """Frames missed at the highest utilisation, beyond those at the fewest for which latency is paid."""
-    names = [f"{p}; {f}" for p, f in product(PLACED, FRAMES)]
-    runs = {name: by_seed(found, name, seeds=effort.seeds) for name in names}
-    mean = {
-        name: {key: fmean(row[key] for row in own) for key in ("utilisation", "latency_ms", "missed")}
-        for name, own in runs.items()
-    }
-    busiest = max(names, key=lambda name: mean[name]["utilisation"])
-    gentle = min(names, key=lambda name: (round(mean[name]["missed"], 3), mean[name]["latency_ms"]))
-    harm = [a["missed"] - b["missed"] for a, b in zip(runs[busiest], runs[gentle], strict=True)]
-    front = _front(mean)
-    rank = _rank_correlation(mean, names)
-    rank_gentle = _rank_correlation(mean, [name for name in names if not name.endswith(FRAMES[0])])
-    price = mean[gentle]["latency_ms"] / mean[busiest]["latency_ms"]
+    runs = Runs(found, effort.seeds)
+    for_frames = [name for name in runs.names if not name.endswith(FRAMES[0])]
     return Finding(
-        values={"harm": harm, "front": [float(len(front))]},
-        chart=Points(
-            [
-                Series(
-                    f,
-                    [mean[f"{p}; {f}"]["latency_ms"] for p in PLACED],
-                    [100 * mean[f"{p}; {f}"]["missed"] for p in PLACED],
-                )
-                for f in FRAMES
-            ],
-            [PLACED] * len(FRAMES),
-            "frames not composed by their vsync [%]",
-            "mean latency of ResNet-50 [ms]",
-            [(100 * mean[name]["missed"], mean[name]["latency_ms"]) for name in front],
-        ),
-        ablation=Table(
-            "by placement and by what leaves frames their turn, busiest first",
-            ("", "CPU and GPU busy with the network", "latency", "frames missed", "on the Pareto front"),
-            tuple(
-                (
-                    name,
-                    f"{row['utilisation']:.1%}",
-                    f"{row['latency_ms']:.1f} ms",
-                    f"{row['missed']:.1%}",
-                    "yes" if name in front else "",
-                )
-                for name, row in sorted(mean.items(), key=lambda item: -item[1]["utilisation"])
-            ),
-        ),
+        values={
+            "harm": differences(runs.missed(runs.busiest), runs.missed(runs.gentle)),
+            "front": [float(len(runs.front))],
+        },
+        chart=_chart(runs),
+        ablation=_ablation(runs),
         caption="Shapes: where ResNet-50 runs; colours: what is done for the frames.",
-        numbers={"rank": f"{rank:.2f}", "rank_gentle": f"{rank_gentle:.2f}"},
-        notes=(
-            f"The network keeps CPU and GPU busiest ({mean[busiest]['utilisation']:.0%} of them) with "
-            f"'{busiest}': {mean[busiest]['missed']:.0%} of the frames are missed. '{gentle}' misses "
-            f"{mean[gentle]['missed']:.1%} for {price:.2f} times the latency, at a utilisation of "
-            f"{mean[gentle]['utilisation']:.0%}.",
+        numbers={
+            "rank": f"{_rank_correlation(runs.mean, runs.names):.2f}",
+            "rank_gentle": f"{_rank_correlation(runs.mean, for_frames):.2f}",
+        },
+        notes=(_note(runs),),
+    )
+
+
+def _chart(runs: Runs) -> Points:
+    def column(key: str, frames: str, scale: float = 1.0) -> list[float]:
+        return [scale * runs.mean[f"{p}; {frames}"][key] for p in PLACED]
+
+    return Points(
+        [Series(f, column("latency_ms", f), column("missed", f, 100)) for f in FRAMES],
+        [PLACED] * len(FRAMES),
+        "frames not composed by their vsync [%]",
+        "mean latency of ResNet-50 [ms]",
+        [(100 * runs.mean[name]["missed"], runs.mean[name]["latency_ms"]) for name in runs.front],
+    )
+
+
+def _ablation(runs: Runs) -> Table:
+    return Table(
+        "by placement and by what leaves frames their turn, busiest first",
+        ("", "CPU and GPU busy with the network", "latency", "frames missed", "on the Pareto front"),
+        tuple(
+            (
+                name,
+                f"{row['utilisation']:.1%}",
+                f"{row['latency_ms']:.1f} ms",
+                f"{row['missed']:.1%}",
+                "yes" if name in runs.front else "",
+            )
+            for name, row in sorted(runs.mean.items(), key=lambda item: -item[1]["utilisation"])
         ),
     )
 
 
-def _front(mean: Mapping[str, Mapping[str, float]]) -> list[str]:
+def _note(runs: Runs) -> str:
+    most, least = runs.mean[runs.busiest], runs.mean[runs.gentle]
+    return (
+        f"The network keeps CPU and GPU busiest ({most['utilisation']:.0%} of them) with "
+        f"'{runs.busiest}': {most['missed']:.0%} of the frames are missed. '{runs.gentle}' misses "
+        f"{least['missed']:.1%} for {least['latency_ms'] / most['latency_ms']:.2f} times the latency, at a "
+        f"utilisation of {least['utilisation']:.0%}."
+    )
+
+
+def _front(mean: Mapping[str, Row]) -> list[str]:
     """Those that no other beats in both latency and frames, from the fewest frames missed on."""
     front: list[str] = []
     for name, row in sorted(mean.items(), key=lambda item: (item[1]["missed"], item[1]["latency_ms"])):
@@ -120,7 +151,7 @@ def _front(mean: Mapping[str, Mapping[str, float]]) -> list[str]:
     return front
 
 
-def _rank_correlation(mean: Mapping[str, Mapping[str, float]], names: list[str]) -> float:
+def _rank_correlation(mean: Mapping[str, Row], names: list[str]) -> float:
     """Spearman's, of utilisation and frames missed; 1 where one always grows with the other."""
     busy, missed = (_ranks([mean[name][key] for name in names]) for key in ("utilisation", "missed"))
     return correlation(busy, missed)
