@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from managerkit import GHZ, World, domain, network, world
 
-from socsim.errors import UsageError
-from socsim.schedulers.managers import budgets, options
+from socsim.schedulers.managers import budgets
 from socsim.schedulers.managers.clockplan import Plan, Planner
 from socsim.schedulers.managers.device import Range
 from socsim.schedulers.managers.lattice import Point, along, settle
@@ -403,43 +402,3 @@ def test_other_conditions_give_another_chance() -> None:
     assert keeper.moved(0.03, 0.06, 1, [1, 2], 0.03) == 1
     keeper.forget()
     assert keeper.moved(0.03, 0.06, 1, [1, 2], 0.03) == 2
-
-
-# --- options --------------------------------------------------------------------------------------------------
-
-
-def test_options_as_they_should_be() -> None:
-    assert options.fraction("m", "margin", 0) == 0
-    assert options.watts("m", "power", None) == inf
-    assert options.watts("m", "power", "500 mW") == 0.5 and options.watts("m", "power", 3) == 3
-    assert options.some_of("m", "knobs", "levels + clocks", ("levels", "clocks")) == {"levels", "clocks"}
-    assert options.some_of("m", "knobs", ["clocks"], ("levels", "clocks")) == {"clocks"}
-
-
-@pytest.mark.parametrize(
-    ("check", "value", "message"),
-    [
-        (options.fraction, 1.0, r"manager 'm': o must be a number from 0 to below 1, got 1.0"),
-        (options.fraction, "0.1", r"from 0 to below 1, got '0.1'"),
-        (options.watts, -1, r"manager 'm': o must be a power above 0, such as 5 W, got -1"),
-        (options.watts, "5 ms", r"manager 'm': o: .*5 ms"),
-    ],
-)
-def test_options_outside_their_rules(check: Any, value: object, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        check("m", "o", value)
-
-
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        ("levles", r"manager 'm': o must be one of levels, clocks, got 'levles'; did you mean 'levels'\?"),
-        ("", r"o must be one of levels, clocks, got ''"),
-        ([], r"o must be some of levels, clocks, such as levels\+clocks, got \[\]"),
-        (3, r"o must be some of levels, clocks, .* got 3"),
-        ([3], r"o must be one of levels, clocks, got 3"),
-    ],
-)
-def test_words_outside_those_known(value: object, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        options.some_of("m", "o", value, ("levels", "clocks"))
