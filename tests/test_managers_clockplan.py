@@ -52,6 +52,35 @@ def test_a_space_without_axes_has_one_point() -> None:
     assert Space([]).combinations == 1 and Space([]).clocks(()) == ()
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=3), st.data())
+def test_where_the_search_ends_no_step_of_one_clock_helps(sizes: list[int], data: st.DataObject) -> None:
+    points = list(product(*map(range, sizes)))
+    key = {point: data.draw(st.integers(0, 9)) for point in points}
+    start = data.draw(st.sampled_from(points))
+    end = settle(sizes, key.__getitem__, start)
+    assert key[end] <= key[start]
+    for axis, shift in product(range(len(sizes)), (-2, -1, 1, 2)):
+        beside = (*end[:axis], end[axis] + shift, *end[axis + 1 :])
+        assert key.get(beside, 9) >= key[end]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 4), st.integers(2, 4), st.data())
+def test_on_lattices_of_two_clocks_a_lower_valley_is_found(wide: int, high: int, data: st.DataObject) -> None:
+    """Where each clock alone has one valley, and both together too: the search ends at the best of all."""
+    left, right = data.draw(st.integers(0, wide - 1)), data.draw(st.integers(0, high - 1))
+    slopes = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
+    tilt = data.draw(st.sampled_from([-1, 0, 1]))
+
+    def key(point: Point) -> int:
+        x, y = point[0] - left, point[1] - right
+        return 2 * slopes[0] * x * x + 2 * slopes[1] * y * y + tilt * x * y
+
+    start = (data.draw(st.integers(0, wide - 1)), data.draw(st.integers(0, high - 1)))
+    assert key(settle((wide, high), key, start)) == 0
+
+
 # --- spaces ---------------------------------------------------------------------------------------------------
 
 
