@@ -298,21 +298,24 @@ def test_adreno_moves_by_a_level_or_to_the_highest(windows):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("simple_ondemand(upthreshold=101)", "upthreshold must be a number above 0 and at most 100, got 101"),
+        (
+            "simple_ondemand(upthreshold=101)",
+            "upthreshold must be a number above 0 and at most 100, in %, got 101",
+        ),
         ("simple_ondemand(upthreshold=4)", r"downdifferential must be at most upthreshold \(4\), got 5"),
         ("simple_ondemand(driver=lima)", "driver must be one of msm, panfrost, got 'lima'"),
         ("simple_ondemand(polling=1)", "no option 'polling'"),
         ("nvhost_podgov(version=5)", "version must be one of 4.9, newer, got '5'"),
-        ("nvhost_podgov(damp=11)", "damp must be a number at least 0 and at most 10, got 11"),
+        ("nvhost_podgov(damp=11)", "damp must be a number from 0 to 10, got 11"),
         ("nvhost_podgov(load_target=0)", "load_target must be a number above 0 and at most 1000, got 0"),
-        ("nvhost_podgov(smooth=0.5)", "smooth must be a whole number, at least 0, got 0.5"),
+        ("nvhost_podgov(smooth=0.5)", "smooth must be a whole number from 0, got 0.5"),
         ("nvhost_podgov(block_window=50)x", "a governor is written"),
         (
             "nvhost_podgov(block_window=50 mss)",
             "'nvhost_podgov': block_window: unknown unit 'mss', did you mean 'ms'",
         ),
-        ("adreno_tz(floor=-1)", r"floor \(time\) must be a number at least 0, got -1"),
-        ("adreno_tz(laziness=-1)", "laziness must be a whole number, at least 0, got -1"),
+        ("adreno_tz(floor=-1)", "floor must be a finite time from 0, such as 60 ms, got -1"),
+        ("adreno_tz(laziness=-1)", "laziness must be a whole number from 0, got -1"),
         ("adreno_tz(period=10 ms)", "no option 'period'"),
     ],
 )

@@ -151,7 +151,7 @@ def test_bad_specs(spec, error, message, own):
             {"relation": "above"},
             "governor 'Odd': relation must be one of at_least, at_most, closest, got 'above'",
         ),
-        ({"period": 0}, r"governor 'Odd': period \(time\) must be a number above 0, got 0"),
+        ({"period": 0}, "governor 'Odd': period must be a finite time above 0, such as 60 ms, got 0"),
         ({"period": "10"}, "governor 'Odd': period: '10' has no unit"),
         ({"period": float("inf")}, "period .* got inf"),
     ],

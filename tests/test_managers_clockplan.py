@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from managerkit import GHZ, World, domain, network, world
 
-from socsim.errors import UsageError
-from socsim.schedulers.managers import budgets, options
+from socsim.schedulers.managers import budgets
 from socsim.schedulers.managers.clockplan import Plan, Planner
 from socsim.schedulers.managers.device import Range
 from socsim.schedulers.managers.lattice import Point, along, settle
@@ -51,6 +50,35 @@ def test_a_bound_that_is_met_exactly_does_not_stop_the_search() -> None:
 def test_a_space_without_axes_has_one_point() -> None:
     assert settle((), lambda point: 0, ()) == ()
     assert Space([]).combinations == 1 and Space([]).clocks(()) == ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=3), st.data())
+def test_where_the_search_ends_no_step_of_one_clock_helps(sizes: list[int], data: st.DataObject) -> None:
+    points = list(product(*map(range, sizes)))
+    key = {point: data.draw(st.integers(0, 9)) for point in points}
+    start = data.draw(st.sampled_from(points))
+    end = settle(sizes, key.__getitem__, start)
+    assert key[end] <= key[start]
+    for axis, shift in product(range(len(sizes)), (-2, -1, 1, 2)):
+        beside = (*end[:axis], end[axis] + shift, *end[axis + 1 :])
+        assert key.get(beside, 9) >= key[end]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 4), st.integers(2, 4), st.data())
+def test_on_lattices_of_two_clocks_a_lower_valley_is_found(wide: int, high: int, data: st.DataObject) -> None:
+    """Where each clock alone has one valley, and both together too: the search ends at the best of all."""
+    left, right = data.draw(st.integers(0, wide - 1)), data.draw(st.integers(0, high - 1))
+    slopes = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
+    tilt = data.draw(st.sampled_from([-1, 0, 1]))
+
+    def key(point: Point) -> int:
+        x, y = point[0] - left, point[1] - right
+        return 2 * slopes[0] * x * x + 2 * slopes[1] * y * y + tilt * x * y
+
+    start = (data.draw(st.integers(0, wide - 1)), data.draw(st.integers(0, high - 1)))
+    assert key(settle((wide, high), key, start)) == 0
 
 
 # --- spaces ---------------------------------------------------------------------------------------------------
@@ -403,43 +431,3 @@ def test_other_conditions_give_another_chance() -> None:
     assert keeper.moved(0.03, 0.06, 1, [1, 2], 0.03) == 1
     keeper.forget()
     assert keeper.moved(0.03, 0.06, 1, [1, 2], 0.03) == 2
-
-
-# --- options --------------------------------------------------------------------------------------------------
-
-
-def test_options_as_they_should_be() -> None:
-    assert options.fraction("m", "margin", 0) == 0
-    assert options.watts("m", "power", None) == inf
-    assert options.watts("m", "power", "500 mW") == 0.5 and options.watts("m", "power", 3) == 3
-    assert options.some_of("m", "knobs", "levels + clocks", ("levels", "clocks")) == {"levels", "clocks"}
-    assert options.some_of("m", "knobs", ["clocks"], ("levels", "clocks")) == {"clocks"}
-
-
-@pytest.mark.parametrize(
-    ("check", "value", "message"),
-    [
-        (options.fraction, 1.0, r"manager 'm': o must be a number from 0 to below 1, got 1.0"),
-        (options.fraction, "0.1", r"from 0 to below 1, got '0.1'"),
-        (options.watts, -1, r"manager 'm': o must be a power above 0, such as 5 W, got -1"),
-        (options.watts, "5 ms", r"manager 'm': o: .*5 ms"),
-    ],
-)
-def test_options_outside_their_rules(check: Any, value: object, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        check("m", "o", value)
-
-
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        ("levles", r"manager 'm': o must be one of levels, clocks, got 'levles'; did you mean 'levels'\?"),
-        ("", r"o must be one of levels, clocks, got ''"),
-        ([], r"o must be some of levels, clocks, such as levels\+clocks, got \[\]"),
-        (3, r"o must be some of levels, clocks, .* got 3"),
-        ([3], r"o must be one of levels, clocks, got 3"),
-    ],
-)
-def test_words_outside_those_known(value: object, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        options.some_of("m", "o", value, ("levels", "clocks"))

@@ -391,7 +391,7 @@ def test_its_report_as_plain_values() -> None:
     ("given_", "message"),
     [
         ({"judge": "max"}, r"manager 'oracle': judge must be one of share, mean, got 'max'"),
-        ({"in_time": 1.5}, r"manager 'oracle': in_time must be a number from 0 to below 1, got 1.5"),
+        ({"in_time": 1.5}, r"manager 'oracle': in_time must be a number from 0 to 1, got 1.5"),
         ({"effort": 0}, r"effort must be a whole number from 1, got 0"),
         ({"rows": "many"}, r"rows must be a whole number from 1, got 'many'"),
         ({"settle": "-1 s"}, r"settle must be a time above 0, such as 60 ms, got '-1 s'"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given, settings
@@ -298,3 +298,106 @@ def test_pieces_that_do_not_follow_each_other_are_passed_over():
     route = shortest_route(3, pieces, lambda s: 2.0, {})
     assert [s.operators for s in route.subgraphs] == [("a", "b"), ("c",)]
     assert route.latency == 4.0
+
+
+# --- against trying everything ------------------------------------------------------------------------------
+
+
+@st.composite
+def supported(draw):
+    """A network of up to seven tasks, and who runs each: the CPU all, the GPU and the DSP some."""
+    names = "abcdefg"[: draw(st.integers(2, 7))]
+    read = [
+        draw(st.sets(st.sampled_from(names[:i] + "*"), min_size=1, max_size=2)) for i in range(len(names))
+    ]
+    graph = network(
+        {
+            n: (1e6, " ".join("input" if r == "*" else r for r in sorted(rs)))
+            for n, rs in zip(names, read, strict=True)
+        }
+    )
+    runs = {w: draw(st.sets(st.sampled_from(names))) for w in ("gpu", "dsp")}
+    return graph, {n: ("cpu", *(w for w in runs if n in runs[w])) for n in names}
+
+
+@settings(max_examples=60, deadline=None)
+@given(supported())
+def test_units_are_the_largest_that_can_run_next(made):
+    """Each begins with the first task left; then, until nothing is added, tasks of the same workers that can run."""
+    graph, support = made
+    left, expected = list(graph.operators), []
+    while left:
+        unit, workers = [], None
+        for name in left:
+            reads = {r for r in graph[name].inputs if r != "input"}
+            if reads.isdisjoint(set(left) - set(unit)) and workers in (None, support[name]):
+                unit.append(name)
+                workers = support[name]
+        expected.append((tuple(unit), workers))
+        left = [name for name in left if name not in unit]
+    assert [(unit.operators, unit.processors) for unit in unit_subgraphs(graph, support)] == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(supported())
+def test_merging_goes_on_until_no_two_neighbours_join(made):
+    """Two pieces of a worker join where the later reads only what is in the earlier one, or in itself."""
+    graph, support = made
+    units = unit_subgraphs(graph, support)
+    pieces = {(w, (u.number,)) for u in units for w in u.processors}
+    while True:
+        joined = set()
+        for (worker, early), (other, late) in product(pieces, repeat=2):
+            inside = {n for k in (*early, *late) for n in units[k].operators}
+            read = {r for k in late for n in units[k].operators for r in graph[n].inputs}
+            if worker == other and early[-1] + 1 == late[0] and read <= inside:
+                joined.add((worker, (*early, *late)))
+        if joined <= pieces:
+            break
+        pieces |= joined
+    found = merge_units(graph, units)
+    assert {(s.worker, tuple(range(s.first, s.last + 1))) for s in found} == pieces
+    assert len(found) == len(pieces)
+    assert all(
+        s.operators == tuple(n for u in units[s.first : s.last + 1] for n in u.operators) for s in found
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), count=st.integers(2, 5))
+def test_the_rest_of_a_network_is_routed_best_too(data, count):
+    first = data.draw(st.integers(1, count - 1))
+    spans = [(i, j) for i in range(count) for j in range(i, count)]
+    pieces = [piece(w, i, j) for w in ("cpu", "gpu") for i, j in spans]
+    times = {p: data.draw(st.floats(0.1, 5.0)) for p in pieces}
+    waits = {w: data.draw(st.floats(-1.0, 5.0)) for w in ("cpu", "gpu")}
+    rest = {Subgraph(p.worker, p.first - first, p.last - first, ()): t for p, t in times.items()}
+    rest = {p: t for p, t in rest.items() if p.first >= 0}
+    found = shortest_route(count, times, times.__getitem__, waits, first)
+    assert found.latency == pytest.approx(brute_force(count - first, rest, waits))
+    assert found.subgraphs[0].first == first and found.subgraphs[-1].last == count - 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(supported(), st.integers(1, 3), st.sampled_from([0.0, 2e-3]))
+def test_plans_take_no_longer_than_any_other_row_of_pieces(made, minimum, overhead):
+    """Costs by hand: 0.5 ms on the CPU, 0.25 ms on the GPU, 1 ms on the DSP for each task, and what a call costs."""
+    graph, support = made
+    missing = {w: [n for n, able in support.items() if w not in able] for w in ("gpu", "dsp")}
+    view = view_of(graph, TinyLibrary(missing), overhead={"cpu": overhead, "gpu": 2 * overhead})
+    plan = Band(minimum).plan(graph, view)
+    calls = {"cpu": overhead, "gpu": 2 * overhead, "dsp": 0.0}
+    speed = {"cpu": 0.5e-3, "gpu": 0.25e-3, "dsp": 1e-3}
+    able = effective_support(graph, ("cpu", "gpu", "dsp"), lambda w, op: w in support[op.name], minimum)
+    units = unit_subgraphs(graph, able)
+    times = {
+        piece(s.worker, s.first, s.last): calls[s.worker] + len(s.operators) * speed[s.worker]
+        for s in merge_units(graph, units)
+    }
+    spent = sum(
+        calls[plan.decisions[group[0]].processor] + len(group) * speed[plan.decisions[group[0]].processor]
+        for group in plan.groups
+    )
+    assert spent == pytest.approx(brute_force(len(units), times, {}))
+    assert plan.order == tuple(n for group in plan.groups for n in group)
+    assert all(len({plan.decisions[n].processor for n in group}) == 1 for group in plan.groups)

@@ -251,3 +251,98 @@ def test_the_largest_step_leaves_whole_operators():
     graph = convolutions(3)
     plan = MuLayer(step=1.0, branches=False).plan(graph, view_of(graph))
     assert all(isinstance(decision, Placement) for decision in plan.values())
+
+
+# --- against trying everything ------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(times=st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=6))
+def test_no_other_assignment_of_branches_is_faster(times):
+    """Whole numbers, so that many are equally fast: of those the first in which earlier branches are on the GPU."""
+    pairs = [{"cpu": float(c), "gpu": float(g)} for c, g in times]
+    loads = {}
+    for bits in range(2 ** len(pairs)):
+        on_cpu = [bool(bits >> (len(pairs) - 1 - i) & 1) for i in range(len(pairs))]
+        cpu = sum(own["cpu"] for own, there in zip(pairs, on_cpu, strict=True) if there)
+        gpu = sum(own["gpu"] for own, there in zip(pairs, on_cpu, strict=True) if not there)
+        loads[tuple("cpu" if there else "gpu" for there in on_cpu)] = max(cpu, gpu)
+    best = min(loads.values())
+    assert distribute(pairs) == (best, next(choice for choice, load in loads.items() if load == best))
+
+
+@settings(max_examples=60, deadline=None)
+@given(cpu=st.integers(1, 40), gpu=st.integers(1, 40), step=st.sampled_from([0.1, 0.25, 0.3, 1.0]))
+def test_no_other_share_of_the_grid_is_faster(cpu, gpu, step):
+    """In thousandths, so that ties are exact; of those the largest share of the GPU."""
+    grid = [*range(1000, 0, -round(1000 * step)), 0]
+    best = min(grid, key=lambda share: (max(cpu * (1000 - share), gpu * share), -share))
+    share, time = best_share(lambda s: cpu * round(1000 * s), lambda s: gpu * round(1000 * s), step)
+    assert (round(1000 * share), time) == (best, max(cpu * (1000 - best), gpu * best))
+
+
+def paths_from(graph, name):
+    """All ways from an operator to an operator that nothing reads."""
+    readers = [op.name for op in graph if name in op.inputs]
+    return [[name, *rest] for reader in readers for rest in paths_from(graph, reader)] or [[name]]
+
+
+def connected(graph, names):
+    """Parts of a set of operators that are connected within it, in the network's order."""
+    parts = []
+    for name in (op.name for op in graph if op.name in names):
+        near = [p for p in parts if any(name in graph[q].inputs or q in graph[name].inputs for q in p)]
+        joined = {name}.union(*near)
+        parts = [p for p in parts if p not in near] + [joined]
+    order = list(graph.operators)
+    return sorted((sorted(part, key=order.index) for part in parts), key=lambda part: order.index(part[0]))
+
+
+@settings(max_examples=80, deadline=None)
+@given(edges=st.lists(st.sets(st.integers(0, 6), min_size=1, max_size=2), min_size=7, max_size=7))
+def test_groups_are_what_lies_between_a_fork_and_where_all_its_paths_meet(edges):
+    names = "abcdefg"
+    graph = network(
+        {
+            n: (1, " ".join(names[e] for e in es if e < i))
+            for i, (n, es) in enumerate(zip(names, edges, strict=True))
+        }
+    )
+    groups = []
+    for fork in names:
+        paths = paths_from(graph, fork)
+        joins = [n for n in paths[0][1:] if all(n in path for path in paths)]
+        if sum(fork in op.inputs for op in graph) > 1 and joins:
+            inner = {n for path in paths for n in path[1 : path.index(joins[0])]}
+            groups.append(connected(graph, inner))
+    assert list(branch_groups(graph)) == [group for group in groups if len(group) > 1]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    channels=st.lists(st.sampled_from([8, 16, 48]), min_size=2, max_size=4), rate=st.sampled_from([0.5, 2.0])
+)
+def test_branches_are_distributed_only_where_that_is_faster_than_splitting(channels, rate):
+    """Without hand-overs, as uLayer sees it: the busier side of the best assignment against the sum of best splits."""
+    builder = GraphBuilder("forked")
+    x = builder.conv(builder.image(16, 16), 16, 1, name="head")
+    outputs = [builder.conv(x, c, 3, name=f"b{i}") for i, c in enumerate(channels)]
+    graph = builder.build(builder.concat(*outputs, name="join"))
+    view = view_of(graph, predictor="flops", rates={("cpu", "conv2d"): rate})
+    plan = MuLayer().plan(graph, view)
+    cpu, gpu = (
+        [view.predict(graph[n], p, layout=layout) for n in outputs]
+        for p, layout in (("cpu", ""), ("gpu", "buffer"))
+    )
+    whole, _ = distribute([{"cpu": c, "gpu": g} for c, g in zip(cpu, gpu, strict=True)])
+    split = 0.0
+    for name in outputs:
+        op = graph[name]
+        split += min(
+            max(
+                view.predict(op, "cpu", share=round(1 - s / 10, 9)) if s < 10 else 0.0,
+                view.predict(op, "gpu", layout="buffer", share=s / 10) if s else 0.0,
+            )
+            for s in range(11)
+        )
+    assert any(isinstance(plan[name], Split) for name in outputs) == (whole >= split)

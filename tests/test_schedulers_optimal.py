@@ -93,6 +93,25 @@ def test_it_equals_brute_force_on_small_graphs(tasks):
     assert bound == pytest.approx(best, rel=1e-4)
 
 
+@settings(max_examples=15, deadline=None)
+@given(task_graphs(most=3), st.tuples(*[st.floats(0.0, 8.0)] * 3))
+def test_it_equals_brute_force_with_what_the_first_task_of_a_processor_pays(tasks, fixed):
+    tasks = TaskGraph(tasks.times, tasks.delays, dict(zip(("p1", "p2", "p3"), fixed, strict=True)))
+    slots, bound = solve(tasks, 5.0)
+    best = brute_force(tasks)
+    assert makespan(slots) == pytest.approx(best, rel=1e-4)
+    assert bound == pytest.approx(best, rel=1e-4)
+
+
+def test_tasks_that_take_no_time_open_no_processor():
+    """Source and sink on p1 pay nothing; the one that has work to do does."""
+    times = {"in": {"p1": 0.0}, "work": {"p1": 2.0}, "out": {"p1": 0.0}}
+    tasks = TaskGraph(times, {("in", "work"): {}, ("work", "out"): {}}, {"p1": 0.5})
+    slots, bound = solve(tasks, 1.0)
+    assert [slots[task].finish for task in times] == [0.0, 2.5, 2.5]
+    assert bound == pytest.approx(2.5)
+
+
 @settings(max_examples=25, deadline=None)
 @given(task_graphs(most=7), st.fixed_dictionaries({"p1": st.floats(0, 3), "p2": st.floats(0, 3)}))
 def test_it_is_no_worse_than_the_heuristics_and_no_better_than_the_critical_path(tasks, fixed):

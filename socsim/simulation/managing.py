@@ -12,7 +12,7 @@ from simpy.events import Timeout
 from socsim.errors import SocsimError, UsageError
 from socsim.schedulers.guard import blamed
 from socsim.schedulers.managers.device import DeviceManager, Range, Setting
-from socsim.schedulers.managers.options import seconds
+from socsim.schedulers.options import Options
 from socsim.simulation.answers import checked_setting
 from socsim.simulation.clocks import Clocks
 from socsim.simulation.levels import Choice
@@ -47,7 +47,8 @@ class Managing:
 
     def __init__(self, manager: DeviceManager, view: DeviceView, clocks: Clocks) -> None:
         self._manager, self._view, self._clocks = manager, view, clocks
-        self._period = inf if manager.period is None else seconds(manager.title, "period", manager.period)
+        own = Options("manager", manager.title)
+        self._period = inf if manager.period is None else own.seconds("period", manager.period, endless=True)
         self._ticks = 0
         self._ranges: dict[str, Range | None] = {}
         self._streams = {name: app.stream for name, app in view.apps.items()}

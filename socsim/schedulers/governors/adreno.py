@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from socsim.schedulers.governors.base import Governor
-from socsim.schedulers.governors.options import count, seconds
 from socsim.schedulers.governors.view import DomainView
+from socsim.schedulers.options import Options
 
 __all__ = ["AdrenoTz"]
 
@@ -52,11 +52,12 @@ class AdrenoTz(Governor):
         ramp_up: str | float = "3 ms",
         laziness: int = 4,
     ) -> None:
-        self.floor = seconds(self.name, "floor", floor, zero=True)
-        self.min_busy = seconds(self.name, "min_busy", min_busy, zero=True)
-        self.ceiling = seconds(self.name, "ceiling", ceiling)
-        self.ramp_up = seconds(self.name, "ramp_up", ramp_up, zero=True)
-        self.laziness = count(self.name, "laziness", laziness)
+        own = Options("governor", self.name)
+        self.floor = own.seconds("floor", floor, zero=True)
+        self.min_busy = own.seconds("min_busy", min_busy, zero=True)
+        self.ceiling = own.seconds("ceiling", ceiling)
+        self.ramp_up = own.seconds("ramp_up", ramp_up, zero=True)
+        self.laziness = own.count("laziness", laziness)
         self._busy = self._total = 0.0
         self._patience = 0
 

@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Literal, get_args
 
 from socsim.schedulers.governors.opps import Relation
-from socsim.schedulers.governors.options import seconds
 from socsim.schedulers.governors.view import KINDS, DomainView
+from socsim.schedulers.options import Options
 
 __all__ = ["TRIGGERS", "Governor", "Trigger", "resolve"]
 
@@ -63,7 +63,7 @@ class Governor(ABC):
 
         Asked of those with the trigger ``"timer"``, after :meth:`start` and after each call.
         """
-        return seconds(self.title, "period", self.period)
+        return Options("governor", self.title).seconds("period", self.period)
 
     def start(self, domain: DomainView) -> float | None:
         """A run begins: the first frequency wanted in Hz, or None (default) to keep the present one."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from socsim.errors import UsageError
 from socsim.schedulers.governors.cpufreq import SampledGovernor
-from socsim.schedulers.governors.options import number
 from socsim.schedulers.governors.view import DomainView
+from socsim.schedulers.options import Options
 
 __all__ = ["Conservative"]
 
@@ -52,13 +52,14 @@ class Conservative(SampledGovernor):
     ) -> None:
         super().__init__(up_threshold, sampling_down_factor, tick)
         self.skip_inefficient = bool(skip_inefficient)
-        self.down_threshold = number(self.name, "down_threshold", down_threshold, 0.0, 100.0)
+        own = Options("governor", self.name)
+        self.down_threshold = own.percent("down_threshold", down_threshold)
         if self.down_threshold >= self.up_threshold:
             raise UsageError(
                 f"governor {self.name!r}: down_threshold must be below up_threshold ({self.up_threshold:g}), "
                 f"got {down_threshold!r}"
             )
-        self.freq_step = number(self.name, "freq_step", freq_step, 0.0, 100.0)
+        self.freq_step = own.percent("freq_step", freq_step)
         self._requested = 0.0
         self._skipped = 0
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from socsim.schedulers.governors.base import Governor
-from socsim.schedulers.governors.options import count, number, seconds
 from socsim.schedulers.governors.view import DomainView
+from socsim.schedulers.options import Options
 
 __all__ = ["SampledGovernor", "percent", "transition_delay"]
 
@@ -54,9 +54,10 @@ class SampledGovernor(Governor):
     deferrable = True
 
     def __init__(self, up_threshold: float, sampling_down_factor: int, tick: str | float) -> None:
-        self.up_threshold = number(self.name, "up_threshold", up_threshold, 0.0, 100.0, above=True)
-        self.sampling_down_factor = count(self.name, "sampling_down_factor", sampling_down_factor, 1)
-        self.tick = seconds(self.name, "tick", tick, zero=True)
+        own = Options("governor", self.name)
+        self.up_threshold = own.percent("up_threshold", up_threshold, above=True)
+        self.sampling_down_factor = own.count("sampling_down_factor", sampling_down_factor, 1)
+        self.tick = own.seconds("tick", tick, zero=True)
         self._multiplier = 1
         self._before: list[int] = []
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from socsim.schedulers.governors.base import Governor
-from socsim.schedulers.governors.options import hertz
 from socsim.schedulers.governors.view import DomainView
+from socsim.schedulers.options import Options
 
 __all__ = ["Performance", "Powersave", "Userspace"]
 
@@ -71,7 +71,8 @@ class Userspace(_Fixed):
     name = "userspace"
 
     def __init__(self, frequency: str | float = 0.0) -> None:
-        self.frequency = hertz(self.name, "frequency", frequency, zero=True)
+        own = Options("governor", self.name)
+        self.frequency = own.hertz("frequency", frequency)
         self._first = 0.0
 
     def next_frequency(self, domain: DomainView) -> float:

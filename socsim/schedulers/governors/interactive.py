@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from socsim.schedulers.governors.base import Governor, resolve
 from socsim.schedulers.governors.cpufreq import percent
-from socsim.schedulers.governors.options import hertz, number, seconds
 from socsim.schedulers.governors.view import DomainView
+from socsim.schedulers.options import Options
 
 __all__ = ["Interactive"]
 
@@ -76,11 +76,12 @@ class Interactive(Governor):
         above_hispeed_delay: str | float = "20 ms",
         min_sample_time: str | float = "30 ms",
     ) -> None:
-        self.target_load = number(self.name, "target_load", target_load, 0.0, 100.0, above=True)
-        self.go_hispeed_load = number(self.name, "go_hispeed_load", go_hispeed_load, 0.0, 100.0, above=True)
-        self.hispeed_freq = hertz(self.name, "hispeed_freq", hispeed_freq, zero=True)
-        self.above_hispeed_delay = seconds(self.name, "above_hispeed_delay", above_hispeed_delay, zero=True)
-        self.min_sample_time = seconds(self.name, "min_sample_time", min_sample_time, zero=True)
+        own = Options("governor", self.name)
+        self.target_load = own.percent("target_load", target_load, above=True)
+        self.go_hispeed_load = own.percent("go_hispeed_load", go_hispeed_load, above=True)
+        self.hispeed_freq = own.hertz("hispeed_freq", hispeed_freq)
+        self.above_hispeed_delay = own.seconds("above_hispeed_delay", above_hispeed_delay, zero=True)
+        self.min_sample_time = own.seconds("min_sample_time", min_sample_time, zero=True)
         self._cpus: list[_Cpu] = []
         self._floor_at = self._hispeed_at = self._highest = 0.0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 
 from socsim.schedulers.governors.base import Governor, resolve
-from socsim.schedulers.governors.options import choice, count, number, seconds
 from socsim.schedulers.governors.view import DomainView
+from socsim.schedulers.options import Options
 
 __all__ = ["NvhostPodgov"]
 
@@ -74,15 +74,16 @@ class NvhostPodgov(Governor):
         block_window: str | float = "50 ms",
         history: int = 0,
     ) -> None:
-        self.version = choice(self.name, "version", str(version), VERSIONS)
+        own = Options("governor", self.name)
+        self.version = own.one_of("version", str(version), VERSIONS)
         self.asked_suspended = self.version == "newer"
-        self.load_max = number(self.name, "load_max", load_max, 0, 1000)
-        self.load_target = number(self.name, "load_target", load_target, 0, 1000, above=True)
-        self.bias = number(self.name, "bias", bias)
-        self.smooth = count(self.name, "smooth", smooth)
-        self.damp = number(self.name, "damp", damp, 0, 10)
-        self.block_window = seconds(self.name, "block_window", block_window, zero=True)
-        self.history = count(self.name, "history", history)
+        self.load_max = own.number("load_max", load_max, 0, 1000)
+        self.load_target = own.number("load_target", load_target, 0, 1000, above=True)
+        self.bias = own.number("bias", bias)
+        self.smooth = own.count("smooth", smooth)
+        self.damp = own.number("damp", damp, 0, 10)
+        self.block_window = own.seconds("block_window", block_window, zero=True)
+        self.history = own.count("history", history)
         self._scaled_at = 0.0
         self._idle = 0
         self._cycles, self._wanted = 0.0, 0

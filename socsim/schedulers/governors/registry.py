@@ -9,7 +9,7 @@ from socsim.errors import UsageError
 from socsim.schedulers.catalogue import Catalogue
 from socsim.schedulers.governors.base import TRIGGERS, Governor
 from socsim.schedulers.governors.opps import RELATIONS
-from socsim.schedulers.governors.options import choice, seconds
+from socsim.schedulers.options import Options
 
 __all__ = ["GOVERNORS", "GROUP", "Spec", "make_governor"]
 
@@ -74,8 +74,9 @@ def make_governor(spec: Spec, kind: str = "") -> Governor:
 
 def _check(governor: Governor) -> None:
     """Check what a class or an option has set."""
-    choice(governor.title, "trigger", governor.trigger, TRIGGERS)
-    choice(governor.title, "relation", governor.relation, RELATIONS)
+    own = Options("governor", governor.title)
+    own.one_of("trigger", governor.trigger, TRIGGERS)
+    own.one_of("relation", governor.relation, RELATIONS)
     own_interval = type(governor).interval is not Governor.interval
     if governor.trigger == "timer":
-        seconds(governor.title, "period", governor.period, zero=own_interval)
+        own.seconds("period", governor.period, zero=own_interval)

@@ -8,8 +8,8 @@ from math import inf
 from socsim.schedulers.governors.base import Governor, resolve
 from socsim.schedulers.governors.cpufreq import transition_delay
 from socsim.schedulers.governors.iowait import IowaitBoost, JumpingBoost
-from socsim.schedulers.governors.options import number, seconds
 from socsim.schedulers.governors.view import CAPACITY, DomainView
+from socsim.schedulers.options import Options
 
 __all__ = ["Schedutil", "SchedutilL4t"]
 
@@ -64,9 +64,10 @@ class Schedutil(Governor):
         tick: str | float = 0.0,
         skip_inefficient: bool = False,
     ) -> None:
-        self.rate_limit = seconds(self.name, "rate_limit", rate_limit, zero=True)
-        self.margin = number(self.name, "margin", margin, 0.0, above=True)
-        self.tick = seconds(self.name, "tick", tick, zero=True)
+        own = Options("governor", self.name)
+        self.rate_limit = own.seconds("rate_limit", rate_limit, zero=True)
+        self.margin = own.number("margin", margin, above=True)
+        self.tick = own.seconds("tick", tick, zero=True)
         self.util_est, self.invariant = bool(util_est), bool(invariant)
         self.skip_inefficient = bool(skip_inefficient)
         self._boosts: list[IowaitBoost] = []
@@ -175,10 +176,11 @@ class SchedutilL4t(Governor):
         invariant: bool = True,
         tick: str | float = 0.0,
     ) -> None:
-        self.up_rate_limit = seconds(self.name, "up_rate_limit", up_rate_limit, zero=True)
-        self.down_rate_limit = seconds(self.name, "down_rate_limit", down_rate_limit, zero=True)
-        self.margin = number(self.name, "margin", margin, 0.0, above=True)
-        self.tick = seconds(self.name, "tick", tick, zero=True)
+        own = Options("governor", self.name)
+        self.up_rate_limit = own.seconds("up_rate_limit", up_rate_limit, zero=True)
+        self.down_rate_limit = own.seconds("down_rate_limit", down_rate_limit, zero=True)
+        self.margin = own.number("margin", margin, above=True)
+        self.tick = own.seconds("tick", tick, zero=True)
         self.invariant = bool(invariant)
         self._cpus: list[_Cpu] = []
         self._wanted, self._changed_at = 0.0, -inf

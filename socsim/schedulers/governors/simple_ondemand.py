@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from socsim.errors import UsageError
 from socsim.schedulers.governors.base import Governor
-from socsim.schedulers.governors.options import choice, number
 from socsim.schedulers.governors.view import DomainView
+from socsim.schedulers.options import Options
 
 __all__ = ["DRIVERS", "SimpleOndemand"]
 
@@ -63,13 +63,12 @@ class SimpleOndemand(Governor):
     def __init__(
         self, upthreshold: float | None = None, downdifferential: float | None = None, driver: str = ""
     ) -> None:
-        self.driver = choice(self.name, "driver", driver, tuple(filter(None, DRIVERS))) if driver else ""
+        own = Options("governor", self.name)
+        self.driver = own.one_of("driver", driver, tuple(filter(None, DRIVERS))) if driver else ""
         up, down = DRIVERS[self.driver]
-        self.upthreshold = number(
-            self.name, "upthreshold", up if upthreshold is None else upthreshold, 0.0, 100.0, above=True
-        )
-        self.downdifferential = number(
-            self.name, "downdifferential", down if downdifferential is None else downdifferential, 0.0, 100.0
+        self.upthreshold = own.percent("upthreshold", up if upthreshold is None else upthreshold, above=True)
+        self.downdifferential = own.percent(
+            "downdifferential", down if downdifferential is None else downdifferential
         )
         if self.downdifferential > self.upthreshold:
             raise UsageError(

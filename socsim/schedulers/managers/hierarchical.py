@@ -11,11 +11,11 @@ from socsim.schedulers.managers.budgets import accuracy, admissible, budget, by_
 from socsim.schedulers.managers.clockplan import Key, Plan, Planner
 from socsim.schedulers.managers.device import AppState, DeviceManager, DeviceState, Range, Setting
 from socsim.schedulers.managers.mapping import Alternatives, Mapper
-from socsim.schedulers.managers.options import count, fraction, one_of, seconds, some_of, watts
 from socsim.schedulers.managers.outlook import Demand, Table, foresee
 from socsim.schedulers.managers.spaces import Clocks, Space, pinned, space_of
 from socsim.schedulers.managers.sublevels import Sublevels
 from socsim.schedulers.managers.watch import Watch
+from socsim.schedulers.options import Options
 
 __all__ = ["KNOBS", "Hierarchical", "check_rail"]
 
@@ -126,16 +126,19 @@ class Hierarchical(DeviceManager):
         review: float | str = "1 s",
         horizon: float | str = "10 s",
     ) -> None:
-        own = self.name
+        own = Options("manager", self.name)
         self.rail, self.power, self.knobs = rail, power, knobs
         self.period, self.review, self.horizon = period, review, horizon
-        self.policies = one_of(own, "policies", policies, ("together", "apart"))
-        self.yields = one_of(own, "yields", yields, ("latency", "accuracy"))
-        self.margin = fraction(own, "margin", margin)
-        self.window, self.patience = count(own, "window", window, 1), count(own, "patience", patience, 1)
-        self._cap, self._knobs = watts(own, "power", power), some_of(own, "knobs", knobs, KNOBS)
-        self._review, self._horizon = seconds(own, "review", review), seconds(own, "horizon", horizon)
-        seconds(own, "period", period)
+        self.policies = own.one_of("policies", policies, ("together", "apart"))
+        self.yields = own.one_of("yields", yields, ("latency", "accuracy"))
+        self.margin = own.number("margin", margin, 0.0, 1.0, below=True)
+        self.window, self.patience = own.count("window", window, 1), own.count("patience", patience, 1)
+        self._cap, self._knobs = own.watts("power", power), own.some_of("knobs", knobs, KNOBS)
+        self._review, self._horizon = (
+            own.seconds("review", review, endless=True),
+            own.seconds("horizon", horizon, endless=True),
+        )
+        own.seconds("period", period, endless=True)
         self._watches: dict[str, Watch] = {}
         self._clocks: Clocks | None = None
         self._told = Setting()

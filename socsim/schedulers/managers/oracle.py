@@ -9,11 +9,11 @@ from socsim.schedulers.managers.candidates import Candidate
 from socsim.schedulers.managers.device import AppState, DeviceManager, DeviceState, Rehearsal, Setting
 from socsim.schedulers.managers.hierarchical import KNOBS, check_rail
 from socsim.schedulers.managers.offline import Offline, PhaseReport, at_rest
-from socsim.schedulers.managers.options import count, fraction, one_of, seconds, some_of, watts
 from socsim.schedulers.managers.outlook import Table
 from socsim.schedulers.managers.phases import Phase, Score, phases, score
 from socsim.schedulers.managers.search import Found, Search
 from socsim.schedulers.managers.spaces import Clocks, Space, pinned, space_of
+from socsim.schedulers.options import Options
 
 __all__ = ["Oracle", "PhaseReport"]
 
@@ -81,13 +81,13 @@ class Oracle(DeviceManager):
         effort: int = 200,
         rows: int = 4000,
     ) -> None:
-        own = self.name
+        own = Options("manager", self.name)
         self.rail, self.power, self.knobs, self.settle = rail, power, knobs, settle
-        self.judge = one_of(own, "judge", judge, ("share", "mean"))
-        self.in_time = in_time if in_time == 1.0 else fraction(own, "in_time", in_time)
-        self.effort, self.rows = count(own, "effort", effort, 1), count(own, "rows", rows, 1)
-        self._cap, self._knobs = watts(own, "power", power), some_of(own, "knobs", knobs, KNOBS)
-        self._settle = seconds(own, "settle", settle)
+        self.judge = own.one_of("judge", judge, ("share", "mean"))
+        self.in_time = own.number("in_time", in_time, 0.0, 1.0)
+        self.effort, self.rows = own.count("effort", effort, 1), own.count("rows", rows, 1)
+        self._cap, self._knobs = own.watts("power", power), own.some_of("knobs", knobs, KNOBS)
+        self._settle = own.seconds("settle", settle, endless=True)
         self._plan: list[tuple[float, Setting]] = []
         self.report: Sequence[PhaseReport] = ()
 

@@ -13,7 +13,7 @@ from socsim.errors import UsageError
 from socsim.schedulers.catalogue import Catalogue
 from socsim.schedulers.managers.base import Manager
 from socsim.schedulers.managers.device import DeviceManager
-from socsim.schedulers.managers.options import seconds
+from socsim.schedulers.options import Options
 
 __all__ = [
     "GROUP",
@@ -51,7 +51,7 @@ def _common(cls: type) -> tuple[str, ...]:
 def _check(name: str, options: Mapping[str, Any]) -> None:
     for setting, value in options.items():
         if value is not None:
-            seconds(name, setting, value)
+            Options("manager", name).seconds(setting, value, endless=True)
 
 
 MANAGERS: Catalogue[AnyManager] = Catalogue(

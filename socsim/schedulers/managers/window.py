@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 
 from socsim.schedulers.managers.base import Manager
-from socsim.schedulers.managers.options import count, percent, seconds
 from socsim.schedulers.managers.view import ManagerView
+from socsim.schedulers.options import Options
 from socsim.workloads.targets import Target
 
 __all__ = ["LatencyWindow"]
@@ -62,11 +62,14 @@ class LatencyWindow(Manager):
         skip: int = 20,
         outlier: float | str = "90 ms",
     ) -> None:
-        own = self.name
-        self.target, self.top1 = target, percent(own, "top1", top1)
-        self.window, self.skip = count(own, "window", window, 1), count(own, "skip", skip, 0)
+        own = Options("manager", self.name)
+        self.target, self.top1 = target, own.percent("top1", top1)
+        self.window, self.skip = own.count("window", window, 1), own.count("skip", skip, 0)
         self.outlier = outlier
-        self._target_s, self._outlier_s = seconds(own, "target", target), seconds(own, "outlier", outlier)
+        self._target_s, self._outlier_s = (
+            own.seconds("target", target, endless=True),
+            own.seconds("outlier", outlier, endless=True),
+        )
         self._seen = self._kept = 0
         self._times: deque[float] = deque(maxlen=window)
         self._before: int | None = None
