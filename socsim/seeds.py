@@ -10,6 +10,8 @@ from socsim.errors import UsageError
 __all__ = ["read_seeds"]
 
 _RANGE = re.compile(r"\s*([0-9]+)\s*\.\.\s*([0-9]+)\s*")
+_MOST = 1_000_000
+"""Seeds that one text may stand for: a slip of the finger fills no memory."""
 _FORMS = "seeds are a whole number from 0, a range such as 0..9, or several between commas"
 
 
@@ -19,7 +21,7 @@ def read_seeds(written: int | str | Sequence[int]) -> tuple[int, ...]:
     Raises
     ------
     UsageError
-        Something else, a range that runs backwards, none at all, or one twice.
+        Something else, a range that runs backwards or is longer than a million, none at all, or one twice.
     """
     if isinstance(written, str):
         seeds = [seed for part in written.split(",") for seed in _part(part, written)]
@@ -42,6 +44,10 @@ def _part(text: str, written: str) -> Sequence[int]:
         first, last = int(match[1]), int(match[2])
         if first > last:
             raise UsageError(f"the range {first}..{last} runs backwards; write {last}..{first}")
+        if last - first >= _MOST:
+            raise UsageError(
+                f"the range {first}..{last} has {last - first + 1} seeds; at most {_MOST} are taken"
+            )
         return range(first, last + 1)
     if not (text.strip().isascii() and text.strip().isdecimal()):
         raise UsageError(f"{_FORMS}; got {written!r}")

@@ -39,6 +39,8 @@ def test_seeds(written, seeds) -> None:
         (True, "seeds are a whole number from 0"),
         ([1, "2"], "seeds are a whole number from 0"),
         ([], "seeds are a whole number from 0, a range such as 0..9, or several between commas; got none"),
+        ("1..99999999999", "the range 1..99999999999 has 99999999999 seeds; at most 1000000 are taken"),
+        ("0..1000000", "the range 0..1000000 has 1000001 seeds; at most 1000000 are taken"),
         ("0..2,1", "seed 1 is there twice in '0..2,1', and would only say the same again"),
     ],
 )

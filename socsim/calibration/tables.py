@@ -104,11 +104,11 @@ def find_table(name: str | Path) -> Path:
     path = Path(name)
     if str(name) in TABLES and not path.is_file():
         return table_path(str(name))
-    if path.is_dir():
+    if str(name) and path.is_dir():
         raise FileError(
             str(name), [Fault(0, 0, "", f"is a directory; give a .csv file, or one of {', '.join(TABLES)}")]
         )
-    if path.exists():
+    if path.is_file():
         return path
     if path.suffix.lower() == ".csv":
         raise FileError(str(name), [Fault(0, 0, "", "there is no such file")])

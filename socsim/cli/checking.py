@@ -45,6 +45,8 @@ def check_file(file: str) -> str:
         The file cannot be read, is of no kind that socsim knows, or has faults.
     """
     path = Path(file)
+    if not file:
+        raise UsageError("an empty name is no file")
     if path.is_dir():
         raise UsageError(f"{file}: is a directory; name a file")
     if not path.is_file():

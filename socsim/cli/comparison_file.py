@@ -163,14 +163,13 @@ def load_comparison(path: str | Path, overrides: Iterable[str] = ()) -> Comparis
     """
     spec = yamlfile.validate(yamlfile.read(Path(path)), ComparisonSpec)
     changes = located(dict(_override(text) for text in overrides), Path.cwd())
+    changed = {**located(spec.model_dump(), Path(path).parent), **changes}
     try:
-        return ComparisonSpec.model_validate({**located(spec.model_dump(), Path(path).parent), **changes})
+        return ComparisonSpec.model_validate(changed)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UsageError(
-            f"{path} with overrides: {key}: {yamlfile.sentence(first, first['input'])}"
-        ) from None
+        loc, first = yamlfile.first_fault(changed, error)
+        told = yamlfile.sentence(first, first["input"])
+        raise UsageError(f"{path} with overrides: {yamlfile.dotted(loc)}: {told}") from None
 
 
 def _override(text: str) -> tuple[str, Any]:

@@ -56,6 +56,10 @@ def run(
     path = _resolve(experiment)
     _warn_of_changes(Path(path))
     if is_comparison(path):
+        if slowdown:
+            raise click.UsageError(
+                "--slowdown is for experiments, and this file is a comparison of schedulers"
+            )
         comparison = run_comparison(path, changes, kernels=output is not None)
         report(comparison, as_json=as_json, verbose=verbose, quiet=quiet)
         written = comparison.save(output, overrides=changes) if output else None

@@ -175,7 +175,7 @@ def _find(name: str | os.PathLike[str]) -> Path:
     path = Path(text)
     if path.is_file():
         return path
-    if path.is_dir():
+    if text and path.is_dir():
         raise yamlfile.fail(text, "is a directory; name a file")
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         raise yamlfile.fail(text, "no such file")

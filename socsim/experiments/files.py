@@ -37,7 +37,7 @@ def describe_experiment(path: str | Path) -> str:
 
 def _find(path: str | Path) -> Path:
     file = Path(path)
-    if file.suffix or file.exists():
+    if file.suffix or (str(path) and file.exists()):
         return file
     if str(path) not in experiment_names():
         raise UnknownNameError(

@@ -77,8 +77,7 @@ def _revalidate(
     try:
         return ExperimentSpec.model_validate(config)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        loc = yamlfile.plain_loc(config, first)
+        loc, first = yamlfile.first_fault(config, error)
         raise UsageError(f"{file} with overrides: {complaint(_as_typed(loc, typed), first)}") from None
 
 

@@ -205,10 +205,8 @@ def _sentence(error: ValidationError) -> str:
     found = []
     for detail in error.errors(include_url=False):
         cause = detail.get("ctx", {}).get("error")
-        message = detail["msg"].removeprefix("Value error, ")
-        if detail["type"] in ("greater_than", "float_parsing"):
-            message += f", got {detail['input']!r}"
-        faults = cause.faults if isinstance(cause, RelativeFaults) else [((), message)]
+        told_as_one = [((), yamlfile.sentence(detail, detail["input"]))]
+        faults = cause.faults if isinstance(cause, RelativeFaults) else told_as_one
         for inner, told in faults:
             found.append(f"{'.'.join(map(str, (*detail['loc'], *inner)))}: {told}")
     return "; ".join(found)

@@ -113,6 +113,9 @@ def check_output(target: str | Path) -> Path:
         raise UsageError(
             f"output directory {str(target)!r} is where you are; name one below it, such as 'out'"
         )
+    above = next(parent for parent in path.parents if parent.exists())
+    if not above.is_dir():
+        raise UsageError(f"output directory {str(target)!r} cannot be made: {str(above)!r} is a file")
     foreign = _foreign_file(path)
     if foreign:
         raise UsageError(

@@ -154,6 +154,8 @@ def _variants(name: str, written: Mapping[str, Any]) -> Axis:
 def _ranged(name: str, text: str) -> Axis:
     try:
         found = read_range(text)
+        if found is not None and found.whole:
+            found.check_size()
     except ValueError as error:
         raise _fault(str(error)) from None
     if found is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from socsim.errors import nearest
 from socsim.sweeps.axes import Axis, Label, Setting, labels_of
-from socsim.sweeps.ranges import Range, read_range
+from socsim.sweeps.ranges import MOST_VALUES, Range, read_range
 from socsim.words import counted
 from socsim.yamlfile import Loc, RelativeFaults
 
@@ -123,7 +123,7 @@ def _zipped(name: str, block: Mapping[str, Any], place: Loc) -> JointAxis:
 
 
 def _listed(key: str, values: Any, place: Loc) -> tuple[str, Sequence[Label], Sequence[Any]]:
-    found = _range(values, place) if isinstance(values, str) else None
+    found = _range(values, place, listed=True) if isinstance(values, str) else None
     if found is not None and (found.whole or found.step is not None or found.count is not None):
         numbers = found.numbers()
         return found.column(key), numbers, [found.written(number) for number in numbers]
@@ -166,6 +166,8 @@ def sample_axes(block: Any) -> Iterator[JointAxis]:
         if isinstance(number, bool) or not isinstance(number, int) or number < least:
             place = (name,) if name in block else ()
             raise _fault(place, f"{name} should be a whole number from {least}, got {number!r}")
+        if name == "points" and number > MOST_VALUES:
+            raise _fault((name,), f"points should be at most {MOST_VALUES}, got {number}")
     over = block.get("over")
     if not isinstance(over, Mapping) or not over:
         place = ("over",) if "over" in block else ()
@@ -204,11 +206,14 @@ def _latin(rng: Random, count: int) -> list[float]:
     return [(i + rng.random()) / count for i in order]
 
 
-def _range(text: str, place: Loc) -> Range | None:
+def _range(text: str, place: Loc, *, listed: bool = False) -> Range | None:
     try:
-        return read_range(text)
+        found = read_range(text)
+        if listed and found is not None and found.whole:
+            found.check_size()
     except ValueError as error:
         raise _fault(place, str(error)) from None
+    return found
 
 
 def _fault(place: Loc, message: str) -> RelativeFaults:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, fields
 from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from socsim.sweeps.shorthand import full_key
 __all__ = ["Sweep", "load_sweep"]
 
 _PREFIX = "sweep."
+_MOST_POINTS = 10_000_000
+"""What a slip of the finger may cost: each point is checked before any is run."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +128,9 @@ class Sweep:
         try:
             return make_experiment(self.document, config)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
+            loc, first = yamlfile.first_fault(config, error)
             unknown = first["type"] == "extra_forbidden"
-            place, key = self.origin(point, yamlfile.plain_loc(config, first), key=unknown)
+            place, key = self.origin(point, loc, key=unknown)
             message = complaint(key, first).removeprefix(f"{key}: " if key in place else "")
             raise FileError(self.document.path, [self.fault(place, message, key=unknown)]) from None
 
@@ -255,11 +258,15 @@ def _axes(
     document: yamlfile.Document, block: Mapping[str, Any], given: Mapping[str, Any]
 ) -> tuple[Axis, ...]:
     try:
-        return make_axes(block)
+        axes = make_axes(block)
+        points = prod(len(axis) for axis in axes)
+        if points > _MOST_POINTS:
+            raise yamlfile.RelativeFaults([((), f"has {points} points; at most {_MOST_POINTS} are run")])
     except yamlfile.RelativeFaults as error:
         sweep = Sweep(document, {}, (), frozenset(given))
         faults = [sweep.fault(("sweep", *loc), message) for loc, message in error.faults]
         raise FileError(document.path, faults) from None
+    return axes
 
 
 def _chosen(name: str, own: Any, given: Any) -> Any:

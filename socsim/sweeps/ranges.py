@@ -10,7 +10,10 @@ from typing import Any
 
 from socsim import units
 
-__all__ = ["Range", "read_range"]
+__all__ = ["MOST_VALUES", "Range", "read_range"]
+
+MOST_VALUES = 1_000_000
+"""Values that a range may list: a slip of the finger fills no memory."""
 
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _UNIT = r"(?!(?:by|in|log)\b)[^\s.0-9][^\s]*?"
@@ -53,12 +56,27 @@ class Range:
         """Whether it is one of whole numbers, and written so."""
         return not self.unit and all(int(n.as_tuple().exponent) >= 0 for n in (self.low, self.high))
 
+    @property
+    def size(self) -> int:
+        """How many values a range has that says its steps, or is one of whole numbers."""
+        return self.count or int((self.high - self.low) / (self.step or Decimal(1))) + 1
+
+    def check_size(self) -> None:
+        """Refuse to list all values of a range where that would fill the memory.
+
+        Raises
+        ------
+        ValueError
+            They are more than :data:`MOST_VALUES`.
+        """
+        if self.size > MOST_VALUES:
+            raise ValueError(f"the range has {self.size} values; at most {MOST_VALUES} are taken")
+
     def numbers(self) -> list[int] | list[float]:
         """All values of a range that says its steps, or is one of whole numbers, as numbers in its unit."""
         if self.count is None:
             step = self.step or Decimal(1)
-            steps = int((self.high - self.low) / step)
-            found = [self.low + i * step for i in range(steps + 1)]
+            found = [self.low + i * step for i in range(self.size)]
         else:
             parts = max(1, self.count - 1)
             found = [self._between(Decimal(i) / parts) for i in range(self.count)]
@@ -116,7 +134,10 @@ def read_range(text: str) -> Range | None:
     step = None if found["step"] is None else Decimal(found["step"])
     count = None if found["count"] is None else int(found["count"])
     _check(text, low, step, count, found["log"] is not None)
-    return Range(low, high, unit, step, count, found["log"] is not None)
+    made = Range(low, high, unit, step, count, found["log"] is not None)
+    if step is not None or count is not None:
+        made.check_size()
+    return made
 
 
 def _check(text: str, low: Decimal, step: Decimal | None, count: int | None, log: bool) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from socsim import units
 from socsim._version import __version__
 from socsim.errors import SocsimError
 from socsim.simulation.setups import Setups
@@ -129,7 +130,7 @@ def _failed(task: Task, number: int, attempt: int, error: BaseException, seconds
         return failure(number, attempt, "time", message, _trace(error), seconds)
     if any(issubclass(kind, MemoryError) for kind in kinds):
         size = task.limits.memory_bytes
-        allowed = f"than the {size / 1e6:.0f} MB that a run may take" if size else "than there is"
+        allowed = f"than the {units.format(size, 'size')} that a run may take" if size else "than there is"
         return failure(number, attempt, "memory", f"needed more memory {allowed}", "", seconds)
     message = str(error) if isinstance(error, SocsimError) else f"{type(error).__name__}: {error}"
     return failure(number, attempt, "error", message, _trace(error), seconds)

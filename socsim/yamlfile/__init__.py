@@ -17,7 +17,7 @@ from socsim.yamlfile.document import (
     in_file,
 )
 from socsim.yamlfile.reading import read, value_of
-from socsim.yamlfile.validation import plain_loc, sentence, validate
+from socsim.yamlfile.validation import first_fault, sentence, validate
 
 __all__ = [
     "Document",
@@ -29,8 +29,8 @@ __all__ = [
     "dotted",
     "fail",
     "fault_at",
+    "first_fault",
     "in_file",
-    "plain_loc",
     "read",
     "sentence",
     "validate",

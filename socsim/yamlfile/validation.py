@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -12,7 +12,7 @@ from socsim.errors import FileError, nearest
 from socsim.yamlfile import keys
 from socsim.yamlfile.document import Document, FileFault, Loc, RelativeFaults, kind_of
 
-__all__ = ["plain_loc", "sentence", "validate"]
+__all__ = ["first_fault", "sentence", "validate"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -47,14 +47,20 @@ def validate(document: Document, model: type[Model], more: Iterable[FileFault] =
 
 def _joined(document: Document, details: Iterable[ErrorDetails]) -> list[ErrorDetails]:
     """Errors of pydantic, with one for a value that is of none of several types."""
-    joined: list[ErrorDetails] = []
+    return [detail for _, detail in _told(details, lambda detail: _clean(document, detail))]
+
+
+def _told(
+    details: Iterable[ErrorDetails], place: Callable[[ErrorDetails], Loc]
+) -> list[tuple[Loc, ErrorDetails]]:
+    joined: list[tuple[Loc, ErrorDetails]] = []
     for detail in details:
-        before = joined[-1] if joined else None
-        same = before and _clean(document, before) == _clean(document, detail)
-        if before and same and {before["type"], detail["type"]} <= keys.TYPE_ERRORS:
+        loc = place(detail)
+        own, before = joined[-1] if joined else (None, detail)
+        if loc == own and {before["type"], detail["type"]} <= keys.TYPE_ERRORS:
             before["msg"] = f"{before['msg']} or {keys.words(detail).removeprefix('should be ')}"
         else:
-            joined.append(detail)
+            joined.append((loc, detail))
     return joined
 
 
@@ -82,18 +88,31 @@ def _tag(detail: ErrorDetails) -> str:
     return str(detail["ctx"]["discriminator"]).strip("'")
 
 
-def plain_loc(data: Any, detail: ErrorDetails) -> Loc:
-    """An error's location in plain data, without the names of union members that pydantic weaves in."""
+def first_fault(data: Any, error: ValidationError) -> tuple[Loc, ErrorDetails]:
+    """The first thing that is wrong with plain data, and where, without the names of union members."""
+    return _told(error.errors(include_url=False), lambda detail: _plain_loc(data, detail))[0]
+
+
+def _plain_loc(data: Any, detail: ErrorDetails) -> Loc:
     kept: list[str | int] = []
     for part in detail["loc"]:
         if isinstance(data, Mapping) and part == data.get("kind"):
             continue
-        kept.append(part)
-        inside = isinstance(data, list) or (isinstance(data, Mapping) and part in data)
-        data = data[part] if inside else None
+        if _is_step(data, part):
+            data = data[part]
+            kept.append(part)
+    if detail["type"] == "missing":
+        kept.append(detail["loc"][-1])
     if detail["type"].startswith("union_tag"):
         kept.append(_tag(detail))
     return tuple(kept)
+
+
+def _is_step(data: Any, part: str | int) -> bool:
+    """Whether a part of a location leads into plain data."""
+    if isinstance(data, Sequence) and not isinstance(data, str):
+        return isinstance(part, int) and part < len(data)
+    return isinstance(data, Mapping) and part in data
 
 
 def _clean(document: Document, detail: ErrorDetails) -> Loc:
