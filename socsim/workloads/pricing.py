@@ -50,6 +50,7 @@ class Pricer:
         self.sharing = sharing_of(device.sharing, copies=library.copies)
         """What the library pays to share tensors with each accelerator."""
         self._layouts: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._classes: dict[tuple[str, str, str], str] = {}
         self._costs: dict[tuple[object, ...], KernelCost] = {}
         self._supports: dict[tuple[str, str, str, str], str | None] = {}
 
@@ -62,7 +63,7 @@ class Pricer:
         UsageError
             There is none.
         """
-        found = tuple(p for p in self.device.processors if self._dtypes(p))
+        found = tuple(self._dtypes)
         if not found:
             known = ", ".join(sorted({library for library, *_ in self.device.calibrations})) or "none"
             raise UsageError(
@@ -75,9 +76,12 @@ class Pricer:
         """Processors that can share one inference: those that need no quantisation beyond the wanted data type."""
         return tuple(p for p in self.processors if self.dtype == "int8" or self.dtype_on(p) != "int8")
 
-    def _dtypes(self, processor: str) -> tuple[str, ...]:
-        has = {k[2] for k in self.device.calibrations if k[:2] == (self.library.name, processor)}
-        return tuple(d for d in self.library.dtypes(processor) if d in has)
+    @cached_property
+    def _dtypes(self) -> dict[str, str]:
+        """Data type that each processor computes in."""
+        has = {k[1:3] for k in self.device.calibrations if k[0] == self.library.name}
+        kept = {p: [d for d in self.library.dtypes(p) if (p, d) in has] for p in self.device.processors}
+        return {p: self._wanted if self._wanted in found else found[0] for p, found in kept.items() if found}
 
     def dtype_on(self, processor: str) -> str:
         """Data type that a processor computes in: the wanted one, or the library's first that is calibrated.
@@ -87,11 +91,11 @@ class Pricer:
         UnknownNameError
             The library is not calibrated for the processor on this device.
         """
-        has = self._dtypes(processor)
-        if not has:
+        found = self._dtypes.get(processor)
+        if found is None:
             kind = f"processor of library {self.library.name!r} on {self.device.name!r}:"
             raise UnknownNameError(kind, processor, self.processors)
-        return self._wanted if self._wanted in has else has[0]
+        return found
 
     def shared_width(self, processor: str) -> int:
         """Bytes of an element that the CPU and a processor share: the wider of both data types.
@@ -156,7 +160,7 @@ class Pricer:
         if obstacle:
             raise PlanError(f"operator {op.name!r} ({op.type}) cannot run on {processor!r}: {obstacle}")
         calibration = self.calibration(processor, layout, dtype)
-        kernel_class = self.library.kernel_class(op, self.graph, processor, calibration.layout)
+        kernel_class = self._class(op, processor, calibration.layout)
         if processor != "cpu":
             accelerator = self.device.accelerators[processor]
             return accelerator_cost(self.graph, op, kernel_class, calibration, accelerator, part=part)
@@ -170,6 +174,13 @@ class Pricer:
             part=part,
             chunking=self.library.chunking,
         )
+
+    def _class(self, op: Operator, processor: str, layout: str) -> str:
+        """Kernel class of an operator, which all its parts have."""
+        key = (op.name, processor, layout)
+        if key not in self._classes:
+            self._classes[key] = self.library.kernel_class(op, self.graph, processor, layout)
+        return self._classes[key]
 
     @cached_property
     def host_core(self) -> int:
