@@ -357,7 +357,9 @@ def test_a_delay_that_began_earlier_ends_earlier() -> None:
     ends: list[float] = []
 
     def launch(event: object, since: float) -> None:
-        done = lambda _: ends.append(bench.env.now)
+        def done(_: object) -> None:
+            ends.append(bench.env.now)
+
         bench.executor.launch(Fragment(graph, "a", 0, context, done, since={0: since}))
 
     for since in (1.0, -5.0):

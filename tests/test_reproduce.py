@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from socsim.errors import SimulationError
 from socsim.reproduce import journal as journal_module
 from socsim.reproduce.chart import Bars, Grid, Lines, Points, Series, Table
 from socsim.reproduce.claim import Claim, Effort, Finding, Job, Measure, band
@@ -213,6 +216,16 @@ def wait_long(seconds: float) -> float:
     """Takes a while."""
     time.sleep(seconds)
     return seconds
+
+
+def die(seed: int) -> float:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return float(seed)
+
+
+def test_a_process_that_dies_is_told_in_a_sentence() -> None:
+    with pytest.raises(SimulationError, match=r"died.*run the same command again"):
+        list(reproduce([claim(function=die)], Effort(2), workers=2))
 
 
 KILLED = """

@@ -207,6 +207,22 @@ def test_the_granularity_that_loses_least_is_held_against_the_best() -> None:
     assert chart.texts[0][:2] == ["part\n20.0 ms", "network\n10.0 ms"]
 
 
+def test_what_a_granularity_loses_is_looked_for_where_it_surely_does() -> None:
+    """Networks lose 10 % in one cell with every seed, and half on the mean in another, which two seeds do not tell."""
+    sure, noisy = ("xiaomi-9", "resnet50", 0), ("xiaomi-9", "resnet50", 3)
+    times = {(s, cell): [50.0, 50.0, 50.0] for s in granularity.SCHEDULERS for cell in (sure, noisy)}
+    times |= {("part (codl)", cell): [10.0, 10.0, 10.0] for cell in (sure, noisy)}
+    times |= {("network (gpu)", sure): [11.0, 11.0, 11.0], ("network (gpu)", noisy): [5.0, 10.0, 30.0]}
+    own = granularity.Map(times, (sure, noisy), 3)
+    assert own.losses("network", range(3)) == {sure: pytest.approx(1.1), noisy: 1.5}
+    assert own.sure_losses("network", range(3))[noisy] < 0.0
+    assert own.kept(range(3)) == ("part", sure, 1.0)
+    times |= {("network (gpu)", noisy): [20.0, 20.0, 20.0], ("part (codl)", noisy): [40.0, 40.0, 40.0]}
+    again = granularity.Map(times, (sure, noisy), 3)
+    assert again.kept(range(3)) == ("network", sure, pytest.approx(1.1))
+    assert [again.regret(seed) for seed in range(3)] == [pytest.approx(1.1)] * 3
+
+
 def test_a_granularity_has_the_scheduler_that_is_better_on_the_mean() -> None:
     cells = (("xiaomi-9", "resnet50", 1),)
     times = {(s, cells[0]): [9.0, 9.0] for s in granularity.SCHEDULERS}

@@ -9,9 +9,11 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from typing import Any, NamedTuple
 
+from socsim.errors import SimulationError
 from socsim.reproduce.claim import Claim, Effort, Job
 from socsim.reproduce.journal import Journal
 from socsim.reproduce.verdict import Report, judge
@@ -128,6 +130,11 @@ def _pooled(tasks: Sequence[_Task], workers: int) -> Iterator[tuple[_Task, str]]
         futures = {pool.submit(_perform, task.job): task for task in tasks}
         for future in as_completed(futures):
             yield futures.pop(future), future.result()
+    except BrokenProcessPool as error:
+        raise SimulationError(
+            "a process that simulated for the claims died, for want of memory, say; what is done is kept: "
+            "run the same command again to go on"
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
