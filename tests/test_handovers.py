@@ -16,6 +16,7 @@ from corekit import BUFFER, CPU, DSP, net, pricer, toy, trace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from socsim.devices.opp import Opp
 from socsim.simulation.handovers import CPU as ON_CPU
 from socsim.simulation.handovers import NOTHING, Handovers, Place
 from socsim.simulation.kernelgraph import Entry, Step, compress
@@ -169,6 +170,22 @@ def test_an_accelerator_of_wide_elements_shares_wide_ones(
     assert own.steps[0].entries[0].moved == 64.0
 
 
+# --- what the steps say ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("sd", "spread"), [(0.0, None), (0.25, (0.25, 0.125, 2.0))])
+def test_only_the_cpu_s_wait_is_spread(sd: float, spread: tuple[float, float, float] | None) -> None:
+    """What it waits for has been seen to take longer and shorter; a mean alone is a constant."""
+    own = handovers(own=pricer(PAIR, toy(sync_sd=sd)), a=BUFFERED, b=ON_CPU)
+    own.require(["a"], ON_CPU, "c")
+    own.require(["b"], BUFFERED, "d")
+    told = [[(e.kind, e.operator, e.source, e.target, e.spread) for e in s.entries] for s in own.steps]
+    assert told == [
+        [("map", "c", "gpu", "cpu", None), ("sync", "c", "gpu", "cpu", spread)],
+        [("map", "d", "cpu", "gpu", None), ("sync", "d", "cpu", "gpu", None)],
+    ]
+
+
 # --- teams ----------------------------------------------------------------------------------------------------
 
 
@@ -188,6 +205,13 @@ def test_their_speeds_are_those_of_the_data_type() -> None:
     own = handovers(own=pricer(PAIR, replace(device, clusters=clusters)), a=ON_CPU)
     assert own.weights((0, 2)) == (0.5, 1.0)
     assert own.weights((0, 2), "int8") == (0.25, 1.0)
+
+
+def test_their_speeds_are_those_of_their_highest_clocks() -> None:
+    device = toy()
+    big, little = device.clusters
+    device = replace(device, clusters=(replace(big, opps=(Opp(1.0, 1.0), Opp(4.0, 1.0))), little))
+    assert handovers(own=pricer(PAIR, device), a=ON_CPU).weights((0, 2)) == (0.125, 1.0)
 
 
 def test_parts_as_large_as_cores_are_fast_end_together(tmp_path: Path, monkeypatch) -> None:
