@@ -88,6 +88,14 @@ def test_closing_books_what_is_under_way_once() -> None:
     assert (executor.busy["gpu"], executor.dram_bytes) == (2.0, 2.0 * GB)
 
 
+@pytest.mark.parametrize("stepwise", [False, True])
+def test_a_slow_host_enqueues_at_its_own_pace(stepwise: bool) -> None:
+    """2 s of dispatching take a little core 4: kernels of 1 s begin at 4, 8 and 12."""
+    bench = Bench(stepwise=stepwise)
+    bench.launch([step(kernel(name, 1.0, dispatch=2.0)) for name in "klm"], host=2)
+    assert bench.run() == [("a.k", 4.0, 5.0), ("a.l", 8.0, 9.0), ("a.m", 12.0, 13.0)]
+
+
 # --- cores ----------------------------------------------------------------------------------------------------
 
 
@@ -267,6 +275,23 @@ def test_threads_that_lose_their_cores_leave_dram_to_others() -> None:
     assert bench.trace == [("a.k", 0.0, pytest.approx(2.5))]
 
 
+def test_threads_that_leave_give_their_share_back_and_may_come_again() -> None:
+    """5 GB/s each until 1 s, when they leave; from 2.5 s on, when the kernel is done, they move 8 again for 1 s."""
+    bench = Bench()
+    user, (thread,) = moving(bench, 8.0)
+    user.join()
+    bench.executor.cores.wake(thread)
+    bench.launch([step(kernel("k", 0.0, traffic=20.0 * GB))], "a")
+    at(bench, 1.0)
+    user.leave()
+    at(bench, 2.75)
+    assert bench.trace == [("a.k", 0.0, pytest.approx(2.5))]
+    assert bench.executor.accounts["p"].moved == pytest.approx(5.0 * GB)
+    user.join()
+    user.changed()
+    assert at(bench, 3.75).executor.dram_moved() == pytest.approx((20.0 + 5.0 + 8.0) * GB)
+
+
 def test_threads_without_traffic_take_no_part() -> None:
     bench = Bench()
     user, (thread,) = moving(bench, 0.0)
@@ -357,10 +382,8 @@ def test_a_delay_that_began_earlier_ends_earlier() -> None:
     ends: list[float] = []
 
     def launch(event: object, since: float) -> None:
-        def done(_: object) -> None:
-            ends.append(bench.env.now)
-
-        bench.executor.launch(Fragment(graph, "a", 0, context, done, since={0: since}))
+        fragment = Fragment(graph, "a", 0, context, lambda _: ends.append(bench.env.now), since={0: since})
+        bench.executor.launch(fragment)
 
     for since in (1.0, -5.0):
         bench.env.timeout(2.0).callbacks.append(lambda event, since=since: launch(event, since))

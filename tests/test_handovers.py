@@ -16,6 +16,7 @@ from corekit import BUFFER, CPU, DSP, net, pricer, toy, trace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from socsim.devices.opp import Opp
 from socsim.simulation.handovers import CPU as ON_CPU
 from socsim.simulation.handovers import NOTHING, Handovers, Place
 from socsim.simulation.kernelgraph import Entry, Step, compress
@@ -134,7 +135,9 @@ def test_only_the_share_that_changed_moves() -> None:
 def test_a_layout_is_changed_by_reading_and_writing_every_byte() -> None:
     own = handovers(a=IMAGE)
     own.require(["a"], ON_CPU, "c")
-    assert own.steps[0].entries[0].bytes == 2 * 64.0
+    (entry,) = own.steps[0].entries
+    assert (entry.operator, entry.source, entry.target) == ("c", "gpu", "gpu")
+    assert (entry.compute, entry.bytes, entry.reach) == (2.0, 2 * 64.0, 1e9)
 
 
 @given(st.lists(st.sampled_from([ON_CPU, IMAGE, BUFFERED, ON_DSP]), min_size=1, max_size=6))
@@ -151,15 +154,36 @@ def test_nothing_is_handed_over_twice(where: list[Place]) -> None:
 # --- the wider of two data types ------------------------------------------------------------------------------
 
 
-def test_an_accelerator_of_wide_elements_shares_wide_ones() -> None:
-    """The GPU has kernels of 4 B an element only, whatever the CPU computes with."""
+@pytest.mark.parametrize(("source", "target"), [(BUFFERED, ON_CPU), (ON_CPU, BUFFERED)])
+def test_an_accelerator_of_wide_elements_shares_wide_ones(
+    tmp_path: Path, source: Place, target: Place
+) -> None:
+    """The CPU computes with 1 B an element and the GPU has kernels of 4 B only: 64 B cross either way."""
     device = toy()
     ints = replace(device.calibrations["toy", "cpu", "fp32", ""], dtype="int8")
     clusters = tuple(replace(c, macs_per_cycle={**c.macs_per_cycle, "int8": 4.0}) for c in device.clusters)
     device = replace(device, clusters=clusters, calibrations={**device.calibrations, ints.key: ints})
-    own = handovers(own=Pricer(device, load_library(corekit.LIBRARY), PAIR, "int8"), a=BUFFERED)
-    own.require(["a"], ON_CPU, "c")
+    path = library(tmp_path, ("  cpu:\n    dtypes: [fp32]", "  cpu:\n    dtypes: [fp32, int8]"))
+    own = handovers(own=Pricer(device, load_library(path), PAIR, "int8"), a=source)
+    own.require(["a"], target, "c")
+    assert own.pricer.shared_width("cpu") == 1
     assert own.steps[0].entries[0].moved == 64.0
+
+
+# --- what the steps say ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("sd", "spread"), [(0.0, None), (0.25, (0.25, 0.125, 2.0))])
+def test_only_the_cpu_s_wait_is_spread(sd: float, spread: tuple[float, float, float] | None) -> None:
+    """What it waits for has been seen to take longer and shorter; a mean alone is a constant."""
+    own = handovers(own=pricer(PAIR, toy(sync_sd=sd)), a=BUFFERED, b=ON_CPU)
+    own.require(["a"], ON_CPU, "c")
+    own.require(["b"], BUFFERED, "d")
+    told = [[(e.kind, e.operator, e.source, e.target, e.spread) for e in s.entries] for s in own.steps]
+    assert told == [
+        [("map", "c", "gpu", "cpu", None), ("sync", "c", "gpu", "cpu", spread)],
+        [("map", "d", "cpu", "gpu", None), ("sync", "d", "cpu", "gpu", None)],
+    ]
 
 
 # --- teams ----------------------------------------------------------------------------------------------------
@@ -183,6 +207,13 @@ def test_their_speeds_are_those_of_the_data_type() -> None:
     assert own.weights((0, 2), "int8") == (0.25, 1.0)
 
 
+def test_their_speeds_are_those_of_their_highest_clocks() -> None:
+    device = toy()
+    big, little = device.clusters
+    device = replace(device, clusters=(replace(big, opps=(Opp(1.0, 1.0), Opp(4.0, 1.0))), little))
+    assert handovers(own=pricer(PAIR, device), a=ON_CPU).weights((0, 2)) == (0.125, 1.0)
+
+
 def test_parts_as_large_as_cores_are_fast_end_together(tmp_path: Path, monkeypatch) -> None:
     path = library(tmp_path, ("chunking: static", "chunking: capacity"))
     monkeypatch.setattr(corekit, "LIBRARY", path)
@@ -203,6 +234,16 @@ def test_tensors_are_transposed_one_after_the_other() -> None:
         ("cpu", [("transform", 8.0, 64.0)], {1}),
     ]
     assert own.steps[1].team == own.steps[2].team == own.pricer.team()
+
+
+@pytest.mark.usefixtures("turning")
+def test_transposing_is_a_kernel_of_the_cpu() -> None:
+    """It has an overhead as others do, and every value is read and written."""
+    own = handovers(own=pricer(PAIR, toy(cpu={"kernel_overhead": 4.0})), a=BUFFERED)
+    own.require(["a"], ON_CPU, "c")
+    (entry,) = own.steps[1].entries
+    assert (entry.operator, entry.source, entry.target) == ("c", "cpu", "cpu")
+    assert (entry.overhead, entry.compute, entry.bytes, entry.reach) == (4.0, 8.0, 2 * 64.0, 1e9)
 
 
 @pytest.mark.usefixtures("turning")
