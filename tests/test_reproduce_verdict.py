@@ -103,6 +103,7 @@ def test_a_claim_holds_with_all_of_its_measures() -> None:
         (band("m", "", 3.4), 2.72, "2.72x", "2.72x to 4.08x"),
         (band("m", "", 3.4), 2.71999, "2.71999x", "2.72x to 4.08x"),
         (Measure("m", "", None, 0.46, 0.50, "share"), 0.50004, "50.004 %", "46.000 % to 50.000 %"),
+        (Measure("m", "", None, 0.46, 0.50, "share"), 0.50, "50.0 %", "46.0 % to 50.0 %"),
         (Measure("m", "", None, 0.46, 0.50, "share"), 0.4801, "48.0 %", "46.0 % to 50.0 %"),
         (Measure("m", "", None, 77.0, None, "%"), 76.999, "76.999 %", "above 77.000 %"),
         (Measure("m", "", None, None, 60.0, "ms"), 60.04, "60.04 ms", "below 60 ms"),
