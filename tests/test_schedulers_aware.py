@@ -157,6 +157,11 @@ def test_a_processor_that_was_not_used_for_long_is_tried_once():
     assert [row.at(t) for t in times] == [["gpu"], ["gpu"], ["cpu"], ["dsp"], ["gpu"], ["cpu"], ["dsp"]]
 
 
+def test_after_a_long_rest_another_processor_is_tried_although_the_best_was_not_used_either():
+    row = Repeated()
+    assert [row.at(t, "gpu", "cpu") for t in (0.0, 6.0)] == [["gpu"], ["cpu"]]
+
+
 def test_each_application_tries_for_itself():
     row = Repeated()
     assert row.at(0.0) == ["gpu"]

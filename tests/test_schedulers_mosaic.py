@@ -17,6 +17,7 @@ from socsim.schedulers.predictors import ExactPredictor
 from socsim.schedulers.single import preferred_layouts
 from socsim.schedulers.validation import resolve
 from socsim.schedulers.view import Job, Load, View
+from socsim.workloads.graph import ModelGraph, Operator, Tensor
 
 # --- the path -----------------------------------------------------------------------------------------------
 
@@ -97,6 +98,20 @@ def test_the_layout_change_behind_another_accelerator_counts(micros, processor):
     graph = network({"a": (1e9, ""), "b": (micros * 2e3, "a")})
     view = view_of(graph, TinyLibrary({"dsp": ["b"]}), rates={("dsp", "task"): 100.0})
     assert [p.processor for p in Mosaic().plan(graph, view).values()] == ["dsp", processor]
+
+
+@pytest.mark.parametrize(("micros", "processor"), [(234, "cpu"), (238, "gpu")])
+def test_all_results_go_back_to_the_cpu(micros, processor):
+    """Two of 1000 B: 12 us in and half the time on the GPU, 106 us back: 236 us is even, and 230 us with one."""
+    tensors = [Tensor(n, (1, 250)) for n in ("input", "x", "y")]
+    graph = ModelGraph(
+        "two",
+        [Operator("a", "task", ("input",), ("x", "y"), macs=int(micros * 2e3))],
+        tensors,
+        ("input",),
+        ("x", "y"),
+    )
+    assert [p.processor for p in Mosaic().plan(graph, view_of(graph)).values()] == [processor]
 
 
 @settings(max_examples=60, deadline=None)
