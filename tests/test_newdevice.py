@@ -509,7 +509,7 @@ def without(kept: str = "") -> list[str]:
         (("spec.yaml", "--title", "T"), "give either a file or --cpu, --gpu, --memory and --title, not both"),
         (
             ("--cpu", CPU[0], "--memory", MEMORY, "--gpu", "own:500MHz:-3"),
-            "gpu.macs_per_cycle: Input should be greater than 0, got '-3'",
+            "gpu.macs_per_cycle: should be greater than 0, got '-3'",
         ),
         (
             ("--cpu", CPU[0], "--memory", MEMORY, *without()),

@@ -13,8 +13,10 @@ from results_samples import kernel, long_outcome, many_inferences, mixed_outcome
 
 from socsim.results.trace import trace_document, write_trace
 from socsim.results.trace_check import read_trace, trace_faults
+from socsim.simulation.framelog import FrameRecord
 from socsim.simulation.inferencelog import InferenceRecord
 from socsim.simulation.processlog import ProcessRecord, SpanRecord
+from socsim.simulation.records import ClockRecord, SwitchRecord, TemperatureRecord
 
 
 def names(document):
@@ -323,3 +325,151 @@ def test_many_inferences_nest_on_one_line():
     document = trace_document(mixed_outcome(inferences=many_inferences([10] * 20, period_ms=10), kernels=()))
     assert {track for track, *_ in slices(document)} == {"app"}
     assert trace_faults(document) == []
+
+
+# --- frames, switches and ids ---------------------------------------------------------------------
+
+
+def test_frames_last_from_their_vsync_to_their_composition():
+    """A dropped one to the vsync that it missed, a pending one to the end; those that overlap go on further lines."""
+    records = (
+        FrameRecord("film", 0, 0.000, 0.002, 0.001, "presented"),
+        FrameRecord("film", 1, 0.002, 0.004, 0.005, "late"),
+        FrameRecord("film", 2, 0.004, 0.006, -1.0, "dropped"),
+        FrameRecord("film", 3, 0.006, 0.012, -1.0, "pending"),
+        FrameRecord("film", 4, 0.008, 0.012, -1.0, "dropped"),
+        FrameRecord("film", 5, 0.009, 0.012, 0.009, "presented"),
+    )
+    document = trace_document(mixed_outcome(frames=records, inferences=(), kernels=()))
+    assert slices(document) == [
+        ("film", "film #0", "frame", 0.0, 1000.0),
+        ("film", "film #1 late", "frame", 2000.0, 3000.0),
+        ("film", "film #3 pending", "frame", 6000.0, 4000.0),
+        ("film (2)", "film #2 dropped", "frame", 4000.0, 2000.0),
+        ("film (2)", "film #4 dropped", "frame", 8000.0, 2000.0),
+    ]
+    args = [e["args"] for e in document["traceEvents"] if e["ph"] == "X"]
+    assert args[0] == {"status": "presented", "due_ms": 2.0}
+    assert trace_faults(document) == []
+
+
+def test_a_frame_composed_at_the_very_start_is_no_frame_under_way():
+    records = (FrameRecord("film", 0, 0.0, 0.002, 0.0, "presented"),)
+    assert slices(trace_document(mixed_outcome(frames=records, inferences=(), kernels=()))) == []
+
+
+def test_switches_come_before_the_inferences_that_wait_for_them():
+    """The last one is cut off by the end of the run."""
+    outcome = mixed_outcome(
+        kernels=(),
+        inferences=(InferenceRecord("app", 0, 0.0, 0.002, 0.005, "finished", -1.0, 3, "gpu"),),
+        switches=(
+            SwitchRecord("app", 0, 0.0, 0.002, 3, "gpu"),
+            SwitchRecord("app", 1, 0.008, 0.020, 1, ""),
+            SwitchRecord("nobody", 1, 0.008, 0.020, 1, ""),
+        ),
+    )
+    document = trace_document(outcome)
+    assert slices(document) == [
+        ("app", "switch to level 3 on gpu", "switch", 0.0, 2000.0),
+        ("app", "app #0", "inference", 2000.0, 3000.0),
+        ("app", "switch to level 1", "switch", 8000.0, 2000.0),
+    ]
+    args = {e["name"]: e["args"] for e in document["traceEvents"] if e["ph"] == "X"}
+    assert args["app #0"] == {"wait_ms": 2.0, "status": "finished", "level": 3, "place": "gpu"}
+    assert args["switch to level 1"] == {"level": 1}
+
+
+def test_arguments_of_a_kernel_are_those_that_say_something():
+    records = (
+        kernel("whole", 0, 1, kernel_class="gemm", dram_bytes=0.0),
+        kernel("half", 1, 2, kernel_class="", share=0.5),
+    )
+    events = trace_document(mixed_outcome(kernels=records))["traceEvents"]
+    args = {e["name"]: e["args"] for e in events if e["ph"] == "X" and "operator" in e["args"]}
+    common = {"app": "app", "inference": 0, "kind": "kernel"}
+    assert args["whole"] == {**common, "operator": "whole", "kernel_class": "gemm"}
+    assert args["half"] == {**common, "operator": "half", "bytes": 1e6, "share": 0.5}
+
+
+def test_tracks_have_numbers_of_their_own_in_the_order_shown():
+    """Groups in the order of the viewer, tracks numbered on from the first, none twice, all in a named group."""
+    document = trace_document(long_outcome("codl", 60, split=True))
+    groups = {e["pid"]: e["args"]["name"] for e in document["traceEvents"] if e["name"] == "process_name"}
+    assert list(groups.items()) == [
+        (1, "device"), (2, "applications"), (3, "cpu"), (4, "accelerators"), (5, "sharing"),
+    ]  # fmt: skip
+    orders = [e for e in document["traceEvents"] if e["name"].endswith("sort_index")]
+    assert all(e["args"]["sort_index"] == (e["tid"] or e["pid"]) for e in orders)
+    tracks = [(e["pid"], e["tid"]) for e in document["traceEvents"] if e["name"] == "thread_name"]
+    assert [tid for _, tid in tracks] == list(range(100, 100 + len(tracks)))
+    assert [pid for pid, _ in tracks] == sorted(pid for pid, _ in tracks)
+    used = {(e["pid"], e["tid"]) for e in document["traceEvents"] if e["ph"] in "Xstf"}
+    assert used == set(tracks)
+
+
+def test_slices_come_in_order_of_start_and_outer_ones_first():
+    """Viewers nest slices of a track as they come."""
+    document = trace_document(long_outcome("codl", 60, split=True))
+    own: dict[int, list[tuple[float, float]]] = {}
+    for e in document["traceEvents"]:
+        if e["ph"] == "X":
+            own.setdefault(e["tid"], []).append((e["ts"], -e["dur"]))
+    assert len(own) >= 4
+    assert all(spans == sorted(spans) for spans in own.values())
+
+
+def test_arrows_have_one_number_each():
+    steps = flows(trace_document(long_outcome("codl", 60)))
+    starts = [number for number, phase, *_ in steps if phase == "s"]
+    assert starts == list(range(1, len(starts) + 1)) and len(starts) >= 6
+    assert sorted(number for number, phase, *_ in steps if phase == "f") == starts
+
+
+def test_an_arrow_leads_to_the_processor_that_got_the_data():
+    """Something that starts earlier on another processor does not read them."""
+    records = (
+        kernel("a", 0, 2),
+        sharing("b", "map", "gpu", "cpu", 2, 3),
+        kernel("c", 3, 4),
+        kernel("b", 5, 6, on="cpu", cores=(2,)),
+    )
+    assert [step[1:] for step in flows(trace_document(mixed_outcome(kernels=records)))] == [
+        ("s", "gpu", 1999.999),
+        ("t", "sharing", 2000.0),
+        ("f", "core 2 (gold)", 5000.0),
+    ]
+
+
+def test_a_hand_over_without_a_kernel_is_passed_over_and_the_next_one_is_not():
+    records = (
+        sharing("a", "map", "cpu", "gpu", 0, 1),
+        kernel("a", 1, 2),
+        sharing("b", "map", "gpu", "cpu", 2, 3),
+        kernel("b", 3, 4, on="cpu", cores=(0,)),
+    )
+    steps = flows(trace_document(mixed_outcome(kernels=records)))
+    assert [step[:3] for step in steps] == [
+        (1, "s", "gpu"), (1, "t", "sharing"), (1, "f", "core 0 (silver)"),
+    ]  # fmt: skip
+
+
+def test_clocks_and_temperatures_are_counters():
+    outcome = mixed_outcome(
+        clocks=(ClockRecord(0.0, "gpu", 585e6), ClockRecord(0.004, "gpu", 257e6)),
+        temperatures=(TemperatureRecord(0.003, "skin", 31.5),),
+    )
+    document = trace_document(outcome)
+    assert counter(document, "clock gpu [MHz]") == [(0.0, 585.0), (4000.0, 257.0)]
+    assert counter(document, "temperature skin [C]") == [(3000.0, 31.5)]
+
+
+def test_rails_and_meters_are_counters_of_their_own():
+    outcome = mixed_outcome(rails={"soc": ("gpu", "dram"), "none": ()}, meters={"in": ("soc", "none")})
+    document = trace_document(outcome)
+    by_name = {
+        name: dict(counter(document, f"power {name} [W]")) for name in ("gpu", "dram", "rail soc", "meter in")
+    }
+    assert by_name["rail soc"] == by_name["meter in"]
+    assert by_name["rail soc"][0.0] == pytest.approx(by_name["gpu"][0.0] + by_name["dram"][0.0])
+    assert counter(document, "power rail none [W]") == []
