@@ -45,12 +45,14 @@ class TrackedQueue(RunQueue):
         """Capacity of the core at its present clock."""
         return self.full_capacity * self.pace / self.full_pace
 
+    def average(self) -> float:
+        """Utilisation of the core now; changes nothing."""
+        share = sum([thread.share for thread in self._running()])
+        return decayed(self._average, self.env.now - self.since, share * self.capacity)
+
     def usage(self) -> Usage:
         """How much of the core is used now; changes nothing."""
-        elapsed = self.env.now - self.since
-        share = sum(thread.share for thread in self._running())
-        average = decayed(self._average, elapsed, share * self.capacity)
-        return Usage(average, max(0.0, self._expected), self.clamp(), not self.runnable)
+        return Usage(self.average(), max(0.0, self._expected), self.clamp(), not self.runnable)
 
     def clamp(self) -> tuple[float, float]:
         """Least and highest utilisation that the core counts with: the largest of its runnable threads' each.
@@ -81,7 +83,7 @@ class TrackedQueue(RunQueue):
             running, capacity = self._running(), self.capacity
             for thread in running:
                 load_of(thread).ran(since, now, thread.share * capacity)
-            share = sum(thread.share for thread in running)
+            share = sum([thread.share for thread in running])
             self._average = decayed(self._average, now - since, share * capacity)
         super().settle()  # type: ignore[safe-super]
 

@@ -102,7 +102,7 @@ class DomainState:
     @property
     def utils(self) -> Sequence[float]:
         """PELT utilisation of each CPU."""
-        return tuple(self._scale * queue.usage().average for queue in self._queues)
+        return tuple([self._scale * queue.average() for queue in self._queues])
 
     @property
     def estimates(self) -> Sequence[float]:
@@ -161,7 +161,8 @@ class DomainState:
         return server is not None and server.is_suspended(self.now)
 
     def _waits(self) -> tuple[int, ...]:
-        return tuple(self._executor.cores.waited[core] for core in self._cores)
+        waited = self._executor.cores.waited
+        return tuple([waited[core] for core in self._cores])
 
     def _asleep(self) -> float:
         """Time in s since the beginning for which it was powered down."""
@@ -172,7 +173,8 @@ class DomainState:
         """Busy time in s since the beginning, by CPU; for DRAM the time that its traffic takes alone."""
         executor = self._executor
         if self.kind == "cpu":
-            return tuple(executor.cores.queues[core].busy_until_now() for core in self._cores)
+            queues = executor.cores.queues
+            return tuple([queues[core].busy_until_now() for core in self._cores])
         if self.kind == "dram":
             return (executor.dram_busy_s(),)
         return (executor.busy_times(self.name)[0],)

@@ -72,7 +72,8 @@ def body_time(entry: Entry, rate: float, bandwidth: float) -> float:
     compute = entry.compute / rate
     if not entry.bytes:
         return compute
-    return max(compute, entry.bytes / min(entry.reach, bandwidth))
+    moving = entry.bytes / (entry.reach if entry.reach < bandwidth else bandwidth)
+    return moving if moving > compute else compute
 
 
 def lay_out(
@@ -107,15 +108,16 @@ def lay_out(
     if before is None:
         before = sum(entry.dispatch for entry in entries[: progress.index])
     enqueued = before - progress.dispatched
-    for i in range(progress.index, len(entries) if until is None else min(until, len(entries))):
-        entry = entries[i]
+    overhead, body = progress.overhead, progress.body
+    for entry in entries[progress.index : until]:
         enqueued += entry.dispatch
-        overhead, body = (progress.overhead, progress.body) if i == progress.index else (1.0, 1.0)
         if enqueued > 0.0:
-            time = max(time, enqueued / host_rate) if host_rate else inf
+            ready = enqueued / host_rate if host_rate else inf
+            time = ready if ready > time else time
         starts.append(time)
         time += overhead * entry.overhead / rate + body * body_time(entry, rate, bandwidth)
         ends.append(time)
+        overhead = body = 1.0
     return Timeline(progress.index, tuple(starts), tuple(ends), sum(ends) - sum(starts))
 
 
@@ -147,5 +149,7 @@ def count_enqueued(segment: Segment, progress: Progress) -> int:
     """Number of entries that the host has enqueued by its dispatching so far."""
     left = progress.dispatched * (1.0 + 1e-12) + _CLOCK
     enqueued = bisect_right(segment.dispatches, left) - 1
+    if not segment.waits:
+        return enqueued
     held = bisect_right(segment.waits, progress.index)
     return min((enqueued, *segment.waits[held : held + 1]))

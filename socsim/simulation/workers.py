@@ -67,7 +67,7 @@ class Workers:
         if not self._total:
             return 0.0
         rates = zip(self.left, self.speeds, self._pace, strict=True)
-        return sum(speed * pace for left, speed, pace in rates if left > 0.0) / self._total
+        return sum([speed * pace for left, speed, pace in rates if left > 0.0]) / self._total
 
     @property
     def share_left(self) -> float:

@@ -190,10 +190,8 @@ class SchedutilL4t(Governor):
         """As schedutil, with the two rate limits."""
         self._idled = self._idled or any(domain.was_idle)
         self._cpus = self._cpus or [_Cpu(JumpingBoost(self.tick or domain.tick)) for _ in domain.utils]
-        for index, cpu in enumerate(self._cpus):
-            if domain.updated[index]:
-                cpu.used, cpu.looked_at = min(domain.utils[index], domain.capacity), domain.now
-                cpu.boost.note(domain.now, domain.iowaits[index])
+        if any(domain.updated):
+            self._look(domain)
         since = domain.now - self._changed_at + _ROUNDING
         if domain.limits_changed:
             self._wanted = inf
@@ -205,6 +203,14 @@ class SchedutilL4t(Governor):
             return None
         self._wanted, self._changed_at = wanted, domain.now
         return wanted
+
+    def _look(self, domain: DomainView) -> None:
+        """Note what the CPUs use that the scheduler has looked at."""
+        now, seen = domain.now, zip(self._cpus, domain.updated, domain.utils, domain.iowaits, strict=True)
+        for cpu, updated, used, iowait in seen:
+            if updated:
+                cpu.used, cpu.looked_at = min(used, domain.capacity), now
+                cpu.boost.note(now, iowait)
 
     def _frequency(self, domain: DomainView) -> float:
         used = max(self._share(cpu, domain) for cpu in self._cpus)
