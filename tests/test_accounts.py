@@ -68,6 +68,28 @@ def test_a_clock_that_changes_between_keeps_what_was() -> None:
     assert executor.busy_by_process("gpu")["a"] == (5.0, 2.5)
 
 
+def test_clocks_that_change_within_later_kernels() -> None:
+    """l is half done when it slows down to half, and m a quarter when it is fast again."""
+    bench = Bench()
+    bench.launch([step(kernel(name, 1.0)) for name in "klm"])
+    at(bench, 1.5).executor.set_speed("gpu", 0.5)
+    at(bench, 3.0).executor.set_speed("gpu", 1.0)
+    assert bench.run() == [("a.k", 0.0, 1.0), ("a.l", 1.0, 2.5), ("a.m", 2.5, 3.75)]
+    assert bench.executor.busy_times("gpu") == (3.75, 0.0)
+
+
+def test_changes_while_the_accelerator_waits_for_its_host() -> None:
+    """k has run from 2 to 3 and l would be enqueued at 4, but its host has half its clock for the last quarter."""
+    bench = Bench()
+    bench.launch([step(kernel(name, 1.0, dispatch=2.0)) for name in "kl"])
+    at(bench, 3.5).executor.set_speed("gpu", 1.0)
+    assert bench.executor.busy_times("gpu") == (1.0, 0.0)
+    at(bench, 3.75).executor.cores.set_speed((0, 1), 0.5)
+    assert bench.run() == [("a.k", 2.0, 3.0), ("a.l", 4.25, 5.25)]
+    assert bench.executor.busy_times("gpu") == (2.0, 0.0)
+    assert bench.executor.busy_times("cpu.big") == (0.0, 4.25)
+
+
 def test_an_accelerator_s_speed_is_its_own() -> None:
     bench = Bench()
     bench.launch([step(kernel("k", 3.0))], "a")
@@ -78,8 +100,8 @@ def test_an_accelerator_s_speed_is_its_own() -> None:
 
 def test_closing_books_what_is_under_way_once() -> None:
     bench = Bench()
-    bench.launch([step(replace(LAZY, bytes=3.0 * GB))], "a")
-    executor = at(bench, 2.0).executor
+    bench.launch([step(replace(LAZY, bytes=3.0 * GB))], "a", at=1.0)
+    executor = at(bench, 3.0).executor
     told = executor.busy_times("gpu"), executor.drawn_times("gpu"), executor.dram_moved()
     assert told == ((2.0, 0.0), (1.0, 0.0), 2.0 * GB)
     executor.close()

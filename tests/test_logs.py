@@ -76,6 +76,13 @@ def test_logs_are_equal_as_their_records_are(records: list[InferenceRecord], dat
     assert InferenceLog(records) != InferenceLog(records[:-1])
 
 
+def test_what_is_not_said_is_a_first_stage_without_level_and_place() -> None:
+    log = InferenceLog()
+    log.add("net", 3, 1.0, 2.0, 4.0)
+    assert tuple(log[0]) == ("net", 3, 1.0, 2.0, 4.0, "finished", -1.0, 0, "")
+    assert log[0] == InferenceRecord("net", 3, 1.0, 2.0, 4.0, "finished")
+
+
 def test_there_is_nothing_beyond_the_ends() -> None:
     log = InferenceLog([InferenceRecord("net", 0, 0.0, 0.0, 1.0, "finished")])
     for index in (1, -2):

@@ -110,7 +110,7 @@ def overlap_free(spans: Sequence[tuple[float, float]]) -> bool:
     return all(after[0] >= before[1] - SOON for before, after in pairwise(sorted(spans)))
 
 
-@settings(max_examples=25)
+@settings(max_examples=80)
 @given(mixtures())
 def test_a_run_is_sound(mixture: Mixture) -> None:
     done = mixture.run()
@@ -206,7 +206,7 @@ def what_is_used_is_used_by_somebody(mixture: Mixture, done: Outcome) -> None:
         assert drawn == pytest.approx(moved[app.name]) if ended else drawn >= moved[app.name] - 1e-6
 
 
-@settings(max_examples=10)
+@settings(max_examples=25)
 @given(mixtures())
 def test_neither_records_nor_repetition_change_a_bit(mixture: Mixture) -> None:
     one, again, bare = mixture.run(), mixture.run(), mixture.run(kernels=False)
@@ -226,7 +226,7 @@ def test_neither_records_nor_repetition_change_a_bit(mixture: Mixture) -> None:
     assert bare.kernels == bare.spans == bare.processes == ()
 
 
-@settings(max_examples=10)
+@settings(max_examples=25)
 @given(mixtures())
 def test_who_comes_after_the_end_changes_nothing(mixture: Mixture) -> None:
     """Applications that begin when the run is over are told as such, and cost no one anything."""
@@ -238,7 +238,7 @@ def test_who_comes_after_the_end_changes_nothing(mixture: Mixture) -> None:
         assert getattr(more, name) == getattr(done, name), name
 
 
-@settings(max_examples=10)
+@settings(max_examples=25)
 @given(mixtures(), st.floats(0.1, 0.9))
 def test_a_shorter_run_is_the_beginning_of_a_longer_one(mixture: Mixture, share: float) -> None:
     """What has ended by then has ended alike, and what is under way then ends later."""
