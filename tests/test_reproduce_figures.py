@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from socsim.reproduce.chart import Bars, Chart, Grid, Lines, Points, Series, Table
@@ -19,7 +19,9 @@ from socsim.reproduce.figures import COLOURS, draw, picture
 from socsim.reproduce.page import page
 from socsim.reproduce.verdict import judge
 
+LONG = "words of usual width " * 4
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=90)
+USUAL = st.text("abcdefghijklnopqrstuvxyz0123456789 _$\\{}<>&^.,;:()", min_size=1, max_size=90)
 
 
 def boxes(chart: Chart) -> list[tuple[float, float, float, float]]:
@@ -174,7 +176,12 @@ def charts(a: str, b: str, x: str) -> list[Chart]:
     ]
 
 
-@given(TEXT, TEXT, TEXT, st.integers(0, 3))
+@example("b", LONG, LONG * 2, 0)
+@example(LONG, "b", "x", 0)
+@example(LONG, LONG, LONG, 1)
+@example(LONG, "b", LONG, 2)
+@example(LONG, "b", "x", 3)
+@given(USUAL, USUAL, USUAL, st.integers(0, 3))
 @settings(max_examples=12, deadline=None)
 def test_no_text_leaves_the_figure(a: str, b: str, x: str, kind: int) -> None:
     assert not ink_outside(draw(charts(a, b, x)[kind]))

@@ -49,8 +49,8 @@ def draw(chart: Chart) -> Figure:
         Grid: _grid,
     }
     drawers[type(chart)](axes, chart)
-    axes.set_xlabel(_lines_of(chart.x, 80))
-    axes.set_ylabel("" if isinstance(chart, Bars) else _lines_of(chart.y, 50))
+    axes.set_xlabel(_lines_of(chart.x, 60))
+    axes.set_ylabel("" if isinstance(chart, Bars) else _lines_of(chart.y))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return figure
