@@ -403,3 +403,66 @@ def test_samples_of_the_kit_are_those_of_the_kernel() -> None:
     governor = Loads()
     sample = DomainSample.of(TENTHS, 1e8, 0.7, 0.2, kind="cpu", elapsed=0.01)
     assert governor.sample(sample) == (70, 0)
+
+
+def ruled(
+    governor: PowerAllocator, temperature: float, trips: tuple[Trip, ...], **options
+) -> dict[str, float]:
+    """Grants in W of a CPU that asks for 3.6 W and a GPU that asks for 0.9 W."""
+    actors = (
+        ActorView("cpu", LADDER, frequency=6e8, load=1.0),
+        ActorView("gpu", LADDER, frequency=3e8, load=1.0),
+    )
+    where = ThermalZone("soc", "soc", trips, period=1.0, passive_period=0.1, **options)
+    governor.caps(ZoneView(where, 0.0, temperature, {a.name: a for a in actors}))
+    return dict(governor.granted)
+
+
+BOTH = ("cpu", "gpu")
+
+
+def test_power_is_divided_by_requests_times_weights() -> None:
+    """At the trip there are 2.25 W: 4 : 1 alike, 2 : 1 where the GPU weighs twice; who has no weight has no part."""
+    trips = (Trip("passive", 70.0), Trip("passive", 80.0, throttles=BOTH))
+
+    def parts(**weights: float) -> dict[str, float]:
+        return ruled(PowerAllocator(sustainable_power=2.25), 80.0, trips, weights=weights)
+
+    assert parts() == pytest.approx({"cpu": 1.8, "gpu": 0.45})
+    assert parts(cpu=1.0, gpu=2.0) == pytest.approx({"cpu": 1.5, "gpu": 0.75})
+    assert parts(cpu=1.0) == pytest.approx({"cpu": 2.25, "gpu": 0.0})
+
+
+def test_without_a_passive_trip_the_last_active_one_is_held() -> None:
+    """At 60 C, its temperature, the budget is what can be sustained: it would be more below 70 C."""
+    active = [Trip("active", t, throttles=BOTH) for t in (50.0, 60.0)]
+    governor = PowerAllocator(sustainable_power=1.0)
+    ruled(governor, 60.0, (*active, Trip("critical", 100.0, throttles=BOTH)))
+    assert governor.budget == pytest.approx(1.0)
+    assert ruled(PowerAllocator(), 120.0, (Trip("critical", 100.0, throttles=BOTH),)) == {}
+
+
+@pytest.mark.parametrize(("temperature", "grows"), [(74.9, False), (75.0, False), (75.1, True), (90.0, True)])
+def test_the_integral_grows_nearer_than_its_cutoff(temperature, grows) -> None:
+    """Nearer to 80 C than 5 K, and above it."""
+    trips = (Trip("passive", 70.0), Trip("passive", 80.0, throttles=BOTH))
+    governor = PowerAllocator(sustainable_power=0.5, k_po=0.0, k_pu=0.0, k_i=0.01, integral_cutoff=5.0)
+    for _ in range(3):
+        ruled(governor, temperature, trips)
+    added = 3 * 0.01 * (80.0 - temperature) if grows else 0.0
+    assert governor.budget == pytest.approx(0.5 + added)
+
+
+def test_step_wise_reads_often_while_any_passive_trip_holds_a_state() -> None:
+    """After 73, 71 and 69 C the upper trip has let go; the lower one still holds; at 65 C it lets go too."""
+    trips = tuple(Trip("passive", float(t), throttles=("cpu",)) for t in (68, 72))
+    where = ThermalZone("soc", "soc", trips, period=1.0, passive_period=0.1)
+    governor, before, often = StepWise(), -inf, []
+    for temperature in (60.0, 73.0, 71.0, 69.0, 65.0, 64.0, 63.0, 62.0):
+        view = ZoneView(where, 0.0, temperature, {"cpu": ActorView("cpu", LADDER)}, previous=before)
+        governor.caps(view)
+        often.append(governor.passive)
+        before = temperature
+    assert often[0] is False
+    assert often[1:4] == [True, True, True]
+    assert often[-1] is False

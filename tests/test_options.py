@@ -1,4 +1,4 @@
-"""Options of governors and managers: what passes, and the sentence where it does not."""
+"""Options of governors, managers and policies of reuse: what passes, and the sentence where it does not."""
 
 from __future__ import annotations
 
@@ -46,6 +46,15 @@ def test_percentages():
     assert refused("percent", 100.5) == "must be a number from 0 to 100, in %, got 100.5"
     assert OWN.percent("o", 100, above=True) == 100
     assert refused("percent", 0, above=True) == "must be a number above 0 and at most 100, in %, got 0"
+
+
+def test_ratios_are_numbers_or_shares():
+    assert [OWN.ratio("o", value, 1.0) for value in (0, 1, "5 %", "0.5")] == [0.0, 1.0, 0.05, 0.5]
+    assert (OWN.ratio("o", 7.5), OWN.ratio("o", "750 %")) == (7.5, 7.5)
+    for value in ("200 %", 1.01, -0.1, True, nan):
+        assert refused("ratio", value, 1.0) == f"must be a number from 0 to 1, got {value!r}"
+    assert refused("ratio", inf) == "must be a number from 0, got inf"
+    assert refused("ratio", "5 ms").startswith(": '5 ms' is a time")
 
 
 def test_counts_are_whole_and_not_below_the_least():

@@ -83,14 +83,22 @@ def test_every_run_has_a_copy() -> None:
         (3, UsageError, "a reuse policy is a name, a class, an object or a mapping, got int: 3"),
         (ReusePolicy, UsageError, r"lacks decide\(\)"),
         ("frame(limit=3)", UsageError, "reuse policy 'frame' has no option 'limit'"),
-        ("frame(threshold=2)", UsageError, "reuse policy 'frame': threshold must be from 0 to 1, got 2"),
-        ("frame(threshold=-1)", UsageError, "threshold must be from 0 to 1, got -1"),
+        (
+            "frame(threshold=2)",
+            UsageError,
+            "reuse policy 'frame': threshold must be a number from 0 to 1, got 2",
+        ),
+        ("frame(threshold=-1)", UsageError, "threshold must be a number from 0 to 1, got -1"),
         ("frame(max_skips=1.5)", UsageError, "max_skips must be a whole number from 0, got 1.5"),
         ("layer(block=0)", UsageError, "block must be a whole number from 1, got 0"),
-        ("layer(boundary=-1)", UsageError, "reuse policy 'layer': boundary must not be negative, got -1"),
+        (
+            "layer(boundary=-1)",
+            UsageError,
+            "reuse policy 'layer': boundary must be a finite time from 0, such as 60 ms, got -1",
+        ),
         ("layer(boundary=10 MB)", UsageError, "reuse policy 'layer': boundary: .*expected a time"),
         ("layer(copies=3)", UsageError, "copies must be true or false, got 3"),
-        ("layer(passes=true)", UsageError, "passes must not be negative, got True"),
+        ("layer(passes=true)", UsageError, "passes must be a number from 0, got True"),
     ],
 )
 def test_bad_specs(spec: Any, error: type[Exception], message: str) -> None:

@@ -62,6 +62,15 @@ def test_fixed_costs_are_paid_once_by_the_first():
         assert bound == pytest.approx(expected, rel=1e-4)
 
 
+def test_one_processor_is_among_the_solutions_to_begin_with():
+    """HEFT and PEFT, which know no fixed costs, use both; without a search at all one processor is what is left."""
+    tasks = task_graph({1: (3, 3), 2: (3, 3)}, {})
+    dear = TaskGraph(tasks.times, tasks.delays, fixed={"p2": 9.0})
+    assert {slot.processor for slot in heft_slots(dear).values()} == {"p1", "p2"}
+    slots, _ = solve(dear, 1e-12)
+    assert makespan(slots) == 6.0
+
+
 def test_replay_runs_each_processor_in_order():
     tasks = task_graph({1: (1, 1), 2: (2, 2), 3: (3, 3)}, {(1, 3): 4})
     slots = replay(tasks, {"n1": "p1", "n2": "p2", "n3": "p2"}, ["n1", "n2", "n3"])

@@ -1,4 +1,4 @@
-"""Options of governors and managers, checked."""
+"""Options of governors, managers and policies of reuse, checked."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _EXAMPLES = {"time": "60 ms", "frequency": "1.2 GHz", "power": "5 W"}
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Checks of what one governor or manager is given; all of them return the value checked.
+    """Checks of what one of them is given; all return the value checked.
 
     Parameters
     ----------
     kind, name
-        Whose options: ``"governor"`` or ``"manager"``, and which.
+        Whose options: ``"governor"``, ``"manager"`` or ``"reuse policy"``, and which.
 
     Raises
     ------
@@ -56,6 +56,13 @@ class Options:
     def percent(self, setting: str, value: object, *, above: bool = False) -> float:
         """A number from 0 to 100, or above 0."""
         return self.number(setting, value, 0.0, 100.0, above=above, unit="%")
+
+    def ratio(self, setting: str, value: object, high: float = inf) -> float:
+        """A finite number from 0 to `high`, or a text of one such as ``"5 %"``."""
+        got = self._parsed(setting, value, "ratio")
+        if not 0.0 <= got <= high or got == inf:
+            self._refuse(setting, f"a number {_range(0.0, high, False, False)}", value)
+        return got
 
     def count(self, setting: str, value: object, low: int = 0) -> int:
         """A whole number from `low`."""
@@ -92,18 +99,20 @@ class Options:
         return frozenset(self.one_of(setting, w.strip() if isinstance(w, str) else w, known) for w in words)
 
     def _quantity(self, setting: str, value: object, dimension: str, zero: bool, endless: bool) -> float:
-        parsed = value
-        if isinstance(value, str):
-            try:
-                parsed = units.parse(value, dimension)
-            except UnitError as error:
-                raise UsageError(f"{self.kind} {self.name!r}: {setting}: {error}") from error
-        got = _plain(parsed)
+        got = self._parsed(setting, value, dimension)
         if not (got > 0.0 or (zero and got == 0.0)) or (got == inf and not endless):
             kind = dimension if endless else f"finite {dimension}"
             least = "from" if zero else "above"
             self._refuse(setting, f"a {kind} {least} 0, such as {_EXAMPLES[dimension]}", value)
         return got
+
+    def _parsed(self, setting: str, value: object, dimension: str) -> float:
+        if not isinstance(value, str):
+            return _plain(value)
+        try:
+            return units.parse(value, dimension)
+        except UnitError as error:
+            raise UsageError(f"{self.kind} {self.name!r}: {setting}: {error}") from error
 
     def _refuse(self, setting: str, rule: str, value: object, hint: str = "") -> NoReturn:
         raise UsageError(f"{self.kind} {self.name!r}: {setting} must be {rule}, got {value!r}{hint}")

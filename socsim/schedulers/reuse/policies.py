@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from math import inf
-from typing import Any
-
-from socsim import units
-from socsim.errors import UnitError, UsageError
+from socsim.errors import UsageError
+from socsim.schedulers.options import Options
 from socsim.schedulers.reuse.base import ReusePolicy, Way
 
 __all__ = ["FrameReuse", "LayerReuse", "NoReuse"]
@@ -43,9 +40,10 @@ class FrameReuse(ReusePolicy):
     name = "frame"
 
     def __init__(self, threshold: float | str = 0.05, max_skips: int = 10, passes: float = 1.0) -> None:
-        self.threshold = _number("frame", "threshold", threshold, "ratio", high=1.0)
-        self.max_skips = _count("frame", "max_skips", max_skips, 0)
-        self.passes = _number("frame", "passes", passes, "ratio")
+        own = Options("reuse policy", self.name)
+        self.threshold = own.ratio("threshold", threshold, 1.0)
+        self.max_skips = own.count("max_skips", max_skips)
+        self.passes = own.ratio("passes", passes)
 
     def decide(self, changed: float, skipped: int) -> Way:
         """Skip what is below the threshold, unless too many were skipped."""
@@ -89,35 +87,14 @@ class LayerReuse(ReusePolicy):
     def __init__(
         self, block: int = 8, boundary: float | str = 10e-6, copies: bool = False, passes: float = 1.0
     ) -> None:
-        self.block = _count("layer", "block", block, 1)
-        self.boundary = _number("layer", "boundary", boundary, "time")
+        own = Options("reuse policy", self.name)
+        self.block = own.count("block", block, 1)
+        self.boundary = own.seconds("boundary", boundary, zero=True)
         if not isinstance(copies, bool):
             raise UsageError(f"reuse policy 'layer': copies must be true or false, got {copies!r}")
         self.copies = copies
-        self.passes = _number("layer", "passes", passes, "ratio")
+        self.passes = own.ratio("passes", passes)
 
     def decide(self, changed: float, skipped: int) -> Way:
         """What has changed."""
         return "layer"
-
-
-def _number(owner: str, setting: str, value: Any, dimension: str, high: float = inf) -> float:
-    parsed = value
-    if isinstance(value, str):
-        try:
-            parsed = units.parse(value, dimension)
-        except UnitError as error:
-            raise UsageError(f"reuse policy {owner!r}: {setting}: {error}") from error
-    number = isinstance(parsed, (int, float)) and not isinstance(parsed, bool)
-    if not number or not 0.0 <= parsed <= high or parsed == inf:
-        rule = "not be negative" if high == inf else f"be from 0 to {high:g}"
-        raise UsageError(f"reuse policy {owner!r}: {setting} must {rule}, got {value!r}")
-    return float(parsed)
-
-
-def _count(owner: str, setting: str, value: Any, low: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < low:
-        raise UsageError(
-            f"reuse policy {owner!r}: {setting} must be a whole number from {low}, got {value!r}"
-        )
-    return value
