@@ -95,7 +95,7 @@ def test_what_is_left_out_is_counted(tmp_path) -> None:
     read = read_table(table(tmp_path, *lines, header=header), phone())
     assert len(read.rows) == 1
     assert read.warnings == (
-        "1 row (line 4) of library 'caffe', which socsim does not have (it has armnn, mace, ncnn, nnapi, "
+        "1 row (line 4) of library 'caffe', which socsim does not have (it has armnn, mace, mnn, ncnn, nnapi, "
         "onnxruntime_qnn, paddlelite, pytorch_eager, qnn, tensorrt, tflite, tflite_qnn): left out",
         "1 row (line 5) marked as excluded: left out",
         "1 row of other devices (pixel-4): left out",
