@@ -13,6 +13,7 @@ from socsim.calibration.fit import Series, fit
 from socsim.calibration.model import AcceleratorModel
 from socsim.calibration.priors import meeting_prior
 from socsim.calibration.space import accelerator_space, cpu_space
+from socsim.calibration.values import BY_CLASS, SCALARS, Values
 from socsim.devices.device import Calibration, KernelRate
 from socsim.devices.profile import load_device
 from socsim.workloads.library import load_library
@@ -83,3 +84,53 @@ def test_threads_that_wait_busily_meet_sooner() -> None:
 def test_one_thread_meets_nobody() -> None:
     assert "fork_join" not in names(cpu_space("tflite", "fp32", ["gemm"], [team("prime:1").cores]))
     assert "fork_join" in names(space())
+
+
+# --- parameter sets as arrays -----------------------------------------------------------------------------------
+
+
+def numbered() -> Values:
+    """All quantities of two classes and two clusters, no two alike."""
+    neutral, values = Values.neutral(["gemm", "fc"], ["gold", "silver"]), iter(range(1, 100))
+    arrays = {
+        name: np.array([float(next(values)) for _ in array.flat]).reshape(array.shape)
+        for name, array in neutral.arrays.items()
+    }
+    return Values(neutral.classes, neutral.clusters, arrays)
+
+
+def test_a_parameter_set_has_every_number_in_its_place() -> None:
+    values = numbered()
+    made = values.calibration(("mace", "cpu", "fp32", ""))
+    assert made.key == ("mace", "cpu", "fp32", "")
+    for i, name in enumerate(("gemm", "fc")):
+        assert [getattr(made.kernels[name], q) for q in BY_CLASS] == [values[q][i] for q in BY_CLASS]
+    assert [getattr(made, q) for q in SCALARS] == [values.scalar(q) for q in SCALARS]
+    for i, cluster in enumerate(("gold", "silver")):
+        factors = made.clusters[cluster]
+        assert dict(factors.kernels) == {"gemm": values["speed"][i][0], "fc": values["speed"][i][1]}
+        assert factors.overhead == values["overhead"][i]
+
+
+def test_kernels_that_are_not_listed_have_the_rate_of_the_last_class() -> None:
+    made = numbered().calibration(("mace", "cpu", "fp32", ""))
+    assert list(made.kernels) == ["gemm", "fc", "other"]
+    assert made.kernels["other"] == made.kernels["fc"] != made.kernels["gemm"]
+    own = Values.neutral(["other", "fc"]).replaced("efficiency", np.array([0.5, 0.25]))
+    assert own.calibration(KEY).kernels["other"].efficiency == 0.5
+
+
+def test_a_neutral_set_costs_nothing_but_the_work() -> None:
+    made = Values.neutral(["gemm"], ["gold"]).calibration(KEY)
+    rate = made.kernels["gemm"]
+    assert (rate.efficiency, made.bandwidth_share, made.clusters["gold"].overhead) == (1.0, 1.0, 1.0)
+    assert dict(made.clusters["gold"].kernels) == {"gemm": 1.0}
+    assert {getattr(rate, q) for q in BY_CLASS if q != "efficiency"} == {0.0}
+    assert {getattr(made, q) for q in SCALARS if q != "bandwidth_share"} == {0.0}
+
+
+def test_replacing_an_array_leaves_the_others() -> None:
+    values = numbered()
+    other = values.replaced("half_work", np.array([7.0, 8.0]))
+    assert list(other["half_work"]) == [7.0, 8.0] and list(values["half_work"]) != [7.0, 8.0]
+    assert all(other[name] is array for name, array in values.arrays.items() if name != "half_work")

@@ -11,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from results_samples import kernel, long_outcome, mixed_outcome, sharing
 
+from socsim.devices.idle import Rest
 from socsim.results.lanes import assign_lanes, merge_intervals
-from socsim.results.timeline import dram_traffic, power_steps
+from socsim.results.timeline import Steps, add, dram_traffic, power_steps
+from socsim.simulation.processlog import SpanRecord
+from socsim.simulation.records import ClockRecord, ComponentPower, KernelRecord
 
 intervals = st.lists(
     st.tuples(st.integers(0, 60), st.integers(0, 9)).map(lambda p: (float(p[0]), float(p[0] + p[1]))),
@@ -209,3 +212,100 @@ def test_traffic_is_never_negative_and_starts_at_zero(spans):
     assert np.all(np.diff(steps.times) > 0)
     assert np.all(steps.values >= 0)
     assert steps.values[-1] == 0.0
+
+
+# --- idle states ----------------------------------------------------------------------------------
+
+
+def resting(kernels: tuple[KernelRecord, ...], *, cluster: bool = True) -> Steps:
+    """Power of the silver cluster: 1 W for each of two cores clock-gated, less in idle states; no other energy.
+
+    A core that has been idle for 2 ms saves 0.25 of that, and the cluster after 4 ms together 0.5 for each core.
+    """
+    rest = Rest(2, cores=((0.002, 0.25),), cluster=((0.004, 0.5),) if cluster else ())
+    power = {"cpu.silver": ComponentPower(0.5, 0.0, gated_w_at={1e9: 1.0}, rest=rest)}
+    steps = power_steps(mixed_outcome(kernels=kernels, energy_j={"cpu.silver": 0.02}, power=power, clocks=()))
+    return steps["cpu.silver"]
+
+
+def test_before_a_run_everything_has_been_idle_for_long():
+    """Core 0 works from 6 to 7 ms: until then all states are reached, and after it none but that of core 1.
+
+    Idle power in W: 2 - 2 x 0.25 - 1 = 0.5 to 6 ms; core 1 saves on (1.75); from 9 ms core 0 too (1.5).
+    """
+    outcome_steps = resting((kernel("a", 6, 7, on="cpu", cores=(0,)),))
+    assert outcome_steps.times == pytest.approx([0.0, 0.006, 0.007, 0.009])
+    excess = 0.02 - (0.5 * 6 + 1.75 * 3 + 1.5) * 1e-3  # of the energy, spread over the 1 ms of work
+    assert outcome_steps.values == pytest.approx([0.5, 1.75 + excess * 1e3, 1.75, 1.5])
+
+
+def test_a_pause_too_short_for_a_state_saves_nothing():
+    """Core 0 pauses from 2 to 4 ms and from 5 to 9 ms; core 1 works throughout, so the cluster never rests."""
+    busy = (
+        kernel("a", 0, 2, on="cpu", cores=(0, 1)),
+        kernel("b", 2, 10, on="cpu", cores=(1,)),
+        kernel("c", 4, 5, on="cpu", cores=(0,)),
+        kernel("d", 9, 10, on="cpu", cores=(0,)),
+    )
+    steps = resting(busy)
+    one = (0.02 - (2.0 * 8 + 1.75 * 2) * 1e-3) / 14e-3  # 10 + 4 ms of busy cores
+    levels = {0.0: 2.0 + 2 * one, 0.002: 2.0 + one, 0.004: 2.0 + 2 * one, 0.005: 2.0 + one,
+              0.007: 1.75 + one, 0.009: 2.0 + 2 * one}  # fmt: skip
+    assert steps.times == pytest.approx([*levels, 0.010])
+    assert steps.values[:-1] == pytest.approx(list(levels.values()))
+
+
+def test_clocks_change_what_idle_and_busy_cores_draw():
+    """Twice the clock-gated power from 5 ms on; a busy core draws three times as much there."""
+    power = ComponentPower(0.1, 3.0, busy_w_at={1e9: 1.0, 2e9: 3.0}, gated_w_at={1e9: 0.1, 2e9: 0.2})
+    clocks = (
+        ClockRecord(0.0, "cpu.prime", 1e9),
+        ClockRecord(0.0, "gpu", 7e8),
+        ClockRecord(0.005, "cpu.prime", 2e9),
+    )
+    joules = (0.1 * 5 + 0.2 * 5 + 1.0 * 1 + 3.0 * 2) * 1e-3
+    outcome = mixed_outcome(
+        kernels=(kernel("a", 4, 7, on="cpu", cores=(3,)),), energy_j={"cpu.prime": joules},
+        power={"cpu.prime": power}, clocks=clocks,
+    )  # fmt: skip
+    steps = power_steps(outcome)["cpu.prime"]
+    assert steps.times == pytest.approx([0.0, 0.004, 0.005, 0.007])
+    assert steps.values == pytest.approx([0.1, 1.1, 3.2, 0.2])
+
+
+def test_dispatching_draws_by_its_own_power():
+    """A core that computes for 2 ms at 1 W and dispatches for 4 ms at a quarter of that: 3 mJ."""
+    power = ComponentPower(0.0, 1.0, busy_w_at={1e9: 1.0}, dispatch_w_at={1e9: 0.25})
+    outcome = mixed_outcome(
+        kernels=(kernel("a", 0, 2, on="cpu", cores=(3,)),), energy_j={"cpu.prime": 0.003},
+        power={"cpu.prime": power}, clocks=(),
+        dispatches=(SpanRecord("app", "0", 3, 0.004, 0.008, 1.0), SpanRecord("app", "0", 2, 0.0, 0.01, 1.0)),
+    )  # fmt: skip
+    steps = power_steps(outcome)["cpu.prime"]
+    assert steps.times == pytest.approx([0.0, 0.002, 0.004, 0.008])
+    assert steps.values == pytest.approx([1.0, 0.0, 0.25, 0.0])
+
+
+@given(intervals, st.integers(1, 9))
+def test_idle_states_add_up_to_the_energy_too(spans, residency):
+    kernels = tuple(kernel(f"k{i}", s / 6, e / 6, on="cpu", cores=(i % 2,)) for i, (s, e) in enumerate(spans))
+    rest = Rest(2, cores=((residency * 1e-3, 0.25),), cluster=((residency * 2e-3, 0.5),))
+    power = {"cpu.silver": ComponentPower(0.5, 1.0, gated_w_at={1e9: 1.0}, rest=rest)}
+    outcome = mixed_outcome(
+        kernels=kernels, energy_j={"cpu.silver": 0.1}, power=power, clocks=(), duration_s=0.012
+    )
+    steps = power_steps(outcome)["cpu.silver"]
+    assert integral(steps, 0.012) == pytest.approx(0.1)
+    assert np.all(np.diff(steps.times) > 0) and steps.times[-1] < 0.012
+
+
+@given(
+    st.lists(st.dictionaries(st.integers(1, 20), st.floats(-5.0, 5.0), max_size=5), min_size=1, max_size=4)
+)
+def test_sums_of_steps_are_sums_at_every_instant(parts):
+    """Each from 0 on."""
+    made = [{0: 1.0, **dict(sorted(part.items()))} for part in parts]
+    summed = add([Steps(np.array(list(p), float), np.array(list(p.values()))) for p in made])
+    for at in np.arange(0.0, 21.0, 0.5):
+        expected = sum(p[max(time for time in p if time <= at)] for p in made)
+        assert summed.values[np.flatnonzero(summed.times <= at)[-1]] == pytest.approx(expected)

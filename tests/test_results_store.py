@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ import yaml
 
 from socsim.errors import UsageError
 from socsim.results.environment import versions
+from socsim.results.inputs import changed_inputs, input_hashes, located
 from socsim.results.plain import plain
 from socsim.results.store import check_output, output_directory, read_manifest, write_table
 
@@ -185,7 +187,7 @@ def test_the_current_directory_and_those_above_are_refused(tmp_path, monkeypatch
 
 def test_a_directory_below_a_file_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(UsageError, match="cannot write into output directory"):
+    with pytest.raises(UsageError, match="is a file"):
         fill(tmp_path / "file" / "out")
 
 
@@ -244,3 +246,58 @@ def test_plain_values(value, expected):
     found = plain(value)
     assert found == expected
     assert json.loads(json.dumps(found, allow_nan=False)) == expected
+
+
+# --- files that runs read -------------------------------------------------------------------------
+
+
+def test_files_of_an_experiment_are_hashed_wherever_it_names_them(tmp_path):
+    """Devices, libraries, networks with a level or transforms, traces, schedulers' modules, and what is swept."""
+    named = [
+        "lib.yaml",
+        "net.onnx",
+        "fam.yaml",
+        "came.csv",
+        "acc.csv",
+        "own.py",
+        "swept.onnx",
+        "zip.yaml",
+        "var.onnx",
+    ]
+    for name in named:
+        (tmp_path / name).write_text(name)
+    config = located(
+        {
+            "device": "xiaomi-9",
+            "library": "lib.yaml",
+            "accuracy": "acc.csv",
+            "apps": [
+                {"kind": "inference", "model": "net.onnx+prune(0.5)", "scheduler": "own.py:Mine"},
+                {"kind": "inference", "model": "fam.yaml@2", "arrivals": "came.csv"},
+                {"kind": "inference", "model": "resnet50", "scheduler": "cpu", "library": "gone.yaml"},
+            ],
+            "sweep": {
+                "apps.0.model": ["swept.onnx", "resnet18"],
+                "zip": {"library": ["zip.yaml", "mace"]},
+                "variant": {"one": {"apps.0.model": "var.onnx"}, "two": {}},
+                "exclude": {"apps.0.model": "net.onnx"},
+            },
+        },
+        tmp_path,
+    )
+    hashes = input_hashes(config)
+    assert {Path(name).name for name in hashes} == set(named)
+    assert hashes[str(tmp_path / "net.onnx")] == hashlib.sha256(b"net.onnx").hexdigest()
+    assert located(config, tmp_path / "elsewhere") == config
+    assert config["sweep"]["exclude"] == {"apps.0.model": "net.onnx"}
+
+
+def test_inputs_that_changed_or_went_are_told(tmp_path):
+    for name in ("same", "other", "gone"):
+        (tmp_path / name).write_text(name)
+    hashes = {str(tmp_path / n): hashlib.sha256(n.encode()).hexdigest() for n in ("same", "other", "gone")}
+    assert changed_inputs({"inputs": hashes}) == []
+    (tmp_path / "other").write_text("else")
+    (tmp_path / "gone").unlink()
+    assert changed_inputs({"inputs": hashes}) == [str(tmp_path / "other"), str(tmp_path / "gone")]
+    assert changed_inputs({}) == changed_inputs({"inputs": ["no mapping"]}) == []
