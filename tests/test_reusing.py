@@ -509,7 +509,7 @@ def test_traces_are_found_beside_their_experiment_and_hashed(
             "camera.yaml:8:12: apps.0.scene: a changed share must be from 0 to 1, got 2.0",
         ),
         ("name: frame", "name: frames", "apps.0.reuse: unknown reuse policy 'frames'; did you mean 'frame'"),
-        ("threshold: 0.2", "threshold: 2", "threshold must be from 0 to 1, got 2"),
+        ("threshold: 0.2", "threshold: 2", "threshold must be a number from 0 to 1, got 2"),
         ("memory: hold", "memory: free", "apps.0.memory: should be 'release' or 'hold', got 'free'"),
         ("scene: 0.1", "scene: none.csv", "none.csv: cannot be read"),
     ],

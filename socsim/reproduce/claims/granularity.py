@@ -122,7 +122,7 @@ class Map:
     def regret(self, seed: int) -> float:
         """What the granularity that surely loses least at its worst loses there, for a seed.
 
-        Granularity, cell and rival are chosen by the other seeds, so that chance alone gives 1.
+        Granularity, cell and rival are chosen by the other seeds, so that chance alone gives a geometric mean of 1.
         """
         others = [other for other in range(self.seeds) if other != seed]
         kept, cell, _ = self.kept(others)
@@ -284,7 +284,8 @@ CLAIM = Claim(
         "'granularity' are taken, with MACE, on a phone with an Adreno GPU and one with a Mali.",
         "A granularity is given the better of its two schedulers in each cell, which flatters it. For the "
         "measure, scheduler, cell and rival are chosen by the other seeds than the one that is measured, so "
-        "that chance alone would give 1; the cell is the one with the highest lower end of a 95 % confidence interval.",
+        "that chance alone would give a geometric mean of 1; the cell is the one with the highest lower end of a "
+        "95 % confidence interval.",
         "Energy is not looked at; the experiment's comment is.",
     ),
 )
